@@ -1,0 +1,93 @@
+//! Timed facts about phones: what was asked, what was sent, what the PBX saw.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::MacAddr;
+
+/// How a file travelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// TFTP (RFC 1350).
+    Tftp,
+    /// HTTP on the phone side (port 6970).
+    Http,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum EventKind {
+    /// The phone asked for a file, and got an answer at once: `served` or not.
+    FileAsked {
+        /// Name as the phone spelled it, escaped and cut.
+        name: String,
+        /// Carried by.
+        transport: Transport,
+        /// `None` when it is being sent; else why not, as a code (`not-found`, `not-ours`).
+        refused: Option<String>,
+    },
+    /// The last block was acknowledged.
+    FileSent {
+        /// Name as asked.
+        name: String,
+        /// Carried by.
+        transport: Transport,
+        /// Octets of the file.
+        octets: u64,
+        /// Milliseconds from request to last acknowledgement.
+        millis: u64,
+        /// Datagrams sent again.
+        resent: u64,
+    },
+    /// The transfer ended early.
+    FileFailed {
+        /// Name as asked.
+        name: String,
+        /// Carried by.
+        transport: Transport,
+        /// `no-answer`, `peer-error`, `cancelled`.
+        reason: String,
+    },
+    /// A line registered, or its contact became reachable again.
+    Registered {
+        /// Extension.
+        extension: String,
+        /// Contact URI.
+        uri: String,
+        /// User-Agent, if the PBX told.
+        user_agent: String,
+    },
+    /// A line's contact is gone.
+    Unregistered {
+        /// Extension.
+        extension: String,
+    },
+    /// A line's contact stopped answering.
+    Unreachable {
+        /// Extension.
+        extension: String,
+    },
+    /// The PBX's desire for this phone changed: bound, changed, removed.
+    Assigned {
+        /// One sentence.
+        what: String,
+    },
+}
+
+/// One timed fact about one phone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootEvent {
+    /// When, wall clock.
+    pub at: Timestamp,
+    /// Which phone.
+    pub mac: MacAddr,
+    /// Address the phone had, where one was seen.
+    pub ip: Option<IpAddr>,
+    /// What.
+    #[serde(flatten)]
+    pub what: EventKind,
+}

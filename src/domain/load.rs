@@ -1,0 +1,131 @@
+//! Firmware load names, as phones report them.
+
+use serde::{Deserialize, Serialize};
+
+/// The call signalling a load speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Signalling {
+    /// SIP.
+    Sip,
+    /// Cisco's Skinny Client Control Protocol.
+    Sccp,
+}
+
+/// A load name split into what it says: `P0S3-8-12-00` or `SIP42.9-4-2SR3-1S`.
+///
+/// `version` compares in order (major, minor, maintenance, service release); parts a name does not state are 0.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// The name as reported, without an extension.
+    pub name: String,
+    /// The hardware family the load is for: `P0` (7940/7960) or the digits of a Java load (`42`, `70`).
+    pub product: String,
+    /// What it speaks.
+    pub signalling: Signalling,
+    /// Major, minor, maintenance, service release.
+    pub version: [u16; 4],
+}
+
+impl Load {
+    /// Reads a load name; `.loads` and surrounding blanks are dropped. `None` for names of no known shape
+    /// (`term42.default` says nothing of its version).
+    pub fn parse(text: &str) -> Option<Self> {
+        let name = text.trim();
+        let name = name.strip_suffix(".loads").unwrap_or(name);
+        if let Some(rest) = name.strip_prefix("P0S3").or_else(|| name.strip_prefix("P003")) {
+            let signalling = if name.starts_with("P0S3") { Signalling::Sip } else { Signalling::Sccp };
+            return Some(Self {
+                name: name.to_owned(),
+                product: "P0".to_owned(),
+                signalling,
+                version: legacy_version(rest)?,
+            });
+        }
+        let (signalling, rest) = match (name.strip_prefix("SIP"), name.strip_prefix("SCCP")) {
+            (Some(rest), _) => (Signalling::Sip, rest),
+            (_, Some(rest)) => (Signalling::Sccp, rest),
+            _ => return None,
+        };
+        let (product, release) = rest.split_once('.')?;
+        if product.is_empty() || !product.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        Some(Self { name: name.to_owned(), product: product.to_owned(), signalling, version: java_version(release)? })
+    }
+
+    /// Major version: 8 for `P0S3-8-12-00`, 9 for `SIP42.9-4-2SR3-1S`.
+    pub fn major(&self) -> u16 {
+        let [major, ..] = self.version;
+        major
+    }
+}
+
+/// `-8-12-00`, `-08-11-00`, `08000900`, `0801SR02`, `0202`: two digits a part, or parts between dashes.
+fn legacy_version(rest: &str) -> Option<[u16; 4]> {
+    let mut version = [0; 4];
+    if let Some(dashed) = rest.strip_prefix('-') {
+        for (slot, part) in version.iter_mut().zip(dashed.split('-')) {
+            *slot = part.parse().ok()?;
+        }
+        return Some(version);
+    }
+    let (digits, service) = rest.split_once("SR").map_or((rest, None), |(d, s)| (d, Some(s)));
+    if digits.len() < 4 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let mut parts = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok()?.parse::<u16>().ok());
+    for slot in version.iter_mut().take(3) {
+        *slot = parts.next().flatten().unwrap_or(0);
+    }
+    if let (Some(service), [_, _, _, last]) = (service, &mut version) {
+        *last = service.parse().ok()?;
+    }
+    Some(version)
+}
+
+/// `9-4-2SR3-1S` is 9.4(2)SR3; the trailing `-rS` is the signed build.
+fn java_version(release: &str) -> Option<[u16; 4]> {
+    let mut parts = release.split('-');
+    let major = parts.next()?.parse().ok()?;
+    let minor = parts.next()?.parse().ok()?;
+    let third = parts.next()?;
+    let end = third.find(|c: char| !c.is_ascii_digit()).unwrap_or(third.len());
+    let maintenance = third.get(..end)?.parse().ok()?;
+    let service = third.get(end..).and_then(|s| s.strip_prefix("SR")).and_then(|s| s.parse().ok()).unwrap_or(0);
+    Some([major, minor, maintenance, service])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn real_names_split() {
+        for (name, product, signalling, version) in [
+            ("P0S3-8-12-00", "P0", Signalling::Sip, [8, 12, 0, 0]),
+            ("P0S3-08-11-00", "P0", Signalling::Sip, [8, 11, 0, 0]),
+            ("P0S30202", "P0", Signalling::Sip, [2, 2, 0, 0]),
+            ("P00308000900", "P0", Signalling::Sccp, [8, 0, 9, 0]),
+            ("P0030801SR02", "P0", Signalling::Sccp, [8, 1, 0, 2]),
+            ("P003-8-12-00", "P0", Signalling::Sccp, [8, 12, 0, 0]),
+            ("SIP42.9-4-2SR3-1S", "42", Signalling::Sip, [9, 4, 2, 3]),
+            ("SIP42.8-5-4S.loads", "42", Signalling::Sip, [8, 5, 4, 0]),
+            ("SCCP41.8-2-1S", "41", Signalling::Sccp, [8, 2, 1, 0]),
+        ] {
+            let load = Load::parse(name).unwrap_or_else(|| panic!("{name}"));
+            assert_eq!(
+                (load.product.as_str(), load.signalling, load.version),
+                (product, signalling, version),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_names_say_nothing() {
+        for name in ["", "term42.default", "sip88xx.12-5-1", "P0S3", "SIP.9-4", "P003\u{e9}1", "SIP42.x"] {
+            assert_eq!(Load::parse(name), None, "{name}");
+        }
+    }
+}

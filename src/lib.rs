@@ -1,0 +1,50 @@
+//! offhook: zero-touch provisioning of Cisco IP phones for Asterisk and FreePBX.
+//!
+//! *The PBX says who should exist; the phones say what is happening; we join the two in one immutable snapshot.*
+//! *Everything that decides is a pure function of values and `now`; everything that touches the world is a thin task
+//! around it.* *What a phone model is, is data.*
+//!
+//! # The data's way
+//!
+//! ```text
+//! desired   pbx source -> Roster -> fleet -> Snapshot (Arc, swapped) -> files::resolve -> render -> TFTP / HTTP
+//!                                     ^ catalog
+//! observed  tftp/web -> BootEvent -> timeline -> diagnose -> Finding --+-> web, CLI
+//!           AMI      -> Contact ------------------> status -> PhoneStatus -> sinks -> PBX
+//! ```
+//!
+//! # The floor
+//! [`domain`] is the vocabulary, [`api`] the shapes that the socket and the command line share, [`config`] what the
+//! user wrote, [`util`] small things without a word of the domain.
+//!
+//! # Pure cores
+//! [`catalog`] (what a model is), [`tftp`] (packets, negotiation, transfers), [`pbx::roster`] and [`pbx::ami::proto`],
+//! [`files::name`], [`timeline`].
+//!
+//! # Pure joins
+//! [`fleet`] (who gets which lines), [`render`] (phone + model + site -> bytes), [`files::resolve`] (one place decides
+//! what a phone may have), [`diagnose`] (events -> findings), [`status`] (derived, never stored as truth).
+//!
+//! # Edges
+//! [`tftp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
+//! [`status::sinks`], [`store`]; [`app`] composes them and is the only one that knows everyone; [`cli`] runs one
+//! command. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the
+//! whole on loopback.
+//!
+//! # Invariants, as absences (`tests/house.rs` greps for them)
+//! - No `tokio`, `sqlx`, `reqwest`, `std::fs`, `UdpSocket`, `Instant::now`, `Timestamp::now`, `rand` below the edges.
+//! - `tftp` does not know the PBX, templates or `files`; it raises a request and is told accept or reject.
+//! - `render` sees a phone, a model and a site: no SQL row, no AMI text.
+//! - `pbx` never writes PBX configuration; only `status::sinks` write to a PBX, and each says in its first line what.
+//! - `simulate` uses no module of ours but `domain`; it shares no parser, constant or template with `render`.
+//! - No secret implements `Display` or `Serialize`, reaches a log or the timeline, or lands in a file that the daemon
+//!   did not make private.
+//! - A PBX that is down changes nothing for phones: the last good roster keeps serving, and its age is shown.
+
+pub mod catalog;
+pub mod domain;
+pub mod pbx;
+pub mod render;
+pub mod simulate;
+pub mod status;
+pub mod tftp;

@@ -1,0 +1,141 @@
+//! What the PBX says should exist: accounts, phones, listeners. Pure values; merging and comparing them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Extension, LineKind, MacAddr, ModelName, PhoneOptions, Problem, Secret};
+
+/// One good read of a PBX.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    /// Ports the registrar listens on.
+    pub registrar: Registrar,
+    /// SIP accounts by extension. Virtual extensions have none.
+    pub accounts: BTreeMap<Extension, Account>,
+    /// Phones by MAC.
+    pub assignments: BTreeMap<MacAddr, Assignment>,
+    /// Rows that could not be used; each names the phone or extension it belongs to, where known.
+    pub problems: Vec<RowProblem>,
+    /// Feature code of "my voicemail" (`*97`), if the PBX has one.
+    pub voicemail_code: Option<String>,
+    /// IANA zone of the PBX, if it says.
+    pub time_zone: Option<String>,
+    /// True while the PBX holds saved changes that are not applied (FreePBX's `need_reload`).
+    pub apply_pending: bool,
+}
+
+/// Listeners of both SIP drivers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registrar {
+    /// chan_pjsip.
+    pub pjsip: Listeners,
+    /// chan_sip.
+    pub chan_sip: Listeners,
+}
+
+/// Ports of one driver; `None` = that transport is off, or unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listeners {
+    /// UDP port.
+    pub udp: Option<u16>,
+    /// TCP port.
+    pub tcp: Option<u16>,
+}
+
+/// SIP channel driver of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Driver {
+    /// chan_pjsip.
+    Pjsip,
+    /// chan_sip.
+    ChanSip,
+}
+
+/// One extension that a phone can register as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The extension.
+    pub extension: Extension,
+    /// Which channel driver it lives on.
+    pub driver: Driver,
+    /// Endpoint or peer name: the user part phones register as.
+    pub sip_user: String,
+    /// Digest user.
+    pub auth_user: String,
+    /// The password *Asterisk* has; `None` when it cannot be known or is empty (a problem says why).
+    pub secret: Option<Secret>,
+    /// Display name as the PBX has it.
+    pub name: String,
+    /// Has a mailbox: its context.
+    pub mailbox: Option<String>,
+    /// Endpoint settings that decide whether Cisco phones can be reached.
+    pub nat: NatFlags,
+    /// What is odd about this account; shown as findings of every phone that has it.
+    pub problems: Vec<Problem>,
+}
+
+/// chan_pjsip `force_rport` / `rewrite_contact`, or chan_sip `nat`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NatFlags {
+    /// Answers go to the source port of a request even when it did not ask for that.
+    pub force_rport: bool,
+    /// The contact is replaced by the source address.
+    pub rewrite_contact: bool,
+}
+
+/// A phone and its buttons, as assigned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// Hardware address.
+    pub mac: MacAddr,
+    /// Model; `None` = find out.
+    pub model: Option<ModelName>,
+    /// Free text.
+    pub description: String,
+    /// Load the admin wants it to run.
+    pub target_load: Option<String>,
+    /// Options of this phone.
+    pub options: PhoneOptions,
+    /// False = treated as if it were not there.
+    pub enabled: bool,
+    /// Buttons in order.
+    pub buttons: Vec<Button>,
+    /// Who said so.
+    pub origin: Origin,
+}
+
+/// One button, as assigned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Button {
+    /// 1-based key.
+    pub button: u8,
+    /// What it does.
+    pub kind: LineKind,
+    /// Extension, number or URL; unchecked.
+    pub extension: String,
+    /// Label; empty = none given.
+    pub label: String,
+}
+
+/// Where an assignment comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// A table of the PBX.
+    Pbx,
+    /// `offhook phones add`.
+    Own,
+}
+
+/// A row that is not used, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RowProblem {
+    /// The phone it belongs to, when the MAC is readable.
+    pub mac: Option<MacAddr>,
+    /// The extension it belongs to, when known; unchecked.
+    pub extension: Option<String>,
+    /// What is wrong.
+    pub problem: Problem,
+}

@@ -1,0 +1,203 @@
+//! Reads the layers and merges them: the file, `conf.d/*.toml` beside it in order of name, then `OFFHOOK_…__…`.
+//!
+//! Each key of each file is checked by itself, so that one report names every unknown key and every wrong type with
+//! its line; then the `config` crate merges, and the whole is validated.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::de::{DeTable, DeValue};
+
+use super::wire::{LISTS, Wire};
+use super::{Config, ConfigError, ConfigProblem, validate};
+
+/// The process environment, or a made-up one.
+pub type Environment = BTreeMap<String, String>;
+
+/// A configuration file larger than this is no configuration file.
+const FILE_LIMIT: u64 = 1 << 20;
+
+/// Loads and checks everything.
+///
+/// # Errors
+/// Every problem of every layer, in one report.
+pub fn load(file: &Path, environment: &Environment) -> Result<Config, ConfigError> {
+    let mut problems = Vec::new();
+    let mut builder = config::Config::builder();
+    for path in layers(file, &mut problems) {
+        let Some(text) = read(&path, &mut problems) else { continue };
+        check_file(&path, &text, &mut problems);
+        builder = builder.add_source(config::File::from_str(&text, config::FileFormat::Toml));
+    }
+    for (name, value) in environment {
+        let Some(key) = environment_key(name) else { continue };
+        match override_value(&key, value) {
+            Ok(value) => match check_override(&key, value.clone()) {
+                Ok(()) => {
+                    builder = builder.set_override(&key, value).map_err(|why| single(name, &key, &why.to_string()))?;
+                }
+                Err(why) => problems.push(problem(name, None, &key, &why)),
+            },
+            Err(why) => problems.push(problem(name, None, &key, &why)),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(ConfigError { problems });
+    }
+    let wire: Wire = builder
+        .build()
+        .and_then(config::Config::try_deserialize)
+        .map_err(|why| single("", "", &why.to_string()))?;
+    validate::validate(wire).map_err(|problems| ConfigError { problems: locate(file, problems) })
+}
+
+/// The file itself, then `conf.d/*.toml` beside it.
+fn layers(file: &Path, problems: &mut Vec<ConfigProblem>) -> Vec<PathBuf> {
+    let mut paths = vec![file.to_owned()];
+    let folder = file.parent().unwrap_or(Path::new("/")).join("conf.d");
+    match fs::read_dir(&folder) {
+        Ok(entries) => {
+            let mut more: Vec<PathBuf> = entries
+                .filter_map(Result::ok)
+                .map(|entry| entry.path())
+                .filter(|path| path.extension().is_some_and(|ext| ext == "toml"))
+                .collect();
+            more.sort();
+            paths.append(&mut more);
+        }
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => {}
+        Err(why) => problems.push(problem(&folder.display().to_string(), None, "", &format!("cannot be listed: {why}"))),
+    }
+    paths
+}
+
+fn read(path: &Path, problems: &mut Vec<ConfigProblem>) -> Option<String> {
+    let place = path.display().to_string();
+    let mut say = |what: &str| {
+        problems.push(problem(&place, None, "", what));
+        None
+    };
+    let facts = match fs::metadata(path) {
+        Ok(facts) => facts,
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
+            return say("is not there; copy the sample from /usr/share/doc/offhook/, or name another file with --config");
+        }
+        Err(why) => return say(&format!("cannot be looked at: {why}")),
+    };
+    if !facts.is_file() {
+        return say("is no regular file");
+    }
+    if facts.len() > FILE_LIMIT {
+        return say("is larger than 1 MiB; that is no configuration file");
+    }
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(why) => return say(&format!("cannot be read: {why}; give it to group offhook, mode 0640")),
+    };
+    let Ok(text) = String::from_utf8(bytes) else { return say("is not UTF-8 text") };
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+    if facts.permissions().mode() & 0o004 != 0 && holds_password(&text) {
+        return say("holds a password and every user can read it; chmod 0640 it");
+    }
+    Some(text)
+}
+
+/// Whether the file states a manager secret or a database URL with a password.
+fn holds_password(text: &str) -> bool {
+    let Ok(table) = text.parse::<toml::Table>() else { return false };
+    let text_at = |section: &str, key: &str| table.get(section).and_then(|s| s.get(key)).and_then(|v| v.as_str()).unwrap_or("");
+    let url_password = |url: &str| url::Url::parse(url).is_ok_and(|url| url.password().is_some());
+    !text_at("ami", "secret").is_empty() || url_password(text_at("pbx", "database_url")) || url_password(text_at("store", "url"))
+}
+
+/// Checks each key of a file by itself against the shape it will be merged into.
+fn check_file(path: &Path, text: &str, problems: &mut Vec<ConfigProblem>) {
+    let place = path.display().to_string();
+    let line_of = |offset: usize| 1 + text.get(..offset).unwrap_or(text).matches('\n').count();
+    let (spans, values) = match DeTable::parse(text).and_then(|spans| Ok((spans, text.parse::<toml::Table>()?))) {
+        Ok(both) => both,
+        Err(why) => {
+            let line = why.span().map(|span| line_of(span.start));
+            problems.push(problem(&place, line, "", why.message()));
+            return;
+        }
+    };
+    for (section, value) in spans.get_ref() {
+        let at = line_of(section.span().start);
+        let name = section.get_ref().to_string();
+        let DeValue::Table(keys) = value.get_ref() else {
+            problems.push(problem(&place, Some(at), &name, "is no section; keys stand below a [section]"));
+            continue;
+        };
+        if keys.is_empty() {
+            check_value(&name, toml::Table::new(), |why| problems.push(problem(&place, Some(at), &name, &why)));
+        }
+        for key in keys.keys() {
+            let at = line_of(key.span().start);
+            let full = format!("{name}.{}", key.get_ref());
+            let value = values.get(&name).and_then(|section| section.get(key.get_ref().as_ref())).cloned();
+            let only = value.into_iter().map(|value| (key.get_ref().to_string(), value)).collect();
+            check_value(&name, only, |why| problems.push(problem(&place, Some(at), &full, &why)));
+        }
+    }
+}
+
+fn check_value(section: &str, keys: toml::Table, mut complain: impl FnMut(String)) {
+    let whole = toml::Table::from_iter([(section.to_owned(), toml::Value::Table(keys))]);
+    if let Err(why) = Wire::deserialize(toml::Value::Table(whole)) {
+        complain(plain(why.message()));
+    }
+}
+
+/// serde's words, without the list of all that would have been possible when it is long.
+fn plain(message: &str) -> String {
+    message.lines().next().unwrap_or(message).replace("unknown field", "unknown key")
+}
+
+/// `OFFHOOK_TFTP__LISTEN` -> `tftp.listen`; variables without `__` (`OFFHOOK_LOG`, `OFFHOOK_CONFIG`) are no keys.
+fn environment_key(name: &str) -> Option<String> {
+    let (section, key) = name.strip_prefix("OFFHOOK_")?.split_once("__")?;
+    Some(format!("{}.{}", section.to_ascii_lowercase(), key.to_ascii_lowercase()))
+}
+
+fn override_value(key: &str, text: &str) -> Result<config::Value, String> {
+    if !key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.') {
+        return Err("is no key".to_owned());
+    }
+    Ok(if LISTS.contains(&key) {
+        let items: Vec<config::Value> =
+            text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(config::Value::from).collect();
+        config::Value::from(items)
+    } else {
+        config::Value::from(text)
+    })
+}
+
+fn check_override(key: &str, value: config::Value) -> Result<(), String> {
+    config::Config::builder()
+        .set_override(key, value)
+        .and_then(|builder| builder.build())
+        .and_then(config::Config::try_deserialize::<Wire>)
+        .map(|_| ())
+        .map_err(|why| plain(&why.to_string()))
+}
+
+/// Problems of the merged whole are shown against the main file: that is where its reader starts.
+fn locate(file: &Path, problems: Vec<ConfigProblem>) -> Vec<ConfigProblem> {
+    problems.into_iter().map(|p| ConfigProblem { place: file.display().to_string(), ..p }).collect()
+}
+
+fn problem(place: &str, line: Option<usize>, key: &str, what: &str) -> ConfigProblem {
+    ConfigProblem { place: place.to_owned(), line, key: key.to_owned(), what: what.to_owned() }
+}
+
+fn single(place: &str, key: &str, what: &str) -> ConfigError {
+    ConfigError { problems: vec![problem(place, None, key, what)] }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

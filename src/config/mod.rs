@@ -1,0 +1,166 @@
+//! What the daemon was told: `offhook.toml`, `conf.d/*.toml` beside it, the environment, in that order.
+//!
+//! [`load`] reads all layers and reports every problem at once; `wire` is the shape as written, [`Config`] the shape
+//! as used. Checking needs no network and no root; only `load` touches files.
+
+mod load;
+mod validate;
+mod wire;
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+
+use crate::domain::{PhoneOptions, Secret, SipTransport};
+
+pub use load::{Environment, load};
+
+/// The configuration, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `[server]`
+    pub server: Server,
+    /// `[pbx]`
+    pub pbx: Pbx,
+    /// `[ami]`; `None` when the address is empty.
+    pub ami: Option<Ami>,
+    /// `[tftp]`
+    pub tftp: Tftp,
+    /// `http.listen`, the phones' side.
+    pub http: Vec<SocketAddrV4>,
+    /// `admin.listen`, the people's side.
+    pub admin: Vec<SocketAddrV4>,
+    /// `access.policy`
+    pub access: Access,
+    /// `[phones]`: `None` in an option means `auto`.
+    pub phones: PhoneOptions,
+    /// `[publish]`
+    pub publish: Publish,
+    /// Things that are legal and worth a word in `offhook check`.
+    pub notes: Vec<String>,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// What phones are told; `None` = the address their request came in on.
+    pub address: Option<Ipv4Addr>,
+    /// Where the daemon's own database lives.
+    pub state_dir: PathBuf,
+    /// The command line's way in.
+    pub socket: PathBuf,
+    /// Sources outside these get no byte.
+    pub phone_networks: Vec<Ipv4Net>,
+}
+
+/// `[pbx]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pbx {
+    /// Where the roster comes from.
+    pub source: PbxSource,
+    /// Pause between two looks.
+    pub poll_interval: Duration,
+    /// Registrar host; `None` = the address the phone knows us by.
+    pub sip_host: Option<String>,
+    /// Registrar port; `None` = as the PBX says.
+    pub sip_port: Option<u16>,
+    /// Transport that overrides everything.
+    pub transport: Option<SipTransport>,
+}
+
+/// A PBX source and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PbxSource {
+    /// FreePBX's MariaDB; `None` = as `/etc/freepbx.conf` says.
+    FreePbx(Option<DatabaseUrl>),
+    /// The same tables in a SQLite file.
+    Sqlite(PathBuf),
+}
+
+/// A `mysql://` URL; it holds a password and does not print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseUrl(pub Secret);
+
+/// `[ami]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ami {
+    /// `host:port`.
+    pub address: String,
+    /// Manager user.
+    pub username: String,
+    /// Where its secret is.
+    pub secret: AmiSecret,
+}
+
+/// The manager secret, or the file it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AmiSecret {
+    /// Stated in the configuration.
+    Inline(Secret),
+    /// In a file of its own; read at start, one trailing newline dropped.
+    File(PathBuf),
+}
+
+/// `[tftp]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tftp {
+    /// Addresses to listen on.
+    pub listen: Vec<SocketAddrV4>,
+    /// Folder for names that are not ours.
+    pub fall_through: Option<PathBuf>,
+}
+
+/// `access.policy`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Any source in `phone_networks` may fetch any phone's file.
+    Network,
+    /// As `Network`; kept apart because the contract names it, and because `own-mac` will differ from both.
+    Open,
+}
+
+/// `[publish]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// `offhook_status` in the PBX database.
+    pub database: bool,
+    /// AstDB family `offhook`.
+    pub astdb: bool,
+}
+
+/// Everything that is wrong with the configuration, in one report.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct ConfigError {
+    /// In the order of files and keys.
+    pub problems: Vec<ConfigProblem>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// File or environment variable; empty = the merged whole.
+    pub place: String,
+    /// 1-based line, where TOML gives one.
+    pub line: Option<usize>,
+    /// `section.key`; empty when the file as a whole is meant.
+    pub key: String,
+    /// What is wrong and what would be right.
+    pub what: String,
+}
+
+impl std::fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let place = if self.place.is_empty() { "configuration" } else { &self.place };
+        write!(f, "{place}")?;
+        if let Some(line) = self.line {
+            write!(f, " line {line}")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ": {}", self.key)?;
+        }
+        write!(f, ": {}", self.what)
+    }
+}

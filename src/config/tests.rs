@@ -1,0 +1,163 @@
+use super::*;
+use crate::config::{Access, AmiSecret, PbxSource};
+
+fn with(text: &str) -> Result<Config, ConfigError> {
+    with_layers(text, &[], &[])
+}
+
+fn with_layers(text: &str, more: &[(&str, &str)], environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("offhook.toml");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::create_dir(folder.path().join("conf.d")).unwrap();
+    for (name, text) in more {
+        fs::write(folder.path().join("conf.d").join(name), text).unwrap();
+    }
+    load(&file, &environment.iter().map(|&(k, v)| (k.to_owned(), v.to_owned())).collect())
+}
+
+const LEAST: &str = "[pbx]\nsource = \"freepbx\"\n";
+
+/// Every complaint contains each of these, in this order, one problem each.
+fn complains(text: &str, expected: &[&str]) {
+    let problems = with(text).expect_err(text).problems;
+    assert_eq!(problems.len(), expected.len(), "{problems:#?}");
+    for (problem, expected) in problems.iter().zip(expected) {
+        assert!(problem.to_string().contains(expected), "{problem}\nshould contain {expected}");
+    }
+}
+
+#[test]
+fn the_sample_is_the_default() {
+    let sample = include_str!("../../packaging/offhook.toml");
+    assert_eq!(with(sample).unwrap(), with(LEAST).unwrap());
+    // Every key of the wire shape stands in the sample, so that its reader sees all there is.
+    let shown: toml::Table = sample.parse().unwrap();
+    for key in LISTS {
+        let (section, key) = key.split_once('.').unwrap();
+        assert!(shown[section].as_table().unwrap().contains_key(key), "{section}.{key} is not in the sample");
+    }
+}
+
+#[test]
+fn defaults_are_the_contract_s() {
+    let config = with(LEAST).unwrap();
+    assert_eq!(config.pbx.source, PbxSource::FreePbx(None));
+    assert_eq!(config.pbx.poll_interval.as_secs(), 2);
+    assert_eq!(config.tftp.listen, ["0.0.0.0:69".parse().unwrap()]);
+    assert_eq!(config.access, Access::Network);
+    assert_eq!(config.phones.time_zone, None);
+    assert_eq!(config.ami.unwrap().secret, AmiSecret::File("/etc/offhook/ami.secret".into()));
+    assert!(!config.server.phone_networks.iter().any(|net| net.contains(&std::net::Ipv4Addr::LOCALHOST)));
+}
+
+#[test]
+fn every_problem_in_one_report_with_key_and_line() {
+    complains(
+        "[pbx]\nsource = \"freepbx\"\npool_interval = \"2s\"\n\n[tftp]\nlisten = 69\n[nonsense]\n[publish]\nastdb = \"yes\"\n",
+        &["line 7: nonsense", "line 3: pbx.pool_interval: unknown key", "line 9: publish.astdb", "line 6: tftp.listen"],
+    );
+}
+
+#[test]
+fn values_are_checked_together() {
+    complains(
+        "[server]\naddress = \"pbx\"\nphone_networks = [\"10.0.0.0/33\", \"10.1.2.3/8\", \"0.0.0.0/0\"]\nstate_dir = \"x\"\n\
+         [pbx]\nsource = \"freepbx\"\npoll_interval = \"soon\"\n[tftp]\nlisten = [\"0.0.0.0:70000\"]\n",
+        &[
+            "server.address",
+            "10.0.0.0/33",
+            "the network is 10.0.0.0/8",
+            "whole Internet",
+            "server.state_dir",
+            "pbx.poll_interval",
+            "70000",
+            "tftp.listen: name at least one",
+        ],
+    );
+}
+
+#[test]
+fn what_is_named_but_not_built_is_refused() {
+    for (text, key) in [
+        ("[dhcp]\nmode = \"all\"\n", "dhcp.mode"),
+        ("[access]\npolicy = \"own-mac\"\n", "own-mac"),
+        ("[store]\nurl = \"postgres://h/d\"\n", "store.url"),
+        ("[publish]\nwebhook = [\"http://h/\"]\n", "publish.webhook"),
+        ("[firmware]\nconversion = \"adopted\"\n", "firmware.conversion"),
+    ] {
+        complains(&format!("{LEAST}{text}"), &[key]);
+    }
+    complains("[pbx]\nsource = \"realtime\"\n", &["not built yet"]);
+    complains("[pbx]\nsource = [\"freepbx\", \"sqlite\"]\n", &["several sources"]);
+    complains("", &["pbx.source: has no default"]);
+}
+
+#[test]
+fn later_layers_replace_whole_values() {
+    let config = with_layers(
+        LEAST,
+        &[
+            ("20-b.toml", "[tftp]\nlisten = [\"127.0.0.1:6969\"]\n"),
+            ("10-a.toml", "[tftp]\nlisten = [\"127.0.0.2:1\", \"127.0.0.2:2\"]\nfall_through = \"\"\n"),
+            ("ignored.conf", "nonsense"),
+        ],
+        &[
+            ("OFFHOOK_HTTP__LISTEN", "127.0.0.1:0, 127.0.0.2:0"),
+            ("OFFHOOK_AMI__SECRET", "007"),
+            ("OFFHOOK_LOG", "debug"),
+            ("OFFHOOK_PUBLISH__ASTDB", "false"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.tftp.listen, ["127.0.0.1:6969".parse().unwrap()]);
+    assert_eq!(config.tftp.fall_through, None);
+    assert_eq!(config.http.len(), 2);
+    assert!(!config.publish.astdb);
+    let AmiSecret::Inline(secret) = config.ami.unwrap().secret else { panic!("the secret is inline") };
+    assert_eq!(secret.expose(), "007", "digits stay text");
+}
+
+#[test]
+fn the_environment_is_as_strict_as_a_file() {
+    let problems = with_layers(LEAST, &[], &[("OFFHOOK_TFTP__LISTN", "x"), ("OFFHOOK_PBX__SIP_PORT", "many")]).unwrap_err().problems;
+    let text = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    assert!(text.contains("OFFHOOK_TFTP__LISTN") && text.contains("OFFHOOK_PBX__SIP_PORT"), "{text}");
+}
+
+#[test]
+fn files_that_cannot_be_used_say_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let none = Environment::new();
+    let missing = load(&folder.path().join("none.toml"), &none).unwrap_err().to_string();
+    assert!(missing.contains("is not there"), "{missing}");
+    let directory = load(folder.path(), &none).unwrap_err().to_string();
+    assert!(directory.contains("no regular file"), "{directory}");
+    let binary = folder.path().join("binary.toml");
+    fs::write(&binary, [0xff, 0xfe, 0]).unwrap();
+    assert!(load(&binary, &none).unwrap_err().to_string().contains("UTF-8"));
+    let syntax = folder.path().join("syntax.toml");
+    fs::write(&syntax, "[pbx]\nsource = freepbx\n").unwrap();
+    assert!(load(&syntax, &none).unwrap_err().to_string().contains("line 2"));
+    let bom = folder.path().join("bom.toml");
+    fs::write(&bom, "\u{feff}[pbx]\r\nsource = \"freepbx\"\r\n").unwrap();
+    assert!(load(&bom, &none).is_ok());
+}
+
+#[test]
+fn a_password_that_all_can_read_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("offhook.toml");
+    for (text, refused) in [
+        (format!("{LEAST}[ami]\nsecret = \"canary\"\n"), true),
+        (format!("{LEAST}database_url = \"mysql://u:canary@localhost/asterisk\"\n"), true),
+        (format!("{LEAST}database_url = \"mysql://u@localhost/asterisk\"\n"), false),
+    ] {
+        fs::write(&file, &text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let outcome = load(&file, &Environment::new());
+        assert_eq!(outcome.is_err(), refused, "{text}");
+        assert!(!format!("{outcome:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,274 @@
+//! From the shape as written to the shape as used. Pure: looks at no file, address or clock.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+
+use super::wire::{self, OneOrMany, Wire};
+use super::{
+    Access, Ami, AmiSecret, Config, ConfigProblem, DatabaseUrl, Pbx, PbxSource, Publish, Server, Tftp,
+};
+use crate::domain::{PhoneOptions, Secret, SipTransport};
+
+/// Collects problems while reading on.
+struct Report(Vec<ConfigProblem>);
+
+impl Report {
+    fn add(&mut self, key: &str, what: impl Into<String>) {
+        self.0.push(ConfigProblem { place: String::new(), line: None, key: key.to_owned(), what: what.into() });
+    }
+
+    fn take<T, E: std::fmt::Display>(&mut self, key: &str, value: Result<T, E>) -> Option<T> {
+        value.map_err(|why| self.add(key, why.to_string())).ok()
+    }
+
+    /// Keys of the contract that nothing stands behind yet: refused, never silently ignored.
+    fn not_built(&mut self, key: &str, asked: bool) {
+        if asked {
+            self.add(key, "is not built yet; leave it at its default");
+        }
+    }
+}
+
+/// Gives the merged text its meaning; every problem is in the list.
+pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
+    let mut report = Report(Vec::new());
+    let mut notes = Vec::new();
+    let server = server(&mut report, wire.server);
+    let pbx = pbx(&mut report, &wire.pbx);
+    let ami = ami(&mut report, wire.ami);
+    let tftp = Tftp {
+        listen: sockets(&mut report, "tftp.listen", &wire.tftp.listen),
+        fall_through: (!wire.tftp.fall_through.is_empty()).then(|| PathBuf::from(&wire.tftp.fall_through)),
+    };
+    if tftp.listen.is_empty() {
+        report.add("tftp.listen", "name at least one address, such as \"0.0.0.0:69\"");
+    }
+    let http = sockets(&mut report, "http.listen", &wire.http.listen);
+    let admin = sockets(&mut report, "admin.listen", &wire.admin.listen);
+    let access = match wire.access.policy.as_str() {
+        "network" => {
+            notes.push(
+                "access.policy is \"network\": any host in server.phone_networks can fetch any phone's file, secrets \
+                 included; keep phones in a network of their own"
+                    .to_owned(),
+            );
+            Access::Network
+        }
+        "open" => {
+            notes.push("access.policy is \"open\": any host in server.phone_networks can fetch any phone's file".to_owned());
+            Access::Open
+        }
+        "own-mac" => {
+            report.add("access.policy", "\"own-mac\" is not built yet; use \"network\" or \"open\"");
+            Access::Network
+        }
+        other => {
+            report.add("access.policy", format!("{other:?} is none of network, open"));
+            Access::Network
+        }
+    };
+    duration(&mut report, "access.first_contact", &wire.access.first_contact);
+    let phones = phones(&mut report, wire.phones);
+    unbuilt(&mut report, &wire.store, &wire.dhcp, &wire.firmware, &wire.sntp, &wire.syslog, &wire.publish);
+    let publish = Publish { database: wire.publish.database, astdb: wire.publish.astdb };
+    match (server, pbx, report.0.is_empty()) {
+        (Some(server), Some(pbx), true) => {
+            Ok(Config { server, pbx, ami, tftp, http, admin, access, phones, publish, notes })
+        }
+        _ => Err(report.0),
+    }
+}
+
+fn server(report: &mut Report, wire: wire::Server) -> Option<Server> {
+    let address = match wire.address.as_str() {
+        "auto" => Some(None),
+        text => report.take("server.address", text.parse::<Ipv4Addr>().map_err(|_| "is neither \"auto\" nor an IPv4 address")).map(Some),
+    };
+    let mut phone_networks = Vec::new();
+    for text in &wire.phone_networks {
+        match text.parse::<Ipv4Net>() {
+            Ok(net) if net.prefix_len() == 0 => {
+                report.add("server.phone_networks", format!("{text} is the whole Internet; name the phones' networks"));
+            }
+            Ok(net) if net.trunc() != net => report.add(
+                "server.phone_networks",
+                format!("{text} has host bits set; the network is {}", net.trunc()),
+            ),
+            Ok(net) => phone_networks.push(net),
+            Err(_) => report.add("server.phone_networks", format!("{text:?} is no IPv4 network such as 192.168.0.0/16")),
+        }
+    }
+    let state_dir = absolute(report, "server.state_dir", &wire.state_dir);
+    let socket = absolute(report, "server.socket", &wire.socket);
+    Some(Server { address: address?, state_dir: state_dir?, socket: socket?, phone_networks })
+}
+
+fn absolute(report: &mut Report, key: &str, text: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(text);
+    if path.is_absolute() {
+        Some(path)
+    } else {
+        report.add(key, format!("{text:?} is no absolute path"));
+        None
+    }
+}
+
+const SOURCES: &[&str] = &["freepbx", "realtime", "files", "ami", "api", "sqlite", "static"];
+
+fn pbx(report: &mut Report, wire: &wire::Pbx) -> Option<Pbx> {
+    let names = match &wire.source {
+        None => {
+            report.add("pbx.source", "has no default; say where the extensions are: \"freepbx\" or \"sqlite\"");
+            return None;
+        }
+        Some(OneOrMany::One(name)) => vec![name.clone()],
+        Some(OneOrMany::Many(names)) => names.clone(),
+    };
+    let source = match names.as_slice() {
+        [name] if name == "freepbx" => match wire.database_url.as_str() {
+            "auto" => Some(PbxSource::FreePbx(None)),
+            url if url.starts_with("mysql://") || url.starts_with("mariadb://") => {
+                Some(PbxSource::FreePbx(Some(DatabaseUrl(Secret::new(url)))))
+            }
+            _ => {
+                report.add("pbx.database_url", "source \"freepbx\" takes \"auto\" or mysql://user:password@host/database");
+                None
+            }
+        },
+        [name] if name == "sqlite" => match wire.database_url.strip_prefix("sqlite://") {
+            Some(path) if path.starts_with('/') => Some(PbxSource::Sqlite(PathBuf::from(path))),
+            _ => {
+                report.add("pbx.database_url", "source \"sqlite\" takes sqlite:///path/to/file");
+                None
+            }
+        },
+        [name] if SOURCES.contains(&name.as_str()) => {
+            report.add("pbx.source", format!("{name:?} is not built yet; use \"freepbx\" or \"sqlite\""));
+            None
+        }
+        [name] => {
+            report.add("pbx.source", format!("{name:?} is none of {}", SOURCES.join(", ")));
+            None
+        }
+        _ => {
+            report.add("pbx.source", "a list of several sources is not built yet; name one");
+            None
+        }
+    };
+    let poll_interval = duration(report, "pbx.poll_interval", &wire.poll_interval);
+    if poll_interval.is_some_and(|pause| pause < Duration::from_millis(100) || pause > Duration::from_hours(1)) {
+        report.add("pbx.poll_interval", "is not between 100ms and 1h");
+    }
+    let sip_host = match wire.sip_host.as_str() {
+        "auto" => Some(None),
+        host if host_like(host) => Some(Some(host.to_owned())),
+        host => {
+            report.add("pbx.sip_host", format!("{host:?} is no host name or address of at most 47 characters"));
+            None
+        }
+    };
+    let transport = match wire.transport.as_str() {
+        "auto" => None,
+        other => Some(transport(report, "pbx.transport", other)?),
+    };
+    Some(Pbx {
+        source: source?,
+        poll_interval: poll_interval?,
+        sip_host: sip_host?,
+        sip_port: (wire.sip_port != 0).then_some(wire.sip_port),
+        transport,
+    })
+}
+
+/// 47 characters is what a 7960 takes as `proxyN_address`, the tightest of all.
+fn host_like(text: &str) -> bool {
+    (1..=47).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-')
+}
+
+fn transport(report: &mut Report, key: &str, text: &str) -> Option<SipTransport> {
+    match text {
+        "udp" => Some(SipTransport::Udp),
+        "tcp" => Some(SipTransport::Tcp),
+        other => {
+            report.add(key, format!("{other:?} is neither udp nor tcp"));
+            None
+        }
+    }
+}
+
+fn ami(report: &mut Report, wire: wire::Ami) -> Option<Ami> {
+    if wire.address.is_empty() {
+        return None;
+    }
+    if wire.address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || !port.parse::<u16>().is_ok_and(|p| p > 0)) {
+        report.add("ami.address", format!("{:?} is no host:port", wire.address));
+    }
+    let secret = if wire.secret.is_empty() {
+        AmiSecret::File(PathBuf::from(wire.secret_file))
+    } else {
+        AmiSecret::Inline(Secret::new(wire.secret))
+    };
+    Some(Ami { address: wire.address, username: wire.username, secret })
+}
+
+fn sockets(report: &mut Report, key: &str, texts: &[String]) -> Vec<SocketAddrV4> {
+    let mut addresses = Vec::new();
+    for text in texts {
+        match text.parse::<SocketAddrV4>() {
+            Ok(address) if addresses.contains(&address) && address.port() != 0 => report.add(key, format!("{text} is named twice")),
+            Ok(address) => addresses.push(address),
+            Err(_) => report.add(key, format!("{text:?} is no IPv4 address:port")),
+        }
+    }
+    addresses
+}
+
+fn duration(report: &mut Report, key: &str, text: &str) -> Option<Duration> {
+    report.take(key, humantime::parse_duration(text).map_err(|why| format!("{text:?} is no duration such as \"2s\" or \"30m\": {why}")))
+}
+
+fn phones(report: &mut Report, wire: wire::Phones) -> PhoneOptions {
+    for (key, value) in [("phones.transport_8x", &wire.transport_8x), ("phones.transport_9x", &wire.transport_9x)] {
+        transport(report, key, value);
+    }
+    let unless_auto = |text: String| (text != "auto").then_some(text);
+    PhoneOptions {
+        time_zone: unless_auto(wire.time_zone),
+        ntp: unless_auto(wire.ntp),
+        language: Some(wire.language),
+        phone_password: Some(wire.phone_password),
+        voicemail: unless_auto(wire.voicemail),
+        emergency: Some(wire.emergency),
+        transport_8x: Some(wire.transport_8x),
+        transport_9x: Some(wire.transport_9x),
+    }
+}
+
+fn unbuilt(
+    report: &mut Report,
+    store: &wire::Store,
+    dhcp: &wire::Dhcp,
+    firmware: &wire::Firmware,
+    sntp: &wire::Sntp,
+    syslog: &wire::Syslog,
+    publish: &wire::Publish,
+) {
+    report.not_built("store.url", !store.url.is_empty());
+    report.not_built("dhcp.mode", dhcp.mode != "off");
+    report.not_built("dhcp.interfaces", !dhcp.interfaces.is_empty());
+    report.not_built("dhcp.beside_other_server", dhcp.beside_other_server);
+    report.not_built("dhcp.subnet", !dhcp.subnet.is_empty());
+    report.not_built("firmware.conversion", firmware.conversion != "manual");
+    report.not_built("firmware.accept_one_way", firmware.accept_one_way);
+    report.not_built("firmware.concurrent", firmware.concurrent != 10);
+    report.not_built("firmware.target", !firmware.target.is_empty());
+    report.not_built("firmware.erased", !firmware.erased.is_empty());
+    report.not_built("firmware.os79xx_window", humantime::parse_duration(&firmware.os79xx_window) != Ok(Duration::ZERO));
+    report.not_built("sntp.listen", !sntp.listen.is_empty());
+    report.not_built("syslog.listen", !syslog.listen.is_empty());
+    report.not_built("publish.user_event", publish.user_event);
+    report.not_built("publish.webhook", !publish.webhook.is_empty());
+}

@@ -15,15 +15,16 @@
 //!
 //! # The floor
 //! [`domain`] is the vocabulary, [`api`] the shapes that the socket and the command line share, [`config`] what the
-//! user wrote, [`util`] small things without a word of the domain.
+//! user wrote.
 //!
 //! # Pure cores
 //! [`catalog`] (what a model is), [`tftp`] (packets, negotiation, transfers), [`pbx::roster`] and [`pbx::ami::proto`],
 //! [`files::name`], [`timeline`].
 //!
 //! # Pure joins
-//! [`fleet`] (who gets which lines), [`render`] (phone + model + site -> bytes), [`files::resolve`] (one place decides
-//! what a phone may have), [`diagnose`] (events -> findings), [`status`] (derived, never stored as truth).
+//! [`fleet`] (who gets which lines), [`render`] (phone + model + site -> bytes), [`files::resolve()`] (one place decides
+//! what a phone may have), [`diagnose`] (events -> findings), [`status`] (derived, never stored as truth), [`check`]
+//! (facts -> what is wrong). [`hub`] holds the present state of them all and is what the edges call.
 //!
 //! # Edges
 //! [`tftp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
@@ -41,11 +42,23 @@
 //!   did not make private.
 //! - A PBX that is down changes nothing for phones: the last good roster keeps serving, and its age is shown.
 
+pub mod api;
+pub mod app;
 pub mod catalog;
+pub mod check;
+pub mod cli;
 pub mod config;
+pub mod demo;
+pub mod diagnose;
 pub mod domain;
+pub mod files;
+pub mod fleet;
+pub mod hub;
 pub mod pbx;
 pub mod render;
 pub mod simulate;
 pub mod status;
+pub mod store;
 pub mod tftp;
+pub mod timeline;
+pub mod web;

@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::MacAddr;
 
+mod derive;
 pub mod publish;
 pub mod sinks;
+
+pub use derive::{Judged, derive};
 
 /// How far a phone's boot has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,0 +1,159 @@
+//! The shapes that the socket and the command line share. Pure; the contract names the fields.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{BootEvent, EventKind, MacAddr};
+
+/// A phone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phone {
+    /// 12 upper-case hex digits.
+    pub mac: MacAddr,
+    /// Catalogue name, or `auto`.
+    pub model: String,
+    /// `seen`, `adopted`, `ignored`, `foreign`.
+    pub ownership: String,
+    /// See the contract, section 7.
+    pub stage: String,
+    /// Likewise.
+    pub health: String,
+    /// Kebab-case code.
+    pub reason: String,
+    /// One sentence.
+    pub summary: String,
+    /// Last address.
+    pub ip: Option<IpAddr>,
+    /// Load it runs, if known.
+    pub load: Option<String>,
+    /// Load it should run, if asked for.
+    pub target_load: Option<String>,
+    /// Line keys.
+    pub lines: Vec<PhoneLine>,
+    /// Since when it is so.
+    pub since: Timestamp,
+}
+
+/// A line key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhoneLine {
+    /// 1-based.
+    pub button: u8,
+    /// Extension.
+    pub extension: String,
+    /// Label.
+    pub label: String,
+    /// Whether the PBX has a contact for it.
+    pub registered: bool,
+}
+
+/// One line of a timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// Which phone.
+    pub mac: MacAddr,
+    /// Kebab-case kind.
+    pub kind: String,
+    /// One sentence.
+    pub summary: String,
+    /// Details by kind.
+    pub data: serde_json::Value,
+}
+
+impl From<&BootEvent> for Event {
+    fn from(event: &BootEvent) -> Self {
+        let mut data = serde_json::to_value(&event.what).unwrap_or_default();
+        let kind = data.as_object_mut().and_then(|map| map.remove("kind"));
+        if let (Some(map), Some(ip)) = (data.as_object_mut(), event.ip) {
+            map.insert("ip".to_owned(), ip.to_string().into());
+        }
+        Self {
+            at: event.at,
+            mac: event.mac,
+            kind: kind.and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default(),
+            summary: summary(&event.what),
+            data,
+        }
+    }
+}
+
+fn summary(what: &EventKind) -> String {
+    match what {
+        EventKind::FileAsked { name, refused: None, .. } => format!("asks for {name}"),
+        EventKind::FileAsked { name, refused: Some(why), .. } => format!("asks for {name}: not served ({why})"),
+        EventKind::FileSent { name, octets, millis, resent, .. } => {
+            let again = if *resent == 0 { String::new() } else { format!(", {resent} datagrams sent again") };
+            format!("has {name}, {octets} octets in {millis} ms{again}")
+        }
+        EventKind::FileFailed { name, reason, .. } => format!("{name} was not delivered ({reason})"),
+        EventKind::Registered { extension, uri, .. } => format!("extension {extension} registered as {uri}"),
+        EventKind::Unregistered { extension } => format!("extension {extension} is not registered any more"),
+        EventKind::Unreachable { extension } => format!("extension {extension} does not answer"),
+        EventKind::Assigned { what } => what.clone(),
+    }
+}
+
+/// Status of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckStatus {
+    /// As it should be.
+    Ok,
+    /// Worth a look.
+    Warning,
+    /// Phones will not work.
+    Failed,
+}
+
+/// One line of `offhook check`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What was checked.
+    pub name: String,
+    /// How it is.
+    pub status: CheckStatus,
+    /// One sentence.
+    pub summary: String,
+    /// What to do; empty when nothing is.
+    pub remedy: String,
+}
+
+/// An assignment to make.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddPhone {
+    /// Which phone.
+    pub mac: MacAddr,
+    /// Catalogue name.
+    pub model: String,
+    /// Extensions, button 1 first.
+    pub lines: Vec<String>,
+}
+
+/// What was done, in one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// One sentence.
+    pub summary: String,
+}
+
+/// What was refused: what, on what, why, what to do, in one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The sentence.
+    pub error: String,
+}
+
+/// Names of the files of a phone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileName {
+    /// As the phone asks for it.
+    pub name: String,
+    /// Whether it would be served now.
+    pub served: bool,
+    /// Why not.
+    pub refused: Option<String>,
+}

@@ -1,0 +1,190 @@
+//! The composition root: opens and binds everything, joins the tasks, ends them in order. The only part that knows
+//! everyone.
+
+mod parts;
+mod reload;
+
+use std::net::SocketAddrV4;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::files::fall_through::FallThrough;
+use crate::fleet::Snapshot;
+use crate::hub::{Hub, Operations, Surroundings};
+use crate::pbx::poll;
+use crate::store::Store;
+use crate::{tftp, web};
+
+pub use reload::settings;
+
+/// How long transfers under way may take to end once the daemon was told to.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// How often phones on their way are judged anew, by the passing of time alone.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Events that may wait for the store. When it is full, stored tails lose events; phones lose nothing.
+const EVENT_QUEUE: usize = 4_096;
+
+/// Where the daemon listens.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// TFTP.
+    pub tftp: SocketAddrV4,
+    /// HTTP for phones.
+    pub http: Option<std::net::SocketAddr>,
+    /// HTTP for people.
+    pub admin: Option<std::net::SocketAddr>,
+    /// The command line's way in.
+    pub socket: PathBuf,
+}
+
+/// A daemon that serves.
+pub struct Running {
+    /// Where it listens.
+    pub addresses: Addresses,
+    /// Its present state.
+    pub hub: Arc<Hub>,
+    operations: Arc<Operations>,
+    store: Arc<Store>,
+    config: ArcSwap<Config>,
+    shutdown: CancellationToken,
+    tasks: JoinSet<Result<(), String>>,
+}
+
+/// Opens the store, binds every socket, starts every task. Returns once phones are served.
+///
+/// # Errors
+/// One sentence: what could not be opened or bound, why, and what to do.
+pub async fn start(config: Config) -> Result<Running, String> {
+    // Sockets first: they need rights that nothing else needs, and a port that is taken should say so at once.
+    let tftp = parts::bind_tftp(&config)?;
+    let tftp_address = tftp.local_addrs().first().copied().ok_or("TFTP listens nowhere: set tftp.listen")?;
+    let http = bind_all("HTTP for phones", "http.listen", &config.http).await?;
+    let admin = bind_all("HTTP for people", "admin.listen", &config.admin).await?;
+    let store = Arc::new(Store::open(&config.server.state_dir).await.map_err(|why| why.to_string())?);
+    let socket = web::bind_socket(&config.server.socket).await.map_err(|why| {
+        format!("the socket {} could not be made: {why}; see server.socket", config.server.socket.display())
+    })?;
+
+    let now = Timestamp::now();
+    let known = store.roster().await.map_err(|why| why.to_string())?;
+    let own = store.assignments().await.map_err(|why| why.to_string())?;
+    let past = store.events().await.map_err(|why| why.to_string())?;
+    let settings = Arc::new(settings(&config, parts::answers_time().await));
+    let mut first = Snapshot::empty(settings, Arc::new(Catalog::builtin()), parts::year(now));
+    if let Some((roster, at)) = &known {
+        first.roster = Some(Arc::new(roster.clone()));
+        first.confirmed_at = Some(*at);
+    }
+    let (events_in, events_out) = mpsc::channel(EVENT_QUEUE);
+    let hub = Arc::new(Hub::new(first, own, past, events_in, now));
+
+    let shutdown = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    let nudge = Arc::new(Notify::new());
+    let fall_through = config.tftp.fall_through.as_deref().map(FallThrough::new);
+
+    let manager = parts::spawn_manager(&mut tasks, &config, &hub, &nudge, &shutdown)?;
+    let source = parts::open_source(&config)?;
+    let sinks = parts::spawn_publishing(&mut tasks, &config, &hub, &source, manager.as_ref(), &shutdown);
+    parts::spawn_poll(&mut tasks, &config, source, known, manager, &hub, &store, &nudge, &shutdown);
+    parts::spawn_events(&mut tasks, events_out, &store);
+    parts::spawn_tick(&mut tasks, &hub, &shutdown);
+    parts::spawn_tftp(&mut tasks, tftp, &hub, fall_through.clone(), &shutdown);
+
+    let operations = Arc::new(Operations::new(
+        Arc::clone(&hub),
+        Arc::clone(&store),
+        Surroundings {
+            notes: ArcSwap::from_pointee(config.notes.clone()),
+            tftp: tftp_address,
+            networks: config.server.phone_networks.clone(),
+            fall_through: fall_through.clone(),
+            ami: config.ami.is_some(),
+            sinks,
+        },
+    ));
+    let addresses = Addresses {
+        tftp: tftp_address,
+        http: http.first().and_then(|listener| listener.local_addr().ok()),
+        admin: admin.first().and_then(|listener| listener.local_addr().ok()),
+        socket: config.server.socket.clone(),
+    };
+    for listener in http {
+        let router = web::phone_router(Arc::clone(&hub), fall_through.clone());
+        let (networks, shutdown) = (config.server.phone_networks.clone(), shutdown.clone());
+        tasks.spawn(async move {
+            web::serve_phones(listener, networks, router, shutdown).await.map_err(|why| format!("HTTP for phones ended: {why}"))
+        });
+    }
+    for listener in admin {
+        let (router, shutdown) = (web::admin_router(Arc::clone(&hub)), shutdown.clone());
+        tasks.spawn(async move {
+            let serve = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned());
+            serve.await.map_err(|why| format!("HTTP for people ended: {why}"))
+        });
+    }
+    let (router, ending) = (web::api_router(Arc::clone(&operations)), shutdown.clone());
+    tasks.spawn(async move {
+        let serve = axum::serve(socket, router).with_graceful_shutdown(ending.cancelled_owned());
+        serve.await.map_err(|why| format!("the socket ended: {why}"))
+    });
+    Ok(Running { addresses, hub, operations, store, config: ArcSwap::from_pointee(config), shutdown, tasks })
+}
+
+async fn bind_all(what: &str, key: &str, addresses: &[SocketAddrV4]) -> Result<Vec<TcpListener>, String> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|why| format!("{what} could not listen on {address}: {why}; see {key}, and `ss -ltnp` for who has the port"))?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+impl Running {
+    /// Takes a new configuration over as far as that needs no restart. Returns what needs one.
+    pub async fn reload(&self, new: Config) -> Vec<&'static str> {
+        let old = self.config.load_full();
+        self.hub.settings(settings(&new, parts::answers_time().await), Timestamp::now());
+        self.operations.set_notes(new.notes.clone());
+        let restart = reload::needs_restart(&old, &new);
+        self.config.store(Arc::new(new));
+        restart
+    }
+
+    /// Waits until a part ends that should not; says which.
+    pub async fn broken(&mut self) -> String {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(why))) => return why,
+                Some(Err(why)) => return format!("a part of the daemon failed: {why}"),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Ends: no new requests, transfers under way get 20 s, the last state is written.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        let drain = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN + Duration::from_secs(5), drain).await.is_err() {
+            tracing::warn!(code = "drain-cut", "some transfers did not end in time and were cut");
+        }
+        let _ = std::fs::remove_file(&self.addresses.socket);
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,33 @@
+//! What a configuration means for phones, and which changes of it need a restart.
+
+use crate::config::Config;
+use crate::fleet::Settings;
+
+/// The part of the configuration that phones see.
+pub fn settings(config: &Config, ntp_here: bool) -> Settings {
+    Settings {
+        server: config.server.address,
+        sip_host: config.pbx.sip_host.clone(),
+        sip_port: config.pbx.sip_port,
+        transport: config.pbx.transport,
+        options: config.phones.clone(),
+        system_time_zone: jiff::tz::TimeZone::system().iana_name().map(str::to_owned),
+        ntp_here,
+    }
+}
+
+/// Sections that changed and are only read at start.
+pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let pbx = |c: &Config| (c.pbx.source.clone(), c.pbx.poll_interval);
+    let server = |c: &Config| (c.server.state_dir.clone(), c.server.socket.clone(), c.server.phone_networks.clone());
+    let changed = [
+        ("server", server(old) != server(new)),
+        ("pbx", pbx(old) != pbx(new)),
+        ("ami", old.ami != new.ami),
+        ("tftp", old.tftp != new.tftp),
+        ("http", old.http != new.http),
+        ("admin", old.admin != new.admin),
+        ("publish", old.publish != new.publish),
+    ];
+    changed.into_iter().filter(|(_, changed)| *changed).map(|(section, _)| section).collect()
+}

@@ -1,0 +1,153 @@
+//! `offhook check`: a list of small checks, each a pure function of facts that the caller gathered.
+
+use jiff::Timestamp;
+
+use crate::api::{Check, CheckStatus};
+use crate::diagnose::{Finding, Severity};
+use crate::domain::MacAddr;
+use crate::pbx::roster::RowProblem;
+
+/// What the checks look at.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Things the configuration wants said.
+    pub notes: Vec<String>,
+    /// When the PBX last confirmed the roster; `None` = never read.
+    pub confirmed_at: Option<Timestamp>,
+    /// The moment of the check.
+    pub now: Option<Timestamp>,
+    /// Why the PBX database does not answer.
+    pub pbx_down: Option<String>,
+    /// Extensions and phones read.
+    pub counts: Option<(usize, usize)>,
+    /// Saved and not applied.
+    pub apply_pending: bool,
+    /// Rows not used.
+    pub problems: Vec<RowProblem>,
+    /// Findings by phone.
+    pub findings: Vec<(MacAddr, Finding)>,
+    /// Why the manager interface is away; `None` while it is up.
+    pub ami_down: Option<String>,
+    /// Whether it is configured at all.
+    pub ami_configured: bool,
+    /// Why our own TFTP fetch of `SIPDefault.cnf` failed; `None` when it went well.
+    pub own_fetch: Option<String>,
+    /// Port that phones would have to use; they know only 69.
+    pub tftp_port: u16,
+    /// What each destination of the status says: name, and why it is not written.
+    pub sinks: Vec<(String, Option<String>)>,
+    /// Names in the fall-through folder that are never served from there.
+    pub shadowed: Vec<String>,
+}
+
+/// All checks, in the order they are shown.
+pub const CHECKS: &[fn(&Facts) -> Vec<Check>] =
+    &[database, pending, manager, own_fetch, port, sinks, access, shadowed, rows, phones];
+
+/// Runs them all.
+pub fn run(facts: &Facts) -> Vec<Check> {
+    CHECKS.iter().flat_map(|check| check(facts)).collect()
+}
+
+fn ok(name: &str, summary: impl Into<String>) -> Check {
+    Check { name: name.to_owned(), status: CheckStatus::Ok, summary: summary.into(), remedy: String::new() }
+}
+
+fn bad(name: &str, status: CheckStatus, summary: impl Into<String>, remedy: impl Into<String>) -> Check {
+    Check { name: name.to_owned(), status, summary: summary.into(), remedy: remedy.into() }
+}
+
+fn database(facts: &Facts) -> Vec<Check> {
+    let age = match (facts.confirmed_at, facts.now) {
+        (Some(at), Some(now)) => format!("the roster serving is {} s old", now.duration_since(at).as_secs().max(0)),
+        _ => "no roster was ever read, so no phone gets a file".to_owned(),
+    };
+    vec![match (&facts.pbx_down, facts.counts) {
+        (Some(why), _) => bad("pbx-database", CheckStatus::Failed, format!("{why}; {age}"), "see the sentence; offhook tries again by itself"),
+        (None, Some((extensions, phones))) => ok("pbx-database", format!("{extensions} extensions and {phones} phones read")),
+        (None, None) => bad("pbx-database", CheckStatus::Failed, "the PBX has not been read yet", "wait a moment and check again"),
+    }]
+}
+
+fn pending(facts: &Facts) -> Vec<Check> {
+    if facts.apply_pending {
+        vec![bad("apply-pending", CheckStatus::Warning, "the PBX holds saved changes that are not live", "press Apply Config in FreePBX")]
+    } else {
+        Vec::new()
+    }
+}
+
+fn manager(facts: &Facts) -> Vec<Check> {
+    vec![match (&facts.ami_down, facts.ami_configured) {
+        (_, false) => bad(
+            "manager",
+            CheckStatus::Warning,
+            "Asterisk's manager interface is not configured: registrations are unknown",
+            "set [ami], and add a user in /etc/asterisk/manager_custom.conf (read = system,call,security; write = system,call,reporting)",
+        ),
+        (Some(why), true) => bad("manager", CheckStatus::Failed, why.clone(), "see the sentence; offhook tries again by itself"),
+        (None, true) => ok("manager", "logged in to Asterisk's manager interface"),
+    }]
+}
+
+fn own_fetch(facts: &Facts) -> Vec<Check> {
+    vec![match &facts.own_fetch {
+        None => ok("own-tftp-fetch", "SIPDefault.cnf came over TFTP"),
+        Some(why) => bad(
+            "own-tftp-fetch",
+            CheckStatus::Failed,
+            format!("SIPDefault.cnf did not come over TFTP: {why}"),
+            "see that tftp.listen has the address phones use, and that no firewall drops UDP 69 and the high ports",
+        ),
+    }]
+}
+
+fn port(facts: &Facts) -> Vec<Check> {
+    if facts.tftp_port == 69 {
+        Vec::new()
+    } else {
+        vec![bad(
+            "tftp-port",
+            CheckStatus::Warning,
+            format!("TFTP is on port {}; phones know only 69, and options 66 and 150 carry no port", facts.tftp_port),
+            "set tftp.listen to port 69",
+        )]
+    }
+}
+
+fn sinks(facts: &Facts) -> Vec<Check> {
+    let one = |(name, why): &(String, Option<String>)| match why {
+        None => ok(&format!("publish-{name}"), "status is written"),
+        Some(why) => bad(&format!("publish-{name}"), CheckStatus::Warning, why.clone(), "see the sentence; the latest state is written once it works"),
+    };
+    facts.sinks.iter().map(one).collect()
+}
+
+fn access(facts: &Facts) -> Vec<Check> {
+    facts.notes.iter().map(|note| bad("access", CheckStatus::Warning, note.clone(), "keep the phones in a network of their own")).collect()
+}
+
+fn shadowed(facts: &Facts) -> Vec<Check> {
+    if facts.shadowed.is_empty() {
+        return Vec::new();
+    }
+    vec![bad(
+        "fall-through",
+        CheckStatus::Warning,
+        format!("{} in tftp.fall_through are never served from there: {}", facts.shadowed.len(), facts.shadowed.join(", ")),
+        "offhook makes these files itself; remove the old ones so that nobody is misled",
+    )]
+}
+
+fn rows(facts: &Facts) -> Vec<Check> {
+    let one = |row: &RowProblem| bad(&row.problem.code, CheckStatus::Warning, row.problem.summary.clone(), row.problem.remedy.clone());
+    facts.problems.iter().map(one).collect()
+}
+
+fn phones(facts: &Facts) -> Vec<Check> {
+    let one = |(mac, finding): &(MacAddr, Finding)| {
+        let status = if finding.severity == Severity::Error { CheckStatus::Failed } else { CheckStatus::Warning };
+        bad(&finding.code, status, format!("{mac}: {}", finding.summary), finding.remedy.clone())
+    };
+    facts.findings.iter().map(one).collect()
+}

@@ -1,0 +1,150 @@
+//! What can be typed. Help, man page and completion come from here.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::domain::MacAddr;
+
+/// Zero-touch provisioning of Cisco IP phones for Asterisk and FreePBX
+#[derive(Debug, Parser)]
+#[command(name = "offhook", version, propagate_version = true, infer_subcommands = false)]
+pub(super) struct Cli {
+    /// Configuration file; conf.d/*.toml beside it is read too [default: /etc/offhook/offhook.toml, or $OFFHOOK_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print one JSON value
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the daemon in the foreground
+    Serve,
+    /// Say what is wrong with configuration, PBX, ports and phones, and what to do; exit 1 if something failed
+    Check,
+    /// Play the whole on loopback: a PBX database, a stand-in registrar, scripted phones
+    Demo {
+        /// End when every phone is registered
+        #[arg(long)]
+        once: bool,
+    },
+    /// The phone directory
+    #[command(subcommand)]
+    Phones(Phones),
+    /// What a phone's state or a code means, and what to do
+    Explain {
+        /// A MAC in any spelling, or a code such as tcp-off
+        what: String,
+    },
+    /// The bytes a phone would get; without FILE, the names of its files
+    Render {
+        /// The phone, in any spelling
+        mac: MacAddr,
+        /// File name, as the phone asks for it
+        file: Option<String>,
+        /// Show secrets instead of asterisks; it is logged
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Play a phone's boot against a running server; exit 0 when every line registered
+    Simulate(Simulate),
+    /// The catalogue of phone models
+    #[command(subcommand)]
+    Models(Models),
+    /// Write man pages or completions into a folder
+    #[command(hide = true)]
+    Generate {
+        what: Generate,
+        folder: PathBuf,
+    },
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Phones {
+    /// All phones, assigned or seen
+    List,
+    /// One phone
+    Show {
+        /// The phone, in any spelling
+        mac: MacAddr,
+    },
+    /// Assign a phone here, where the PBX has no table for it
+    Add {
+        /// The phone, in any spelling
+        mac: MacAddr,
+        /// Catalogue name, or auto
+        #[arg(long, default_value = "auto")]
+        model: String,
+        /// Extensions, button 1 first
+        #[arg(long = "line", value_name = "EXT", value_delimiter = ',', required = true)]
+        lines: Vec<String>,
+    },
+    /// Take an assignment made here away
+    Remove {
+        /// The phone, in any spelling
+        mac: MacAddr,
+    },
+    /// What happened to a phone, oldest first
+    Timeline {
+        /// The phone, in any spelling
+        mac: MacAddr,
+        /// Go on as things happen
+        #[arg(long)]
+        follow: bool,
+    },
+    /// A new secret that this phone can carry, and where to put it
+    Secret {
+        /// The phone, in any spelling
+        mac: MacAddr,
+    },
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Simulate {
+    /// Catalogue name of the model to play
+    pub model: String,
+    /// The phone's MAC
+    #[arg(long)]
+    pub mac: MacAddr,
+    /// sip:LOAD, sccp:LOAD, loader or factory
+    #[arg(long)]
+    pub state: String,
+    /// TFTP server
+    #[arg(long, value_name = "IP[:TFTP-PORT]")]
+    pub server: String,
+    /// Address the phone has; on loopback any 127.x.y.z
+    #[arg(long)]
+    pub from_address: Option<IpAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Models {
+    /// All models
+    List,
+    /// One model: files, keys, limits, firmware
+    Show {
+        /// Any spelling: 7960, CP-7960G
+        model: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Generate {
+    Man,
+    Completion,
+}
+
+/// The whole command, for man pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}

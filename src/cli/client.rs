@@ -1,0 +1,90 @@
+//! The way to the running daemon: HTTP over its unix socket.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::report::Failure;
+use crate::api::Refused;
+
+/// A connection to the daemon's socket.
+pub(super) struct Client {
+    http: reqwest::Client,
+    socket: PathBuf,
+}
+
+impl Client {
+    pub(super) fn new(socket: PathBuf) -> Result<Self, Failure> {
+        let http = reqwest::Client::builder()
+            .unix_socket(socket.clone())
+            .timeout(Duration::from_secs(30))
+            .build()
+            .map_err(|why| Failure::failed(format!("no HTTP client could be made: {why}")))?;
+        Ok(Self { http, socket })
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.json(Method::GET, path, None::<&()>).await
+    }
+
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
+        self.json(Method::POST, path, Some(body)).await
+    }
+
+    pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.json(Method::DELETE, path, None::<&()>).await
+    }
+
+    pub(super) async fn bytes(&self, path: &str) -> Result<Vec<u8>, Failure> {
+        let answer = self.send(Method::GET, path, None::<&()>).await?;
+        answer.bytes().await.map(Into::into).map_err(|why| self.broken(&why))
+    }
+
+    async fn json<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<T, Failure> {
+        let answer = self.send(method, path, body).await?;
+        answer.json().await.map_err(|why| self.broken(&why))
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<reqwest::Response, Failure> {
+        let mut request = self.http.request(method, format!("http://offhook{path}"));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.map_err(|why| self.unreachable(&why))?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let sentence = match answer.json::<Refused>().await {
+            Ok(refused) => refused.error,
+            Err(_) => format!("the daemon refused {path}: {status}"),
+        };
+        Err(if status == StatusCode::BAD_REQUEST { Failure::usage(sentence) } else { Failure::failed(sentence) })
+    }
+
+    fn unreachable(&self, why: &reqwest::Error) -> Failure {
+        let socket = self.socket.display();
+        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(why);
+        let mut kind = None;
+        while let Some(error) = source {
+            kind = kind.or_else(|| error.downcast_ref::<std::io::Error>().map(std::io::Error::kind));
+            source = error.source();
+        }
+        Failure::unreachable(match kind {
+            Some(std::io::ErrorKind::PermissionDenied) => {
+                format!("the daemon was not reached on {socket}: not permitted; be root, or in group offhook")
+            }
+            Some(std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
+                format!("the daemon was not reached on {socket}: it does not run; systemctl start offhook, then journalctl -u offhook")
+            }
+            _ => format!("the daemon was not reached on {socket}: {why}; see journalctl -u offhook"),
+        })
+    }
+
+    fn broken(&self, why: &reqwest::Error) -> Failure {
+        Failure::failed(format!("the daemon's answer on {} could not be read: {why}; are both of the same version?", self.socket.display()))
+    }
+}

@@ -1,0 +1,102 @@
+//! The command line: one file per noun. Speaks to the running daemon over its socket, in the shapes of [`crate::api`].
+
+mod args;
+mod check;
+mod client;
+mod explain;
+mod generate;
+mod models;
+mod phones;
+mod planned;
+mod render;
+mod report;
+mod serve;
+mod simulate;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{Config, ConfigError, Environment};
+use args::{Cli, Command};
+pub use args::command;
+use report::{Failure, Out};
+
+/// Where the configuration is, unless told otherwise.
+const CONFIG: &str = "/etc/offhook/offhook.toml";
+
+/// Where the daemon's socket is, when there is no configuration to ask.
+const SOCKET: &str = "/run/offhook/api.sock";
+
+/// Runs one command line; the exit codes are the contract's.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(usage) => {
+            let asked_for_help = !usage.use_stderr();
+            // A closed pipe is the reader's business.
+            let _ = usage.print();
+            return if asked_for_help { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        }
+    };
+    let out = Out::new(cli.json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => return Failure::failed(format!("offhook could not start its threads: {why}; see ulimit -u")).report(),
+    };
+    let context = Context { file: cli.config, out };
+    let outcome = runtime.block_on(dispatch(cli.command, &context));
+    // Blocking reads that nobody waits for must not hold the process.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
+    match command {
+        Command::Serve => serve::serve(context).await,
+        Command::Check => check::check(context).await,
+        Command::Demo { once } => serve::demo(once, context.out).await,
+        Command::Phones(verb) => phones::run(verb, context).await,
+        Command::Explain { what } => explain::explain(&what, context).await,
+        Command::Render { mac, file, reveal } => render::render(mac, file.as_deref(), reveal, context).await,
+        Command::Simulate(play) => simulate::simulate(play, context.out).await,
+        Command::Models(verb) => models::run(verb, context.out),
+        Command::Generate { what, folder } => generate::generate(what, &folder),
+        Command::Other(words) => Err(planned::refuse(&words)),
+    }
+}
+
+/// What every command may need.
+struct Context {
+    file: Option<PathBuf>,
+    out: Out,
+}
+
+impl Context {
+    fn path(&self) -> PathBuf {
+        self.file.clone().or_else(|| std::env::var_os("OFFHOOK_CONFIG").map(PathBuf::from)).unwrap_or_else(|| CONFIG.into())
+    }
+
+    fn config(&self) -> Result<Config, ConfigError> {
+        let environment: Environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| name.starts_with("OFFHOOK_"))
+            .collect();
+        crate::config::load(&self.path(), &environment)
+    }
+
+    /// The daemon's socket: as configured, or where it is by default when there is no configuration at all.
+    fn client(&self) -> Result<client::Client, Failure> {
+        let socket = match self.config() {
+            Ok(config) => config.server.socket,
+            Err(_) if self.file.is_none() && !self.path().exists() => SOCKET.into(),
+            Err(why) => return Err(Failure::usage(why.to_string())),
+        };
+        client::Client::new(socket)
+    }
+}

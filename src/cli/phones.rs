@@ -1,0 +1,128 @@
+//! `offhook phones …`
+
+use std::time::Duration;
+
+use rand::seq::IndexedRandom;
+
+use super::args::Phones;
+use super::report::{Failure, Out, line, table};
+use super::{Context, planned};
+use crate::api::{AddPhone, Done, Event, Phone};
+use crate::domain::MacAddr;
+
+pub(super) async fn run(verb: Phones, context: &Context) -> Result<(), Failure> {
+    if let Phones::Other(words) = &verb {
+        return Err(planned::refuse_verb("phones", words));
+    }
+    let client = context.client()?;
+    match verb {
+        Phones::List => {
+            let phones: Vec<Phone> = client.get("/api/v1/phones").await?;
+            context.out.show(&phones, |phones| list(phones));
+        }
+        Phones::Show { mac } => {
+            let phone: Phone = client.get(&format!("/api/v1/phones/{mac}")).await?;
+            context.out.show(&phone, show);
+        }
+        Phones::Add { mac, model, lines } => {
+            let done: Done = client.post("/api/v1/phones", &AddPhone { mac, model, lines }).await?;
+            context.out.show(&done, |done| done.summary.clone());
+        }
+        Phones::Remove { mac } => {
+            let done: Done = client.delete(&format!("/api/v1/phones/{mac}")).await?;
+            context.out.show(&done, |done| done.summary.clone());
+        }
+        Phones::Timeline { mac, follow } => timeline(&client, mac, follow, context.out).await?,
+        Phones::Secret { mac } => {
+            let phone: Phone = client.get(&format!("/api/v1/phones/{mac}")).await?;
+            secret(&phone, context.out);
+        }
+        Phones::Other(_) => {}
+    }
+    Ok(())
+}
+
+fn list(phones: &[Phone]) -> String {
+    if phones.is_empty() {
+        return "no phones: add a MAC in the PBX (table offhook_phones), or `offhook phones add`".to_owned();
+    }
+    let rows: Vec<Vec<String>> = phones
+        .iter()
+        .map(|phone| {
+            let registered = phone.lines.iter().filter(|line| line.registered).count();
+            let lines = phone.lines.iter().map(|line| line.extension.as_str()).collect::<Vec<_>>().join(",");
+            vec![
+                phone.mac.to_string(),
+                phone.model.clone(),
+                lines,
+                phone.stage.clone(),
+                phone.health.clone(),
+                format!("{registered}/{}", phone.lines.len()),
+                phone.ip.map(|ip| ip.to_string()).unwrap_or_default(),
+                phone.reason.clone(),
+            ]
+        })
+        .collect();
+    table(&["MAC", "MODEL", "LINES", "STAGE", "HEALTH", "REG", "ADDRESS", "REASON"], &rows)
+}
+
+fn show(phone: &Phone) -> String {
+    let mut text = format!(
+        "{} {} ({})\n{}, {} since {}: {}\n",
+        phone.mac, phone.model, phone.ownership, phone.stage, phone.health, phone.since, phone.summary
+    );
+    if let Some(ip) = phone.ip {
+        text += &format!("address {ip}\n");
+    }
+    for key in &phone.lines {
+        let state = if key.registered { "registered" } else { "not registered" };
+        text += &format!("line {}: {} {} {state}\n", key.button, key.extension, key.label);
+    }
+    text
+}
+
+async fn timeline(client: &super::client::Client, mac: MacAddr, follow: bool, out: Out) -> Result<(), Failure> {
+    let path = format!("/api/v1/phones/{mac}/timeline");
+    let mut shown: Vec<Event> = client.get(&path).await?;
+    if !follow {
+        out.show(&shown, |events| events.iter().map(one_line).collect::<Vec<_>>().join("\n"));
+        return Ok(());
+    }
+    shown.iter().for_each(|event| print(event, out));
+    let mut pause = tokio::time::interval(Duration::from_millis(500));
+    loop {
+        pause.tick().await;
+        let events: Vec<Event> = client.get(&path).await?;
+        // The ring loses its oldest: what is new stands behind the last one shown.
+        let from = shown.last().and_then(|last| events.iter().rposition(|event| event == last)).map_or(0, |at| at + 1);
+        events.iter().skip(from).for_each(|event| print(event, out));
+        shown = events;
+    }
+}
+
+fn print(event: &Event, out: Out) {
+    if out.json() {
+        line(&serde_json::to_string(event).unwrap_or_default());
+    } else {
+        line(&one_line(event));
+    }
+}
+
+fn one_line(event: &Event) -> String {
+    format!("{}  {}", event.at, event.summary)
+}
+
+/// Twelve of these are about 71 bits and pass every limit these phones have.
+const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+fn secret(phone: &Phone, out: Out) {
+    let mut random = rand::rng();
+    let secret: String = (0..12).filter_map(|_| LETTERS.choose(&mut random).copied().map(char::from)).collect();
+    let extensions: Vec<&str> = phone.lines.iter().map(|line| line.extension.as_str()).collect();
+    let remedy = format!(
+        "put it into Secret of extension {} in the PBX, press Apply Config, and restart the phone",
+        if extensions.is_empty() { "its line".to_owned() } else { extensions.join(", or of ") }
+    );
+    let value = serde_json::json!({"mac": phone.mac, "extensions": extensions, "secret": secret, "remedy": remedy});
+    out.show(&value, |_| format!("{secret}\n{remedy}"));
+}

@@ -1,0 +1,108 @@
+//! Owns stdout, stderr and the exit code.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+/// Text for people, or one JSON value for programs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Out {
+    json: bool,
+}
+
+impl Out {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    pub(super) fn json(self) -> bool {
+        self.json
+    }
+
+    /// Prints a value as JSON, or the text made of it.
+    pub(super) fn show<T: Serialize + ?Sized>(self, value: &T, text: impl FnOnce(&T) -> String) {
+        if self.json {
+            match serde_json::to_string_pretty(value) {
+                Ok(json) => line(&json),
+                Err(why) => warn(&format!("the answer could not be printed as JSON: {why}")),
+            }
+        } else {
+            let text = text(value);
+            line(text.trim_end_matches('\n'));
+        }
+    }
+}
+
+/// One line on stdout. A reader that left (`| head`) is no failure.
+pub(super) fn line(text: &str) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
+/// Bytes on stdout as they are.
+pub(super) fn bytes(bytes: &[u8]) {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
+}
+
+/// One line on stderr.
+pub(super) fn warn(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "offhook: {text}");
+}
+
+/// Why a command did not do what it was asked, and the exit code that says so.
+#[derive(Debug)]
+pub(super) struct Failure {
+    exit: u8,
+    sentence: String,
+}
+
+impl Failure {
+    /// Exit 1.
+    pub(super) fn failed(sentence: impl Into<String>) -> Self {
+        Self { exit: 1, sentence: sentence.into() }
+    }
+
+    /// What it says.
+    pub(super) fn sentence(&self) -> &str {
+        &self.sentence
+    }
+
+    /// Exit 1, everything has been said.
+    pub(super) fn silent() -> Self {
+        Self::failed("")
+    }
+
+    /// Exit 2: usage, or a configuration that cannot be loaded.
+    pub(super) fn usage(sentence: impl Into<String>) -> Self {
+        Self { exit: 2, sentence: sentence.into() }
+    }
+
+    /// Exit 4: the daemon is not reachable.
+    pub(super) fn unreachable(sentence: impl Into<String>) -> Self {
+        Self { exit: 4, sentence: sentence.into() }
+    }
+
+    /// Prints the sentence, each line of it, and gives the exit code.
+    pub(super) fn report(&self) -> ExitCode {
+        self.sentence.lines().for_each(warn);
+        ExitCode::from(self.exit)
+    }
+}
+
+/// A table with columns as wide as they need to be.
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(head.get(column).map(|cell| cell.chars().count())).max().unwrap_or(0)
+    };
+    let print = |cells: &mut dyn Iterator<Item = &str>| {
+        let padded: Vec<String> = cells.enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column))).collect();
+        padded.join("  ").trim_end().to_owned() + "\n"
+    };
+    let mut out = print(&mut head.iter().copied());
+    for row in rows {
+        out += &print(&mut row.iter().map(String::as_str));
+    }
+    out
+}

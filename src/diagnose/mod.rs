@@ -1,0 +1,116 @@
+//! From events to findings: what is wrong with a phone, in one sentence, and what to do.
+//!
+//! A rule is a code, a title, a text and a pure function; [`RULES`] lists them. The page, the command `explain` and the
+//! manual read the same text.
+
+mod codes;
+mod rules;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Contact, Problem};
+use crate::fleet::Desired;
+use crate::pbx::roster::{Assignment, Roster};
+use crate::status::Health;
+use crate::timeline::Boot;
+
+pub use rules::RULES;
+
+/// All that a rule may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The moment of judgement.
+    pub now: Timestamp,
+    /// What the admin wants; `None` for a phone that nobody assigned.
+    pub assignment: Option<&'a Assignment>,
+    /// The phone as it should be.
+    pub desired: Option<&'a Desired>,
+    /// What its present boot has come to.
+    pub boot: &'a Boot,
+    /// Contacts of its lines.
+    pub contacts: &'a [Contact],
+    /// What the PBX says.
+    pub roster: Option<&'a Roster>,
+    /// Whether registrations are known: the manager session is up.
+    pub registrations_known: bool,
+}
+
+/// How bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The phone does not work.
+    Error,
+    /// It may not work, or not always.
+    Warning,
+}
+
+/// What a rule, or a check of a value, found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Kebab-case code; `offhook explain CODE` says more.
+    pub code: String,
+    /// How bad.
+    pub severity: Severity,
+    /// One sentence.
+    pub summary: String,
+    /// Facts it rests on.
+    pub evidence: Vec<String>,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// One diagnosis.
+pub struct Rule {
+    /// Kebab-case code.
+    pub code: &'static str,
+    /// One line.
+    pub title: &'static str,
+    /// What it means, how it comes about, what to do: for `explain`.
+    pub text: &'static str,
+    /// What it makes of a phone's health when it holds.
+    pub health: Health,
+    /// The diagnosis.
+    pub check: fn(&Evidence<'_>) -> Option<Finding>,
+}
+
+/// All that is to be said of a phone, worst first; with each, what it makes of the phone's health.
+pub fn diagnose(evidence: &Evidence<'_>) -> Vec<(Health, Finding)> {
+    let mut findings: Vec<(Health, Finding)> =
+        RULES.iter().filter_map(|rule| Some((rule.health, (rule.check)(evidence)?))).collect();
+    if let Some(desired) = evidence.desired {
+        let left_out = desired.phone.left_out.iter().map(|line| (Severity::Error, &line.problem));
+        let warnings = desired.warnings.iter().map(|problem| (Severity::Warning, problem));
+        for (severity, problem) in left_out.chain(warnings) {
+            let health = if severity == Severity::Error { Health::NeedsHands } else { Health::Ok };
+            findings.push((health, Finding::of(severity, problem)));
+        }
+    }
+    findings.sort_by_key(|(_, finding)| finding.severity);
+    findings.dedup();
+    findings
+}
+
+/// Title and text of a code, whoever uses it.
+pub fn explanation(code: &str) -> Option<(&'static str, &'static str)> {
+    let rule = RULES.iter().find(|rule| rule.code == code).map(|rule| (rule.title, rule.text));
+    let tables = [codes::CODES, crate::catalog::CODES, crate::pbx::CODES];
+    rule.or_else(|| {
+        let mut all = tables.into_iter().flatten();
+        all.find(|(known, ..)| *known == code).map(|(_, title, text)| (*title, *text))
+    })
+}
+
+impl Finding {
+    /// A finding out of a problem with a value.
+    pub fn of(severity: Severity, problem: &Problem) -> Self {
+        Self {
+            code: problem.code.clone(),
+            severity,
+            summary: problem.summary.clone(),
+            evidence: Vec::new(),
+            remedy: problem.remedy.clone(),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The phone takes its configuration again and again and never goes on from there: it refuses it.
+
+use crate::catalog::Family;
+use crate::diagnose::{Evidence, Finding, Rule, Severity};
+use crate::status::Health;
+
+/// A phone asks twice in a normal boot at most (loader and application); the third time shows that it does not go on.
+const TIMES: u32 = 3;
+
+pub(super) const RULE: Rule = Rule {
+    code: "config-refused",
+    title: "The phone refuses its configuration file",
+    text: "A phone that accepts its configuration goes on to its ring list or dial template and registers. This one \
+           fetched the whole file several times and never went on. A Java phone does so when it rejects the XML as a \
+           whole, or when it still holds a trust list (ITL or CTL) of its former life and wants the file signed: erase \
+           the trust list in the phone's security settings, or factory-reset it. A 7940 or 7960 does so when no line in \
+           the file is valid; its status menu shows W310, W320 or W362.",
+    health: Health::Refused,
+    check,
+};
+
+fn check(evidence: &Evidence<'_>) -> Option<Finding> {
+    let desired = evidence.desired?;
+    let times = evidence.boot.config_sent_times;
+    if times < TIMES || !evidence.contacts.is_empty() || desired.phone.lines.is_empty() {
+        return None;
+    }
+    let remedy = match desired.model.family {
+        Family::Java => "erase the trust list (Settings, Security, Trust List) or factory-reset the phone; then `offhook explain config-refused`",
+        Family::Legacy => "read Settings, Status on the phone: W310, W320 or W362 name the file; then `offhook explain config-refused`",
+    };
+    Some(Finding {
+        code: RULE.code.to_owned(),
+        severity: Severity::Error,
+        summary: format!("the phone fetched its configuration {times} times and did not accept it"),
+        evidence: evidence.boot.config_sent.iter().map(|at| format!("last delivered whole at {at}")).collect(),
+        remedy: remedy.to_owned(),
+    })
+}

@@ -1,0 +1,43 @@
+//! Endpoint settings that send answers and calls to a port on which a Cisco phone does not listen.
+
+use crate::diagnose::{Evidence, Finding, Rule, Severity};
+use crate::domain::SipTransport;
+use crate::status::Health;
+
+pub(super) const RULE: Rule = Rule {
+    code: "endpoint-nat",
+    title: "force_rport or rewrite_contact is on for a phone that cannot bear it",
+    text: "These phones send from a high port, put 5060 into Via and Contact, and listen only on 5060. With \
+           force_rport=yes Asterisk answers to the port the request came from: the phone never hears it and never \
+           registers. With rewrite_contact=yes the phone registers, and calls to it go to a port that is closed. FreePBX has \
+           both on by default. For the extensions of such phones set, on the extension's Advanced tab, Force rport: No and Rewrite \
+           Contact: No, and Apply Config; by hand, force_rport=no and rewrite_contact=no in the endpoint. A phone on TCP may \
+           keep rewrite_contact=yes.",
+    health: Health::NeedsHands,
+    check,
+};
+
+fn check(evidence: &Evidence<'_>) -> Option<Finding> {
+    let phone = &evidence.desired?.phone;
+    let roster = evidence.roster?;
+    if phone.transport != SipTransport::Udp {
+        return None;
+    }
+    let mut wrong = Vec::new();
+    for line in &phone.lines {
+        let Some(account) = roster.accounts.get(&line.extension) else { continue };
+        let flags = [("force_rport", account.nat.force_rport), ("rewrite_contact", account.nat.rewrite_contact)];
+        let on: Vec<_> = flags.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
+        if !on.is_empty() {
+            wrong.push(format!("extension {}: {} = yes", line.extension, on.join(" and ")));
+        }
+    }
+    let first = wrong.first()?;
+    Some(Finding {
+        code: RULE.code.to_owned(),
+        severity: if evidence.contacts.is_empty() { Severity::Error } else { Severity::Warning },
+        summary: format!("{first}; this phone listens on 5060 only and needs both off"),
+        evidence: wrong.clone(),
+        remedy: "in FreePBX, on the extension's Advanced tab: Force rport: No, Rewrite Contact: No; then Apply Config".to_owned(),
+    })
+}

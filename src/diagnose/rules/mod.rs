@@ -1,0 +1,29 @@
+//! One file per rule; one line here.
+
+mod config_refused;
+mod endpoint_nat;
+mod not_registering;
+mod tcp_off;
+mod trust_list;
+
+use super::Rule;
+
+/// Every rule there is.
+pub const RULES: &[Rule] = &[tcp_off::RULE, trust_list::RULE, config_refused::RULE, endpoint_nat::RULE, not_registering::RULE];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_explains_itself() {
+        let mut codes: Vec<_> = RULES.iter().map(|rule| rule.code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), RULES.len());
+        for rule in RULES {
+            assert!(rule.code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{}", rule.code);
+            assert!(!rule.title.is_empty() && rule.text.len() > rule.title.len(), "{}", rule.code);
+        }
+    }
+}

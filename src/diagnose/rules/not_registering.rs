@@ -1,0 +1,43 @@
+//! The phone took its configuration and does not register.
+
+use jiff::SignedDuration;
+
+use crate::diagnose::{Evidence, Finding, Rule, Severity};
+use crate::status::Health;
+
+/// A phone registers within seconds; its own retries of an unanswered REGISTER end after 32 s (RFC 3261, timer F).
+const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+
+pub(super) const RULE: Rule = Rule {
+    code: "not-registering",
+    title: "The phone took its configuration and does not register",
+    text: "The phone fetched its configuration and went on, so it has address, user and secret; the PBX has seen no \
+           registration since. Look, in this order, at: the finding endpoint-nat (answers go to a port it does not listen \
+           on); the finding tcp-off; whether the secret in the PBX is applied (Apply Config); whether the PBX's firewall \
+           or fail2ban blocks the phone's address; and `pjsip set logger on` in Asterisk: a 401 that is answered by \
+           another 401 is a wrong secret, silence is a wrong address or port.",
+    health: Health::Stalled,
+    check,
+};
+
+fn check(evidence: &Evidence<'_>) -> Option<Finding> {
+    let desired = evidence.desired?;
+    let taken = evidence.boot.config_taken.or(evidence.boot.config_sent)?;
+    let waiting = evidence.now.duration_since(taken);
+    if !evidence.registrations_known || !evidence.contacts.is_empty() || desired.phone.lines.is_empty() || waiting < PATIENCE {
+        return None;
+    }
+    let pending = evidence.roster.is_some_and(|roster| roster.apply_pending);
+    let remedy = if pending {
+        "press Apply Config in FreePBX: it holds changes that are not live yet"
+    } else {
+        "see `offhook explain not-registering`: endpoint settings, transport, secret, firewall, in that order"
+    };
+    Some(Finding {
+        code: RULE.code.to_owned(),
+        severity: Severity::Error,
+        summary: format!("the phone has had its configuration for {} s and has not registered", waiting.as_secs()),
+        evidence: vec![format!("configuration taken at {taken}")],
+        remedy: remedy.to_owned(),
+    })
+}

@@ -1,0 +1,29 @@
+//! The phone asks for a signed configuration: it holds the trust list of another call manager.
+
+use crate::diagnose::{Evidence, Finding, Rule, Severity};
+use crate::status::Health;
+
+pub(super) const RULE: Rule = Rule {
+    code: "trust-list",
+    title: "The phone holds a trust list and wants signed files",
+    text: "A phone that once lived on a Cisco call manager keeps its certificate trust list (CTL or ITL). With one \
+           installed it asks for SEP<MAC>.cnf.xml.sgn and rejects what is not signed by that call manager. Nobody but \
+           that call manager can sign for it. Erase the list on the phone: Settings, Security Configuration, Trust List, \
+           unlock with **#, Erase; or factory-reset the phone.",
+    health: Health::NeedsHands,
+    check,
+};
+
+fn check(evidence: &Evidence<'_>) -> Option<Finding> {
+    let at = evidence.boot.signed_asked?;
+    if !evidence.contacts.is_empty() || evidence.boot.config_taken.is_some() {
+        return None;
+    }
+    Some(Finding {
+        code: RULE.code.to_owned(),
+        severity: Severity::Error,
+        summary: "the phone asks for a signed configuration: it holds a trust list of its former call manager".to_owned(),
+        evidence: vec![format!("asked for a .sgn file at {at}")],
+        remedy: "on the phone: Settings, Security Configuration, Trust List, unlock with **#, Erase".to_owned(),
+    })
+}

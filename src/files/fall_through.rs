@@ -1,0 +1,130 @@
+//! The fall-through folder: files of other vendors' phones, and firmware an admin already has there.
+//!
+//! An edge: reads files. The kernel keeps the look-up inside the folder (`openat2`, `RESOLVE_BENEATH`, no symlinks), so
+//! `..`, absolute names and links lead nowhere.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
+
+use super::name::FileRequest;
+
+/// The largest file that is served from the folder: twice the largest image of a 79xx.
+const LIMIT: u64 = 64 << 20;
+
+/// Entries looked at when a name has to be found whatever its case.
+const ENTRIES: usize = 10_000;
+
+/// A folder, opened anew for each look: it may appear, vanish or be mounted at any time.
+#[derive(Clone, Debug)]
+pub struct FallThrough {
+    folder: PathBuf,
+}
+
+impl FallThrough {
+    /// The folder; it need not exist.
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// The file of that name. Firmware names are found whatever their case: real manifests disagree with the files
+    /// they list.
+    ///
+    /// # Errors
+    /// Whatever the kernel says; a name that leads out of the folder, through a link or to no regular file is an error.
+    pub fn read(&self, name: &str) -> io::Result<Bytes> {
+        match self.open(name) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound && matches!(FileRequest::parse(name), FileRequest::Firmware(_)) => {
+                self.contents(&self.same_but_for_case(name).ok_or(why)?)
+            }
+            Err(why) => Err(why),
+            Ok(file) => whole(&file),
+        }
+    }
+
+    /// Names in the folder that we make ourselves and therefore never serve from it.
+    pub fn shadowed(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.names().filter(|name| FileRequest::parse(name).steers()).collect();
+        names.sort();
+        names.truncate(50);
+        names
+    }
+
+    fn contents(&self, name: &str) -> io::Result<Bytes> {
+        whole(&self.open(name)?)
+    }
+
+    fn open(&self, name: &str) -> io::Result<File> {
+        let folder = File::open(&self.folder)?;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        Ok(File::from(openat2(&folder, name, flags, Mode::empty(), within)?))
+    }
+
+    fn same_but_for_case(&self, name: &str) -> Option<String> {
+        self.names().find(|entry| entry.eq_ignore_ascii_case(name))
+    }
+
+    fn names(&self) -> impl Iterator<Item = String> {
+        let entries = std::fs::read_dir(&self.folder).into_iter().flatten();
+        entries.take(ENTRIES).filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+    }
+}
+
+fn whole(file: &File) -> io::Result<Bytes> {
+    let facts = file.metadata()?;
+    if !facts.is_file() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "no regular file"));
+    }
+    if facts.len() > LIMIT {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 64 MiB"));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(facts.len()).unwrap_or(0));
+    file.take(LIMIT).read_to_end(&mut bytes)?;
+    Ok(Bytes::from(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("tftpboot");
+        std::fs::create_dir_all(root.join("sub")).unwrap();
+        std::fs::write(folder.path().join("secret"), "outside").unwrap();
+        std::fs::write(root.join("spa504g.cfg"), "cfg").unwrap();
+        std::fs::write(root.join("sub/y.cfg"), "sub").unwrap();
+        std::fs::write(root.join("jar11sip.8-2-1.sbn"), "jar").unwrap();
+        std::fs::write(root.join("OS79XX.TXT"), "P003").unwrap();
+        std::os::unix::fs::symlink("../secret", root.join("link.cfg")).unwrap();
+        std::os::unix::fs::symlink("spa504g.cfg", root.join("inner.cfg")).unwrap();
+        folder
+    }
+
+    #[test]
+    fn files_inside_are_read() {
+        let folder = folder();
+        let fall_through = FallThrough::new(&folder.path().join("tftpboot"));
+        for (name, bytes) in [("spa504g.cfg", "cfg"), ("sub/y.cfg", "sub"), ("Jar11sip.8-2-1.sbn", "jar")] {
+            assert_eq!(fall_through.read(name).unwrap(), bytes, "{name}");
+        }
+        assert_eq!(fall_through.shadowed(), ["OS79XX.TXT"]);
+    }
+
+    /// Rows A14 to A18 of the bad-input catalogue, and T6.
+    #[test]
+    fn nothing_outside_is_reached() {
+        let folder = folder();
+        let fall_through = FallThrough::new(&folder.path().join("tftpboot"));
+        for name in
+            ["../secret", "/etc/passwd", "sub/../../secret", "link.cfg", "inner.cfg", "sub", ".", "..", "", "..\\secret", "Spa504g.cfg", "a\0b"]
+        {
+            assert!(fall_through.read(name).is_err(), "{name:?}");
+        }
+        assert!(FallThrough::new(Path::new("/nonexistent")).read("x").is_err());
+    }
+}

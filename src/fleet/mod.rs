@@ -1,0 +1,12 @@
+//! The phone directory: what the PBX wants and what was assigned here, joined in one immutable [`Snapshot`].
+//!
+//! [`assign`](Snapshot::desired) says which lines a phone gets and which had to be left out; [`Seen`] is what the
+//! phones themselves have shown of their kind.
+
+mod assign;
+mod seen;
+mod snapshot;
+
+pub use assign::Desired;
+pub use seen::{Directory, Seen};
+pub use snapshot::{Settings, Snapshot};

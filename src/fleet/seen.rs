@@ -1,0 +1,199 @@
+//! What phones have shown of themselves: address, family, model, generation. Bounded, whoever knocks.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::catalog::Family;
+use crate::domain::{MacAddr, ModelName};
+use crate::files::name::{FileRequest, PhoneFile};
+
+/// Strangers remembered at most; beyond that the one seen first is forgotten.
+const STRANGERS: usize = 2_048;
+
+/// What was seen of one phone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Its last address.
+    pub ip: Option<IpAddr>,
+    /// When it was last heard.
+    pub at: Option<Timestamp>,
+    /// The address of ours it last asked: what it is told in `render`.
+    pub server: Option<std::net::Ipv4Addr>,
+    /// Model named by its User-Agent.
+    pub model: Option<ModelName>,
+    /// Major version of its load, as its User-Agent says.
+    pub major: Option<u16>,
+    /// Asked for `SIP<MAC>.cnf`: a 7940 or 7960.
+    asked_sip: bool,
+    /// Asked for `ITLSEP<MAC>.tlv`: a Java phone.
+    asked_itl: bool,
+    /// How often it asked for `SEP<MAC>.cnf.xml`.
+    asked_sep: u32,
+}
+
+/// The 7940/7960 loader asks for the SEP file first and goes on to `SIP<MAC>.cnf`; a phone that comes back to the SEP
+/// file this often without ever asking for the other reads only the first.
+const SEP_ONLY: u32 = 3;
+
+impl Seen {
+    /// Which family the phone's requests show it to be of; `None` = not yet clear.
+    pub fn family(&self) -> Option<Family> {
+        if self.asked_sip {
+            Some(Family::Legacy)
+        } else if self.asked_itl || self.asked_sep >= SEP_ONLY {
+            Some(Family::Java)
+        } else {
+            None
+        }
+    }
+
+    fn note(&mut self, file: PhoneFile) {
+        match file {
+            PhoneFile::SipCnf => self.asked_sip = true,
+            PhoneFile::Itl | PhoneFile::SepXmlSigned => self.asked_itl = true,
+            PhoneFile::SepXml => self.asked_sep = self.asked_sep.saturating_add(1),
+            PhoneFile::Ctl | PhoneFile::Mgcp => {}
+        }
+    }
+}
+
+/// All that were seen. Assigned phones are always kept; of strangers only the last 2,048.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    phones: BTreeMap<MacAddr, Seen>,
+    by_ip: HashMap<IpAddr, MacAddr>,
+    strangers: VecDeque<MacAddr>,
+}
+
+impl Directory {
+    /// A request came in. Returns the phone it is from: the one in the name, else the one last seen at that address.
+    pub fn note_request(
+        &mut self,
+        request: &FileRequest,
+        ip: IpAddr,
+        server: std::net::Ipv4Addr,
+        at: Timestamp,
+        assigned: impl Fn(MacAddr) -> bool,
+    ) -> Option<MacAddr> {
+        let Some(mac) = request.mac() else {
+            let mac = self.by_ip.get(&ip).copied()?;
+            if let Some(seen) = self.phones.get_mut(&mac) {
+                seen.at = Some(at);
+            }
+            return Some(mac);
+        };
+        let seen = self.entry(mac, assigned);
+        if let FileRequest::Phone(file, _) = request {
+            seen.note(*file);
+        }
+        seen.at = Some(at);
+        seen.server = Some(server);
+        let before = seen.ip.replace(ip);
+        self.move_to(mac, before, ip);
+        Some(mac)
+    }
+
+    /// The PBX saw the phone register.
+    pub fn note_contact(&mut self, mac: MacAddr, ip: Option<IpAddr>, model: Option<ModelName>, major: Option<u16>, at: Timestamp) {
+        let seen = self.entry(mac, |_| true);
+        seen.at = Some(at);
+        seen.model = model.or(seen.model.take());
+        seen.major = major.or(seen.major);
+        if let Some(ip) = ip {
+            let before = seen.ip.replace(ip);
+            self.move_to(mac, before, ip);
+        }
+    }
+
+    /// What was seen of that phone.
+    pub fn get(&self, mac: MacAddr) -> Option<&Seen> {
+        self.phones.get(&mac)
+    }
+
+    /// The phone last seen at that address.
+    pub fn at_address(&self, ip: IpAddr) -> Option<MacAddr> {
+        self.by_ip.get(&ip).copied()
+    }
+
+    /// All phones seen, by MAC.
+    pub fn iter(&self) -> impl Iterator<Item = (MacAddr, &Seen)> {
+        self.phones.iter().map(|(mac, seen)| (*mac, seen))
+    }
+
+    fn entry(&mut self, mac: MacAddr, assigned: impl Fn(MacAddr) -> bool) -> &mut Seen {
+        if !self.phones.contains_key(&mac) && !assigned(mac) {
+            if self.strangers.len() >= STRANGERS
+                && let Some(oldest) = self.strangers.pop_front()
+                && !assigned(oldest)
+                && let Some(seen) = self.phones.remove(&oldest)
+                && let Some(ip) = seen.ip
+                && self.by_ip.get(&ip) == Some(&oldest)
+            {
+                self.by_ip.remove(&ip);
+            }
+            self.strangers.push_back(mac);
+        }
+        self.phones.entry(mac).or_default()
+    }
+
+    fn move_to(&mut self, mac: MacAddr, before: Option<IpAddr>, ip: IpAddr) {
+        if let Some(before) = before
+            && before != ip
+            && self.by_ip.get(&before) == Some(&mac)
+        {
+            self.by_ip.remove(&before);
+        }
+        self.by_ip.insert(ip, mac);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn ask(directory: &mut Directory, name: &str, last: u8) -> Option<MacAddr> {
+        let ip = IpAddr::V4(Ipv4Addr::new(127, 0, 1, last));
+        directory.note_request(&FileRequest::parse(name), ip, Ipv4Addr::LOCALHOST, Timestamp::UNIX_EPOCH, |_| false)
+    }
+
+    #[test]
+    fn requests_show_the_family() {
+        let mac: MacAddr = "001B54AABB01".parse().unwrap();
+        let family = |names: &[&str]| {
+            let mut directory = Directory::default();
+            for name in names {
+                ask(&mut directory, name, 1);
+            }
+            directory.get(mac).unwrap().family()
+        };
+        assert_eq!(family(&["CTLSEP001B54AABB01.tlv", "SEP001B54AABB01.cnf.xml"]), None);
+        assert_eq!(family(&["SEP001B54AABB01.cnf.xml", "SIP001B54AABB01.cnf"]), Some(Family::Legacy));
+        assert_eq!(family(&["CTLSEP001B54AABB01.tlv", "ITLSEP001B54AABB01.tlv"]), Some(Family::Java));
+        assert_eq!(family(&["SEP001B54AABB01.cnf.xml"; 3]), Some(Family::Java));
+    }
+
+    #[test]
+    fn a_name_without_mac_belongs_to_the_phone_at_that_address() {
+        let mut directory = Directory::default();
+        assert_eq!(ask(&mut directory, "SIPDefault.cnf", 1), None);
+        let mac = ask(&mut directory, "SIP001B54AABB01.cnf", 1);
+        assert_eq!(ask(&mut directory, "RINGLIST.DAT", 1), mac);
+        ask(&mut directory, "SIP001B54AABB01.cnf", 2);
+        assert_eq!(ask(&mut directory, "RINGLIST.DAT", 1), None, "it moved");
+    }
+
+    #[test]
+    fn strangers_are_bounded() {
+        let mut directory = Directory::default();
+        for n in 0..10_000_u32 {
+            let [_, a, b, c] = n.to_be_bytes();
+            ask(&mut directory, &format!("SEP001B54{a:02X}{b:02X}{c:02X}.cnf.xml"), c);
+        }
+        assert_eq!(directory.iter().count(), STRANGERS);
+        assert!(directory.by_ip.len() <= STRANGERS);
+    }
+}

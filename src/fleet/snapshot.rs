@@ -1,0 +1,172 @@
+//! The immutable whole that everybody reads: roster, assignments, settings, catalogue. Numbered; cheap to clone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::catalog::Catalog;
+use crate::domain::{MacAddr, PhoneOptions, Problem, SipTransport};
+use crate::pbx::roster::{Assignment, Roster, RowProblem};
+use crate::render::Site;
+
+/// What the configuration says of phones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The address phones are told; `None` = the one they asked.
+    pub server: Option<Ipv4Addr>,
+    /// Registrar; `None` = as `server`.
+    pub sip_host: Option<String>,
+    /// Registrar's port; `None` = as the PBX says.
+    pub sip_port: Option<u16>,
+    /// Transport that overrides everything.
+    pub transport: Option<SipTransport>,
+    /// `[phones]`, `auto` resolved as far as it can be without a roster.
+    pub options: PhoneOptions,
+    /// What `auto` means where the PBX says nothing: the system's zone.
+    pub system_time_zone: Option<String>,
+    /// Something on this host answers time queries, so phones without a stated time server are told this host.
+    pub ntp_here: bool,
+}
+
+/// One state of the directory.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Counts up with every change.
+    pub number: u64,
+    /// What the PBX says; `None` until it was read once, now or in an earlier life.
+    pub roster: Option<Arc<Roster>>,
+    /// When the PBX last confirmed the roster.
+    pub confirmed_at: Option<Timestamp>,
+    /// Why the PBX does not answer; `None` while it does.
+    pub down: Option<String>,
+    /// Assignments of the PBX and our own, merged.
+    pub assignments: Arc<BTreeMap<MacAddr, Assignment>>,
+    /// Rows that could not be used, and clashes.
+    pub problems: Arc<Vec<RowProblem>>,
+    /// What the configuration says.
+    pub settings: Arc<Settings>,
+    /// The models.
+    pub catalog: Arc<Catalog>,
+    /// The year daylight saving rules are computed for.
+    pub year: i16,
+}
+
+impl Snapshot {
+    /// A directory without phones.
+    pub fn empty(settings: Arc<Settings>, catalog: Arc<Catalog>, year: i16) -> Self {
+        Self {
+            number: 0,
+            roster: None,
+            confirmed_at: None,
+            down: None,
+            assignments: Arc::default(),
+            problems: Arc::default(),
+            settings,
+            catalog,
+            year,
+        }
+    }
+
+    /// The next state, from what the PBX says and what was assigned here. PBX assignments beat our own.
+    #[must_use]
+    pub fn next(&self, roster: Option<Arc<Roster>>, own: &[Assignment], settings: Arc<Settings>) -> Self {
+        let mut assignments = BTreeMap::new();
+        let mut problems = roster.as_ref().map(|r| r.problems.clone()).unwrap_or_default();
+        for assignment in roster.iter().flat_map(|r| r.assignments.values()) {
+            assignments.insert(assignment.mac, assignment.clone());
+        }
+        for assignment in own {
+            if assignments.contains_key(&assignment.mac) {
+                problems.push(RowProblem {
+                    mac: Some(assignment.mac),
+                    extension: None,
+                    problem: Problem::new(
+                        "assigned-twice",
+                        format!("{} is assigned in the PBX and by `offhook phones add`; the PBX's assignment is used", assignment.mac),
+                        format!("remove one of the two: `offhook phones remove {}` removes ours", assignment.mac),
+                    ),
+                });
+            } else {
+                assignments.insert(assignment.mac, assignment.clone());
+            }
+        }
+        problems.extend(shared_extensions(&assignments));
+        Self {
+            number: self.number + 1,
+            roster,
+            assignments: Arc::new(assignments),
+            problems: Arc::new(problems),
+            settings,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a roster was ever read: until then no phone is told anything.
+    pub fn ready(&self) -> bool {
+        self.roster.is_some()
+    }
+
+    /// What is assigned to that phone.
+    pub fn assignment(&self, mac: MacAddr) -> Option<&Assignment> {
+        self.assignments.get(&mac)
+    }
+
+    /// What all phones share, as seen by one that asked us at `server`.
+    pub fn site(&self, server: Ipv4Addr) -> Site {
+        let server = self.settings.server.unwrap_or(server);
+        let mut options = self.options();
+        self.tell_time_server(&mut options, server);
+        Site {
+            server,
+            registrar: self.settings.sip_host.clone().unwrap_or_else(|| server.to_string()),
+            options,
+            year: self.year,
+        }
+    }
+
+    /// Fills in the time server where none is stated and this host is one.
+    pub fn tell_time_server(&self, options: &mut PhoneOptions, server: Ipv4Addr) {
+        if self.settings.ntp_here {
+            options.ntp.get_or_insert_with(|| server.to_string());
+        }
+    }
+
+    /// Site-wide options, with `auto` given its meaning.
+    pub fn options(&self) -> PhoneOptions {
+        let roster = self.roster.as_deref();
+        let found = PhoneOptions {
+            time_zone: roster.and_then(|r| r.time_zone.clone()).or_else(|| self.settings.system_time_zone.clone()),
+            voicemail: Some(roster.and_then(|r| r.voicemail_code.clone()).unwrap_or_else(|| "*97".to_owned())),
+            ..PhoneOptions::default()
+        };
+        self.settings.options.clone().or(&found)
+    }
+}
+
+/// An extension on two phones: each registers over the other unless the PBX allows several contacts. Named, not undone.
+fn shared_extensions(assignments: &BTreeMap<MacAddr, Assignment>) -> Vec<RowProblem> {
+    let mut users: BTreeMap<&str, BTreeSet<MacAddr>> = BTreeMap::new();
+    for assignment in assignments.values().filter(|a| a.enabled) {
+        for button in assignment.registering() {
+            users.entry(&button.extension).or_default().insert(assignment.mac);
+        }
+    }
+    users
+        .into_iter()
+        .filter(|(_, macs)| macs.len() > 1)
+        .flat_map(|(extension, macs)| {
+            let all = macs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            macs.into_iter().map(move |mac| RowProblem {
+                mac: Some(mac),
+                extension: Some(extension.to_owned()),
+                problem: Problem::new(
+                    "extension-shared",
+                    format!("extension {extension} is on several phones ({all})"),
+                    format!("give each phone its own extension, or set Max Contacts of {extension} to the number of its phones"),
+                ),
+            })
+        })
+        .collect()
+}

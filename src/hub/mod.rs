@@ -1,0 +1,366 @@
+//! Where the PBX's word, the phones' doings and the clock meet: holds the present snapshot and every phone's state.
+//!
+//! Edges call in with a value and a time; nothing here waits. The snapshot is swapped whole and read without a lock;
+//! the rest is behind one lock that is held for microseconds, once per file or event, never per packet.
+
+mod operations;
+mod state;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+
+use crate::api;
+use crate::diagnose::Finding;
+use crate::domain::{BootEvent, Contact, ContactState, EventKind, MacAddr, Transport};
+use crate::files::name::FileRequest;
+use crate::files::{Answer, Asker, Secrets, resolve};
+use crate::fleet::{Desired, Settings, Snapshot};
+use crate::pbx::ami::client::AmiUpdate;
+use crate::pbx::poll::PbxView;
+use crate::pbx::roster::{Assignment, Roster};
+use crate::status::{PhoneStatus, Stage};
+
+pub use operations::{Operations, Surroundings};
+use state::{State, major, own_contact, printable, same_phone, same_site, users};
+
+/// Everything published: one status per assigned phone.
+pub type Statuses = Arc<BTreeMap<MacAddr, PhoneStatus>>;
+
+/// The meeting place.
+pub struct Hub {
+    snapshot: ArcSwap<Snapshot>,
+    state: Mutex<State>,
+    statuses: watch::Sender<Statuses>,
+    /// Events on their way to the store. Full = dropped there: the ring in memory has them.
+    events: mpsc::Sender<BootEvent>,
+}
+
+/// What is known of the manager session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ami {
+    /// False = registration is unknown; what was known last stays shown.
+    pub up: bool,
+    /// Why not.
+    pub why: Option<String>,
+}
+
+impl Hub {
+    /// A hub with this snapshot, our own assignments, and the timeline of an earlier life.
+    pub fn new(
+        snapshot: Snapshot,
+        own: Vec<Assignment>,
+        past: Vec<BootEvent>,
+        events: mpsc::Sender<BootEvent>,
+        now: Timestamp,
+    ) -> Self {
+        let mut state = State { own, ..State::default() };
+        for event in past {
+            state.timeline.push(event);
+        }
+        let hub = Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            state: Mutex::new(state),
+            statuses: watch::Sender::new(Statuses::default()),
+            events,
+        };
+        let first = hub.snapshot();
+        hub.install(&mut hub.lock(), &first, first.roster.clone(), now, true);
+        hub
+    }
+
+    /// The present snapshot.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Statuses as they change, at most a few times a second.
+    pub fn statuses(&self) -> watch::Receiver<Statuses> {
+        self.statuses.subscribe()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change below leaves the state whole at each step, so a poisoned lock is as good as any.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A phone asks for a file: decides, and notes it.
+    pub fn ask(&self, name: &str, ip: Ipv4Addr, server: Ipv4Addr, transport: Transport, now: Timestamp) -> Answer {
+        let snapshot = self.snapshot();
+        let request = FileRequest::parse(name);
+        let mut state = self.lock();
+        let mac = state.directory.note_request(&request, ip.into(), server, now, |mac| snapshot.assignment(mac).is_some());
+        let seen = mac.and_then(|mac| state.directory.get(mac)).cloned().unwrap_or_default();
+        let asker = mac.and_then(|mac| snapshot.desired(mac, &seen));
+        let asker = Asker { server, phone: asker.as_ref(), seen: &seen, secrets: Secrets::Shown };
+        let answer = resolve(&request, &snapshot, &asker);
+        if let Some(mac) = mac {
+            let refused = match &answer {
+                Answer::Serve(_) | Answer::FallThrough(_) => None,
+                Answer::Refuse(why) => Some(why.code().to_owned()),
+            };
+            let what = EventKind::FileAsked { name: printable(name), transport, refused };
+            self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: Some(ip.into()), what });
+        }
+        answer
+    }
+
+    /// A file was delivered, or was not.
+    pub fn delivered(&self, name: &str, ip: Ipv4Addr, what: impl FnOnce(String) -> EventKind, now: Timestamp) {
+        let snapshot = self.snapshot();
+        let mut state = self.lock();
+        let mac = FileRequest::parse(name).mac().or_else(|| state.directory.at_address(ip.into()));
+        if let Some(mac) = mac {
+            self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: Some(ip.into()), what: what(printable(name)) });
+        }
+    }
+
+    fn note(&self, state: &mut State, snapshot: &Snapshot, event: BootEvent) {
+        let (mac, at) = (event.mac, event.at);
+        if state.timeline.push(event.clone()) && snapshot.assignment(mac).is_some() {
+            // A full queue loses the stored copy of an event, never the phone's file.
+            let _ = self.events.try_send(event);
+        }
+        state.judge(snapshot, mac, at);
+    }
+
+    /// The PBX source has something to say. Returns whether the roster changed.
+    pub fn pbx(&self, view: &PbxView, now: Timestamp) -> bool {
+        let mut state = self.lock();
+        let before = self.snapshot();
+        let changed = match (&before.roster, &view.roster) {
+            (Some(old), Some(new)) => !Arc::ptr_eq(old, new) && old != new,
+            (old, new) => old.is_some() != new.is_some(),
+        };
+        if changed {
+            self.install(&mut state, &before, view.roster.clone(), now, false);
+        }
+        let mut snapshot = Snapshot::clone(&self.snapshot());
+        if snapshot.confirmed_at != view.confirmed_at || snapshot.down != view.down {
+            snapshot.confirmed_at = view.confirmed_at;
+            snapshot.down.clone_from(&view.down);
+            self.snapshot.store(Arc::new(snapshot));
+        }
+        changed
+    }
+
+    /// The configuration was read again.
+    pub fn settings(&self, settings: Settings, now: Timestamp) {
+        let mut state = self.lock();
+        let mut before = Snapshot::clone(&self.snapshot());
+        before.settings = Arc::new(settings);
+        let roster = before.roster.clone();
+        self.install(&mut state, &before, roster, now, true);
+    }
+
+    /// Our own assignments changed.
+    pub fn own(&self, own: Vec<Assignment>, now: Timestamp) {
+        let mut state = self.lock();
+        state.own = own;
+        let before = self.snapshot();
+        let roster = before.roster.clone();
+        self.install(&mut state, &before, roster, now, false);
+    }
+
+    /// Swaps in the next snapshot and judges the phones whose lot it changes.
+    fn install(
+        &self,
+        state: &mut State,
+        before: &Snapshot,
+        roster: Option<Arc<Roster>>,
+        now: Timestamp,
+        all: bool,
+    ) {
+        let next = Arc::new(before.next(roster, &state.own, Arc::clone(&before.settings)));
+        self.snapshot.store(Arc::clone(&next));
+        state.users = users(&next);
+        for mac in before.assignments.keys().filter(|mac| next.assignment(**mac).is_none()) {
+            state.judged.remove(mac);
+            state.dirty = true;
+        }
+        let site_changed = all || !same_site(before, &next);
+        let macs: Vec<MacAddr> = next.assignments.keys().copied().collect();
+        for mac in macs {
+            let had = before.assignment(mac).is_some();
+            if site_changed || !had || !same_phone(before, &next, mac) {
+                if !all {
+                    let what = if had { "its assignment changed" } else { "assigned" };
+                    let event = BootEvent { at: now, mac, ip: None, what: EventKind::Assigned { what: what.to_owned() } };
+                    state.timeline.push(event);
+                }
+                state.judge(&next, mac, now);
+            }
+        }
+    }
+
+    /// The manager session has something to say.
+    pub fn ami(&self, update: AmiUpdate, now: Timestamp) {
+        let snapshot = self.snapshot();
+        let mut state = self.lock();
+        match update {
+            AmiUpdate::Up => {
+                state.ami = Ami { up: true, why: None };
+                state.judge_all(&snapshot, now);
+            }
+            AmiUpdate::Down { why } => {
+                state.ami = Ami { up: false, why: Some(why) };
+                state.judge_all(&snapshot, now);
+            }
+            AmiUpdate::Contacts(contacts) => {
+                let mut by_endpoint: HashMap<String, Vec<Contact>> = HashMap::new();
+                for contact in contacts {
+                    by_endpoint.entry(contact.endpoint.clone()).or_default().push(contact);
+                }
+                let gone: Vec<String> =
+                    state.contacts.keys().filter(|endpoint| !by_endpoint.contains_key(*endpoint)).cloned().collect();
+                for endpoint in gone {
+                    self.contacts(&mut state, &snapshot, &endpoint, Vec::new(), now);
+                }
+                for (endpoint, contacts) in by_endpoint {
+                    self.contacts(&mut state, &snapshot, &endpoint, contacts, now);
+                }
+            }
+            AmiUpdate::Endpoint { endpoint, contacts, at } => self.contacts(&mut state, &snapshot, &endpoint, contacts, at),
+            AmiUpdate::Reloaded => {}
+        }
+    }
+
+    fn contacts(&self, state: &mut State, snapshot: &Snapshot, endpoint: &str, contacts: Vec<Contact>, now: Timestamp) {
+        let before = state.contacts.get(endpoint).cloned().unwrap_or_default();
+        if before == contacts {
+            return;
+        }
+        let macs = state.users.get(endpoint).cloned().unwrap_or_default();
+        let then: Vec<(MacAddr, Option<Contact>)> =
+            macs.iter().map(|mac| (*mac, own_contact(state, *mac, endpoint, &before))).collect();
+        if contacts.is_empty() {
+            state.contacts.remove(endpoint);
+        } else {
+            state.contacts.insert(endpoint.to_owned(), contacts.clone());
+        }
+        for (mac, before) in then {
+            let after = own_contact(state, mac, endpoint, &contacts);
+            if let Some(contact) = &after {
+                let model = snapshot.catalog.by_user_agent(&contact.user_agent).map(|model| model.name.clone());
+                let sole = macs.len() == 1;
+                state.directory.note_contact(mac, contact.ip.filter(|_| sole), model, major(&contact.user_agent), now);
+            }
+            let extension = endpoint.to_owned();
+            let what = match (before.map(|c| c.state), after) {
+                (Some(ContactState::Registered), Some(c)) if c.state == ContactState::Registered => None,
+                (_, Some(c)) if c.state == ContactState::Registered => {
+                    Some(EventKind::Registered { extension, uri: printable(&c.uri), user_agent: printable(&c.user_agent) })
+                }
+                (Some(ContactState::Registered), Some(_)) | (None, Some(_)) => Some(EventKind::Unreachable { extension }),
+                (Some(_), None) => Some(EventKind::Unregistered { extension }),
+                _ => None,
+            };
+            match what {
+                Some(what) => {
+                    let ip = state.directory.get(mac).and_then(|seen| seen.ip);
+                    self.note(state, snapshot, BootEvent { at: now, mac, ip, what });
+                }
+                None => state.judge(snapshot, mac, now),
+            }
+        }
+    }
+
+    /// Time passed: phones on their way are judged again, and what changed is handed out.
+    pub fn tick(&self, now: Timestamp) {
+        let snapshot = self.snapshot();
+        let mut state = self.lock();
+        let on_their_way: Vec<MacAddr> = state
+            .judged
+            .iter()
+            .filter(|(_, judged)| !matches!(judged.status.stage, Stage::Silent | Stage::Registered))
+            .map(|(mac, _)| *mac)
+            .collect();
+        for mac in on_their_way {
+            state.judge(&snapshot, mac, now);
+        }
+        drop(state);
+        self.hand_out();
+    }
+
+    /// Hands out statuses that changed.
+    pub fn hand_out(&self) {
+        let mut state = self.lock();
+        if std::mem::take(&mut state.dirty) {
+            let statuses = state.judged.iter().map(|(mac, judged)| (*mac, judged.status.clone())).collect();
+            self.statuses.send_replace(Arc::new(statuses));
+        }
+    }
+
+    /// What is known of the manager session.
+    pub fn manager(&self) -> Ami {
+        self.lock().ami.clone()
+    }
+
+    /// All phones: assigned ones, then strangers, by MAC.
+    pub fn phones(&self) -> Vec<api::Phone> {
+        let snapshot = self.snapshot();
+        let state = self.lock();
+        let mut phones: BTreeMap<MacAddr, api::Phone> =
+            state.judged.values().map(|judged| (judged.status.mac, state.shown(&snapshot, judged))).collect();
+        for (mac, seen) in state.directory.iter() {
+            phones.entry(mac).or_insert_with(|| state.stranger(&snapshot, mac, seen));
+        }
+        phones.into_values().collect()
+    }
+
+    /// One phone, if it is assigned or was seen.
+    pub fn phone(&self, mac: MacAddr) -> Option<api::Phone> {
+        let snapshot = self.snapshot();
+        let state = self.lock();
+        match state.judged.get(&mac) {
+            Some(judged) => Some(state.shown(&snapshot, judged)),
+            None => state.directory.get(mac).map(|seen| state.stranger(&snapshot, mac, seen)),
+        }
+    }
+
+    /// The timeline of a phone, oldest first.
+    pub fn timeline(&self, mac: MacAddr) -> Vec<api::Event> {
+        self.lock().timeline.of(mac).map(api::Event::from).collect()
+    }
+
+    /// The findings of a phone, worst first.
+    pub fn findings(&self, mac: MacAddr) -> Vec<Finding> {
+        let snapshot = self.snapshot();
+        let state = self.lock();
+        match state.judged.get(&mac) {
+            Some(judged) => judged.findings.clone(),
+            None => state.directory.get(mac).map(|seen| state.judgement(&snapshot, mac, seen, Timestamp::UNIX_EPOCH).findings).unwrap_or_default(),
+        }
+    }
+
+    /// Findings of all assigned phones.
+    pub fn all_findings(&self) -> Vec<(MacAddr, Finding)> {
+        let state = self.lock();
+        state.judged.iter().flat_map(|(mac, judged)| judged.findings.iter().map(|f| (*mac, f.clone()))).collect()
+    }
+
+    /// What that phone would get, without noting that anybody asked.
+    /// `server` is the address a phone never seen would be told.
+    pub fn preview(&self, mac: MacAddr, name: &str, server: Ipv4Addr, secrets: Secrets) -> Answer {
+        let snapshot = self.snapshot();
+        let seen = self.lock().directory.get(mac).cloned().unwrap_or_default();
+        let server = seen.server.unwrap_or(server);
+        let desired = snapshot.desired(mac, &seen);
+        resolve(&FileRequest::parse(name), &snapshot, &Asker { server, phone: desired.as_ref(), seen: &seen, secrets })
+    }
+
+    /// The phone as it should be.
+    pub fn desired(&self, mac: MacAddr) -> Option<Desired> {
+        let seen = self.lock().directory.get(mac).cloned().unwrap_or_default();
+        self.snapshot().desired(mac, &seen)
+    }
+
+    /// Our own assignments.
+    pub fn own_assignments(&self) -> Vec<Assignment> {
+        self.lock().own.clone()
+    }
+}

@@ -1,0 +1,211 @@
+//! What people ask of the daemon: look, check, assign. An edge: reaches the store and fetches over its own TFTP.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use ipnet::Ipv4Net;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::Hub;
+use crate::api::{AddPhone, Check};
+use crate::check::{self, Facts};
+use crate::domain::{Extension, LineKind, MacAddr, ModelName, PhoneOptions};
+use crate::files::fall_through::FallThrough;
+use crate::files::{Answer, Secrets};
+use crate::pbx::roster::{Assignment, Button, Origin};
+use crate::render;
+use crate::simulate;
+use crate::store::Store;
+
+/// What the daemon stands in, as far as a check looks at it.
+pub struct Surroundings {
+    /// What the configuration wants said.
+    pub notes: ArcSwap<Vec<String>>,
+    /// Where TFTP listens.
+    pub tftp: SocketAddrV4,
+    /// Who is served.
+    pub networks: Vec<Ipv4Net>,
+    /// Folder for names that are not ours.
+    pub fall_through: Option<FallThrough>,
+    /// Whether a manager session is wanted.
+    pub ami: bool,
+    /// Destinations of the status, and why each is not written.
+    pub sinks: Vec<(String, watch::Receiver<Option<String>>)>,
+}
+
+/// What people can ask for.
+pub struct Operations {
+    hub: Arc<Hub>,
+    store: Arc<Store>,
+    around: Surroundings,
+}
+
+impl Operations {
+    /// Over this hub and store.
+    pub fn new(hub: Arc<Hub>, store: Arc<Store>, around: Surroundings) -> Self {
+        Self { hub, store, around }
+    }
+
+    /// The hub.
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// What the configuration wants said, after it was read again.
+    pub fn set_notes(&self, notes: Vec<String>) {
+        self.around.notes.store(Arc::new(notes));
+    }
+
+    /// Assigns a phone here. PBX assignments are the PBX's to make.
+    ///
+    /// # Errors
+    /// Why not, in one sentence.
+    pub async fn add(&self, add: &AddPhone) -> Result<String, String> {
+        let snapshot = self.hub.snapshot();
+        let model = ModelName::new(&add.model);
+        if add.model != "auto" && snapshot.catalog.get(&model).is_none() {
+            return Err(format!("phone {} cannot be added: {:?} is no model of the catalogue; see `offhook models list`", add.mac, add.model));
+        }
+        if add.lines.is_empty() {
+            return Err(format!("phone {} cannot be added without an extension: give --line EXT", add.mac));
+        }
+        if let Some(bad) = add.lines.iter().find(|line| line.parse::<Extension>().is_err()) {
+            return Err(format!("phone {} cannot be added: {bad:?} is no extension", add.mac));
+        }
+        if snapshot.assignment(add.mac).is_some_and(|assignment| assignment.origin == Origin::Pbx) {
+            return Err(format!("phone {} is assigned in the PBX already; change it there", add.mac));
+        }
+        let assignment = own_assignment(add);
+        self.store.keep_assignment(&assignment).await.map_err(|why| format!("phone {} could not be kept: {why}", add.mac))?;
+        let mut own = self.hub.own_assignments();
+        own.retain(|other| other.mac != add.mac);
+        own.push(assignment);
+        self.hub.own(own, Timestamp::now());
+        Ok(format!("phone {} has {}; plug it in, or restart it", add.mac, add.lines.join(", ")))
+    }
+
+    /// Takes an own assignment away.
+    ///
+    /// # Errors
+    /// Why not, in one sentence.
+    pub async fn remove(&self, mac: MacAddr) -> Result<String, String> {
+        let removed = self.store.drop_assignment(mac).await.map_err(|why| format!("phone {mac} could not be removed: {why}"))?;
+        if !removed {
+            let in_pbx = self.hub.snapshot().assignment(mac).is_some();
+            let why = if in_pbx { "it is assigned in the PBX; remove it there" } else { "it is not assigned" };
+            return Err(format!("phone {mac} was not removed: {why}"));
+        }
+        let mut own = self.hub.own_assignments();
+        own.retain(|other| other.mac != mac);
+        self.hub.own(own, Timestamp::now());
+        Ok(format!("phone {mac} is not assigned here any more; it keeps what is in its flash until it is reset"))
+    }
+
+    /// Names of the files of a phone; `None` when it is not assigned.
+    pub fn file_names(&self, mac: MacAddr) -> Option<Vec<String>> {
+        let desired = self.hub.desired(mac)?;
+        Some(render::file_names(&desired.model, mac).into_iter().map(|(_, name)| name).collect())
+    }
+
+    /// What that phone would get under that name.
+    pub fn preview(&self, mac: MacAddr, name: &str, secrets: Secrets) -> Answer {
+        let server = if self.around.tftp.ip().is_unspecified() { self.own_address() } else { Some(*self.around.tftp.ip()) };
+        self.hub.preview(mac, name, server.unwrap_or(Ipv4Addr::LOCALHOST), secrets)
+    }
+
+    /// The bytes that phone would get, secrets masked unless told otherwise.
+    ///
+    /// # Errors
+    /// Why there are none, in one sentence.
+    pub fn rendered(&self, mac: MacAddr, name: &str, reveal: bool) -> Result<Bytes, String> {
+        let secrets = if reveal { Secrets::Shown } else { Secrets::Masked };
+        match self.preview(mac, name, secrets) {
+            Answer::Serve(bytes) => {
+                if reveal {
+                    tracing::warn!(code = "secrets-shown", %mac, file = name, "a phone's file was shown with its secrets");
+                }
+                Ok(bytes)
+            }
+            Answer::FallThrough(name) => Err(format!("{name} is none of our files; a phone gets it from tftp.fall_through, if it is there")),
+            Answer::Refuse(why) => Err(format!("{name} is not served to {mac}: {}; see `offhook explain {mac}`", why.code())),
+        }
+    }
+
+    /// Runs all checks.
+    pub async fn check(&self) -> Vec<Check> {
+        let now = Timestamp::now();
+        let snapshot = self.hub.snapshot();
+        let manager = self.hub.manager();
+        let folder = self.around.fall_through.clone();
+        let shadowed = match folder {
+            Some(folder) => tokio::task::spawn_blocking(move || folder.shadowed()).await.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let facts = Facts {
+            notes: self.around.notes.load().to_vec(),
+            confirmed_at: snapshot.confirmed_at,
+            now: Some(now),
+            pbx_down: snapshot.down.clone(),
+            counts: snapshot.roster.as_ref().map(|roster| (roster.accounts.len(), snapshot.assignments.len())),
+            apply_pending: snapshot.roster.as_ref().is_some_and(|roster| roster.apply_pending),
+            problems: snapshot.problems.to_vec(),
+            findings: self.hub.all_findings(),
+            ami_down: (!manager.up).then(|| manager.why.unwrap_or_else(|| "not connected yet".to_owned())),
+            ami_configured: self.around.ami,
+            own_fetch: self.own_fetch().await.err(),
+            tftp_port: self.around.tftp.port(),
+            sinks: self.around.sinks.iter().map(|(name, health)| (name.clone(), health.borrow().clone())).collect(),
+            shadowed,
+        };
+        check::run(&facts)
+    }
+
+    /// Fetches `SIPDefault.cnf` as a phone would, with the scripted phones' own client.
+    async fn own_fetch(&self) -> Result<(), String> {
+        let from = match *self.around.tftp.ip() {
+            ip if ip.is_unspecified() => self.own_address().ok_or_else(|| {
+                "no address of this host is in server.phone_networks, so no phone can be there either".to_owned()
+            })?,
+            ip => ip,
+        };
+        if !self.around.networks.iter().any(|net| net.contains(&from)) {
+            return Err(format!("{from} is not in server.phone_networks, and neither are phones that ask there"));
+        }
+        let server = SocketAddr::V4(SocketAddrV4::new(from, self.around.tftp.port()));
+        simulate::fetch(server, from.into(), "SIPDefault.cnf").await.map(|_| ())
+    }
+
+    /// The address of this host that faces the phones' networks. Connecting a datagram socket sends nothing; it asks
+    /// the kernel for the route.
+    fn own_address(&self) -> Option<Ipv4Addr> {
+        self.around.networks.iter().find_map(|net| {
+            let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+            socket.connect((net.hosts().next()?, 9)).ok()?;
+            match socket.local_addr().ok()? {
+                SocketAddr::V4(address) if net.contains(address.ip()) => Some(*address.ip()),
+                _ => None,
+            }
+        })
+    }
+}
+
+/// Lines on buttons 1, 2, … in the order given.
+fn own_assignment(add: &AddPhone) -> Assignment {
+    let buttons = (1_u8..)
+        .zip(&add.lines)
+        .map(|(button, extension)| Button { button, kind: LineKind::Line, extension: extension.clone(), label: String::new() })
+        .collect();
+    Assignment {
+        mac: add.mac,
+        model: (add.model != "auto").then(|| ModelName::new(&add.model)),
+        description: String::new(),
+        target_load: None,
+        options: PhoneOptions::default(),
+        enabled: true,
+        buttons,
+        origin: Origin::Own,
+    }
+}

@@ -1,0 +1,163 @@
+//! What the hub holds behind its lock, and how a phone's state comes out of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::Ami;
+use crate::api;
+use crate::diagnose::Evidence;
+use crate::domain::{Contact, ContactState, MacAddr};
+use crate::fleet::{Directory, Seen, Snapshot};
+use crate::pbx::roster::Assignment;
+use crate::status::{Judged, derive};
+use crate::timeline::{Boot, Timeline};
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) directory: Directory,
+    pub(super) timeline: Timeline,
+    /// Contacts by endpoint.
+    pub(super) contacts: HashMap<String, Vec<Contact>>,
+    /// Phones by the endpoints of their lines.
+    pub(super) users: HashMap<String, BTreeSet<MacAddr>>,
+    pub(super) judged: BTreeMap<MacAddr, Judged>,
+    pub(super) own: Vec<Assignment>,
+    pub(super) ami: Ami,
+    /// Statuses changed since they were last handed out.
+    pub(super) dirty: bool,
+}
+
+impl State {
+    pub(super) fn judge(&mut self, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) {
+        if snapshot.assignment(mac).is_none() {
+            return;
+        }
+        let seen = self.directory.get(mac).cloned().unwrap_or_default();
+        let judged = self.judgement(snapshot, mac, &seen, now);
+        if self.judged.get(&mac) != Some(&judged) {
+            self.judged.insert(mac, judged);
+            self.dirty = true;
+        }
+    }
+
+    pub(super) fn judge_all(&mut self, snapshot: &Snapshot, now: Timestamp) {
+        let macs: Vec<MacAddr> = snapshot.assignments.keys().copied().collect();
+        for mac in macs {
+            self.judge(snapshot, mac, now);
+        }
+    }
+
+    pub(super) fn judgement(&self, snapshot: &Snapshot, mac: MacAddr, seen: &Seen, now: Timestamp) -> Judged {
+        let desired = snapshot.desired(mac, seen);
+        let contacts: Vec<Contact> = desired
+            .iter()
+            .flat_map(|d| &d.phone.lines)
+            .filter_map(|line| own_contact(self, mac, &line.sip_user, self.contacts.get(&line.sip_user)?))
+            .collect();
+        let boot = Boot::of(self.timeline.of(mac));
+        let evidence = Evidence {
+            now,
+            assignment: snapshot.assignment(mac),
+            desired: desired.as_ref(),
+            boot: &boot,
+            contacts: &contacts,
+            roster: snapshot.roster.as_deref(),
+            registrations_known: self.ami.up,
+        };
+        derive(mac, &evidence, seen, self.judged.get(&mac).map(|judged| &judged.status))
+    }
+
+    pub(super) fn shown(&self, snapshot: &Snapshot, judged: &Judged) -> api::Phone {
+        let status = &judged.status;
+        let assignment = snapshot.assignment(status.mac);
+        let seen = self.directory.get(status.mac).cloned().unwrap_or_default();
+        let desired = snapshot.desired(status.mac, &seen);
+        api::Phone {
+            mac: status.mac,
+            model: desired.filter(|d| d.model_known).map_or_else(|| "auto".to_owned(), |d| d.model.name.to_string()),
+            ownership: if assignment.is_some() { "adopted" } else { "seen" }.to_owned(),
+            stage: word(status.stage),
+            health: word(status.health),
+            reason: status.reason.clone(),
+            summary: status.summary.clone(),
+            ip: status.ip,
+            load: status.load.clone(),
+            target_load: assignment.and_then(|a| a.target_load.clone()),
+            lines: judged
+                .lines
+                .iter()
+                .map(|(button, extension, label, registered)| api::PhoneLine {
+                    button: *button,
+                    extension: extension.clone(),
+                    label: label.clone(),
+                    registered: *registered,
+                })
+                .collect(),
+            since: status.since,
+        }
+    }
+
+    pub(super) fn stranger(&self, snapshot: &Snapshot, mac: MacAddr, seen: &Seen) -> api::Phone {
+        let judged = self.judgement(snapshot, mac, seen, seen.at.unwrap_or(Timestamp::UNIX_EPOCH));
+        self.shown(snapshot, &judged)
+    }
+}
+
+/// The contact of an endpoint that belongs to this phone: any, unless several phones share the endpoint; then the one
+/// at this phone's address.
+pub(super) fn own_contact(state: &State, mac: MacAddr, endpoint: &str, contacts: &[Contact]) -> Option<Contact> {
+    let shared = state.users.get(endpoint).is_some_and(|macs| macs.len() > 1);
+    let ip: Option<IpAddr> = state.directory.get(mac).and_then(|seen| seen.ip);
+    contacts
+        .iter()
+        .filter(|contact| !shared || (contact.ip.is_some() && contact.ip == ip))
+        .min_by_key(|contact| contact.state == ContactState::Unreachable)
+        .cloned()
+}
+
+pub(super) fn users(snapshot: &Snapshot) -> HashMap<String, BTreeSet<MacAddr>> {
+    let mut users: HashMap<String, BTreeSet<MacAddr>> = HashMap::new();
+    for (mac, assignment) in snapshot.assignments.iter().filter(|(_, a)| a.enabled) {
+        for button in assignment.registering() {
+            let account = button.extension.parse().ok().and_then(|e| snapshot.roster.as_ref()?.accounts.get(&e).cloned());
+            if let Some(account) = account {
+                users.entry(account.sip_user).or_default().insert(*mac);
+            }
+        }
+    }
+    users
+}
+
+/// Whether nothing that concerns all phones differs.
+pub(super) fn same_site(a: &Snapshot, b: &Snapshot) -> bool {
+    let common = |s: &Snapshot| s.roster.as_ref().map(|r| (r.registrar, r.apply_pending, r.voicemail_code.clone(), r.time_zone.clone()));
+    a.settings == b.settings && common(a) == common(b)
+}
+
+/// Whether the phone's assignment and the accounts of its lines are the same in both.
+pub(super) fn same_phone(a: &Snapshot, b: &Snapshot, mac: MacAddr) -> bool {
+    let (Some(x), Some(y)) = (a.assignment(mac), b.assignment(mac)) else { return false };
+    x == y
+        && y.registering().all(|button| {
+            let account = |s: &Snapshot| button.extension.parse().ok().and_then(|e| s.roster.as_ref()?.accounts.get(&e).cloned());
+            account(a) == account(b)
+        })
+}
+
+/// `Cisco-CP7942G/9.4.2` -> 9.
+pub(super) fn major(user_agent: &str) -> Option<u16> {
+    let version = user_agent.split_once('/')?.1;
+    version.split('.').next()?.parse().ok()
+}
+
+/// The one word that the contract has for it.
+pub(super) fn word(value: impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Names and URIs come from the network: printable ASCII, cut at 128.
+pub(super) fn printable(text: &str) -> String {
+    text.escape_default().take(128).collect()
+}

@@ -1,0 +1,140 @@
+//! The state of a phone: a pure function of what is wanted, what happened, what the PBX sees, and the time.
+
+use super::{Health, PhoneStatus, Stage};
+use crate::diagnose::{Evidence, Finding, diagnose};
+use crate::domain::{Contact, ContactState, MacAddr};
+use crate::fleet::Seen;
+
+/// A phone's state and the findings behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// What is published.
+    pub status: PhoneStatus,
+    /// Worst first.
+    pub findings: Vec<Finding>,
+    /// Line keys and whether each is registered.
+    pub lines: Vec<(u8, String, String, bool)>,
+}
+
+/// Judges one phone. `before` is its last published state: `since` is kept while stage, health and reason stay.
+pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option<&PhoneStatus>) -> Judged {
+    let judged_findings = diagnose(evidence);
+    let lines = lines(evidence);
+    let total = lines.len();
+    let registered = lines.iter().filter(|(.., registered)| *registered).count();
+    let stage = stage(evidence, total, registered);
+    let (health, reason, summary) = health(evidence, stage, &judged_findings, (registered, total));
+    let unchanged = before.filter(|b| b.stage == stage && b.health == health && b.reason == reason);
+    let status = PhoneStatus {
+        mac,
+        ip: evidence.contacts.iter().find_map(|contact| contact.ip).or(seen.ip),
+        stage,
+        health,
+        reason,
+        summary,
+        load: evidence.desired.and_then(|d| d.phone.load.as_ref()).map(|load| load.name.clone()),
+        lines_registered: u16::try_from(registered).unwrap_or(u16::MAX),
+        lines_total: u16::try_from(total).unwrap_or(u16::MAX),
+        since: unchanged.map_or(evidence.now, |b| b.since),
+    };
+    Judged { status, findings: judged_findings.into_iter().map(|(_, finding)| finding).collect(), lines }
+}
+
+/// Button, extension, label, registered: every line that was assigned, left out or not.
+fn lines(evidence: &Evidence<'_>) -> Vec<(u8, String, String, bool)> {
+    let Some(assignment) = evidence.assignment else { return Vec::new() };
+    assignment
+        .registering()
+        .map(|button| {
+            let user = evidence
+                .desired
+                .and_then(|d| d.phone.lines.iter().find(|line| line.button == button.button))
+                .map(|line| line.sip_user.as_str());
+            let registered = user.is_some_and(|user| registered(evidence.contacts, user));
+            (button.button, button.extension.clone(), button.label.clone(), registered)
+        })
+        .collect()
+}
+
+fn registered(contacts: &[Contact], user: &str) -> bool {
+    contacts.iter().any(|contact| contact.endpoint == user && contact.state == ContactState::Registered)
+}
+
+fn stage(evidence: &Evidence<'_>, total: usize, registered: usize) -> Stage {
+    let boot = evidence.boot;
+    if total > 0 && registered == total {
+        Stage::Registered
+    } else if registered > 0 {
+        Stage::Partial
+    } else if !evidence.contacts.is_empty() {
+        Stage::Unreachable
+    } else if boot.firmware_asked.is_some() && boot.firmware_asked > boot.config_asked {
+        Stage::Loading
+    } else if boot.config_taken.is_some() {
+        Stage::Registering
+    } else if boot.config_sent.is_some() {
+        Stage::Configured
+    } else if boot.last.is_some() {
+        Stage::Booting
+    } else {
+        Stage::Silent
+    }
+}
+
+/// Health, reason and one sentence: the worst finding where there is one, else what the stage says.
+fn health(
+    evidence: &Evidence<'_>,
+    stage: Stage,
+    findings: &[(Health, Finding)],
+    (registered, total): (usize, usize),
+) -> (Health, String, String) {
+    let say = |health: Health, reason: &str, summary: String| (health, reason.to_owned(), summary);
+    if evidence.assignment.is_none() {
+        return say(
+            Health::NeedsHands,
+            "not-assigned",
+            "this phone asks for files, and nobody assigned an extension to it: add its MAC in the PBX".to_owned(),
+        );
+    }
+    if evidence.assignment.is_some_and(|assignment| !assignment.enabled) {
+        return say(Health::Ok, "disabled", "this phone is disabled in the PBX".to_owned());
+    }
+    if total == 0 {
+        return say(Health::NeedsHands, "no-lines", "no extension is assigned to this phone: give it one in the PBX".to_owned());
+    }
+    let worst = findings.iter().find(|(health, finding)| *health != Health::Ok && finding.severity == crate::diagnose::Severity::Error);
+    if let Some((health, finding)) = worst {
+        return (*health, finding.code.clone(), format!("{}: {}", finding.summary, finding.remedy));
+    }
+    let no_word = !evidence.registrations_known;
+    match stage {
+        Stage::Registered => say(Health::Ok, "registered", format!("registered, {registered} of {total} lines")),
+        Stage::Partial => say(Health::Waiting, "some-lines", format!("{registered} of {total} lines are registered")),
+        Stage::Unreachable => say(
+            Health::Stalled,
+            "unreachable",
+            "registered, but it does not answer: it lost power or network, or listens elsewhere".to_owned(),
+        ),
+        _ if no_word && evidence.boot.config_sent.is_some() => say(
+            Health::Waiting,
+            "registration-unknown",
+            "it has its configuration; whether it registered is unknown while Asterisk's manager interface is away".to_owned(),
+        ),
+        Stage::Registering => say(Health::Waiting, "registering", "it has taken its configuration and should register now".to_owned()),
+        Stage::Configured => say(Health::Waiting, "configured", "it has fetched its configuration".to_owned()),
+        Stage::Loading => say(Health::Waiting, "loading", "it asks for firmware".to_owned()),
+        Stage::Booting | Stage::Leased => {
+            let refused = evidence.boot.config_refused.as_deref().filter(|code| *code != "other-family");
+            match refused {
+                Some(code) => say(Health::Waiting, code, format!("its configuration was not served ({code})")),
+                None => say(Health::Waiting, "booting", "it asks for its first files".to_owned()),
+            }
+        }
+        Stage::Silent => say(
+            Health::Waiting,
+            "not-seen",
+            "nothing heard of it yet: plug it in; if it stays silent, it gets no option 150, or Alternate TFTP is on (**#, Settings, Network)"
+                .to_owned(),
+        ),
+    }
+}

@@ -1,0 +1,211 @@
+//! The daemon's own database, `offhook.db` in the state folder: the last good roster, our own assignments, the tail of
+//! every timeline. One daemon per folder; the folder is 0700 and the file 0600, because the roster holds secrets.
+
+mod roster;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::domain::{BootEvent, MacAddr};
+use crate::pbx::roster::{Assignment, Roster};
+use crate::timeline::EVENTS_PER_PHONE;
+
+/// The open database, and the lock on its folder.
+#[derive(Debug)]
+pub struct Store {
+    pool: SqlitePool,
+    /// Held for its lifetime: the kernel drops the lock when the process ends, however it ends.
+    _lock: fs::File,
+}
+
+/// Why the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder or its lock file.
+    #[error("state folder {path}: {why}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What failed.
+        why: io::Error,
+    },
+    /// Another daemon has it.
+    #[error("state folder {0} is in use by another offhook; stop that one first (systemctl stop offhook), or name another server.state_dir")]
+    InUse(PathBuf),
+    /// SQLite.
+    #[error("database {path}: {why}; move the file away to start with an empty one: phones and secrets are read again from the PBX")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What failed.
+        why: sqlx::Error,
+    },
+    /// Migrations; also an older program on a newer database.
+    #[error("database {path}: {why}; a newer offhook may have used it")]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// What failed.
+        why: sqlx::migrate::MigrateError,
+    },
+    /// A read or write.
+    #[error("database: {0}")]
+    Query(#[from] sqlx::Error),
+    /// What was stored cannot be read.
+    #[error("database: a stored row cannot be read: {0}")]
+    Row(#[from] serde_json::Error),
+}
+
+impl Store {
+    /// Locks the folder, opens the database in it (made if absent) and brings it up to date.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn open(folder: &Path) -> Result<Self, StoreError> {
+        let lock = lock(folder)?;
+        let path = folder.join("offhook.db");
+        private(&path).map_err(|why| StoreError::Folder { path: path.clone(), why })?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let open = SqlitePoolOptions::new().max_connections(2).connect_with(options).await;
+        let pool = open.map_err(|why| StoreError::Open { path: path.clone(), why })?;
+        sqlx::migrate!("src/store/migrations").run(&pool).await.map_err(|why| StoreError::Migrate { path, why })?;
+        Ok(Self { pool, _lock: lock })
+    }
+
+    /// The last good roster and when the PBX last confirmed it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn roster(&self) -> Result<Option<(Roster, Timestamp)>, StoreError> {
+        let row: Option<(String, String)> =
+            sqlx::query_as("select confirmed_at, body from roster where id = 1").fetch_optional(&self.pool).await?;
+        let Some((at, body)) = row else { return Ok(None) };
+        let at = at.parse().unwrap_or(Timestamp::UNIX_EPOCH);
+        Ok(Some((roster::read(&body)?, at)))
+    }
+
+    /// Keeps the roster.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn keep_roster(&self, roster: &Roster, confirmed_at: Timestamp) -> Result<(), StoreError> {
+        let body = roster::write(roster)?;
+        sqlx::query(
+            "insert into roster (id, confirmed_at, body) values (1, ?, ?) \
+             on conflict (id) do update set confirmed_at = excluded.confirmed_at, body = excluded.body",
+        )
+        .bind(confirmed_at.to_string())
+        .bind(body)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Our own assignments.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn assignments(&self) -> Result<Vec<Assignment>, StoreError> {
+        let rows: Vec<(String,)> = sqlx::query_as("select body from assignment order by mac").fetch_all(&self.pool).await?;
+        rows.iter().map(|(body,)| Ok(serde_json::from_str(body)?)).collect()
+    }
+
+    /// Adds or replaces one.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn keep_assignment(&self, assignment: &Assignment) -> Result<(), StoreError> {
+        sqlx::query("insert into assignment (mac, body) values (?, ?) on conflict (mac) do update set body = excluded.body")
+            .bind(assignment.mac.to_string())
+            .bind(serde_json::to_string(assignment)?)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Removes one; false when there was none.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn drop_assignment(&self, mac: MacAddr) -> Result<bool, StoreError> {
+        let done = sqlx::query("delete from assignment where mac = ?").bind(mac.to_string()).execute(&self.pool).await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// The tails of all timelines, oldest first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn events(&self) -> Result<Vec<BootEvent>, StoreError> {
+        let rows: Vec<(String,)> = sqlx::query_as("select body from event order by id").fetch_all(&self.pool).await?;
+        Ok(rows.iter().filter_map(|(body,)| serde_json::from_str(body).ok()).collect())
+    }
+
+    /// Appends events and trims each phone's tail.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn append(&self, events: &[BootEvent]) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        for event in events {
+            sqlx::query("insert into event (mac, at, body) values (?, ?, ?)")
+                .bind(event.mac.to_string())
+                .bind(event.at.to_string())
+                .bind(serde_json::to_string(event)?)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        let mut macs: Vec<MacAddr> = events.iter().map(|event| event.mac).collect();
+        macs.sort_unstable();
+        macs.dedup();
+        let keep = i64::try_from(EVENTS_PER_PHONE).unwrap_or(i64::MAX);
+        for mac in macs {
+            sqlx::query(
+                "delete from event where mac = ?1 and id <= (select id from event where mac = ?1 order by id desc limit 1 offset ?2)",
+            )
+            .bind(mac.to_string())
+            .bind(keep)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Closes the database; the lock goes with the value.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+fn lock(folder: &Path) -> Result<fs::File, StoreError> {
+    let failed = |why| StoreError::Folder { path: folder.to_owned(), why };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    let path = folder.join("lock");
+    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
+        Err(fs::TryLockError::Error(why)) => Err(failed(why)),
+    }
+}
+
+/// Makes the file, readable by its owner alone, before SQLite would make it by the process's mask.
+fn private(path: &Path) -> io::Result<()> {
+    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

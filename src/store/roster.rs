@@ -1,0 +1,83 @@
+//! The stored shape of a roster. The only place where a secret is written, and it is written to a private file.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Extension, Problem, Secret};
+use crate::pbx::roster::{Account, Assignment, Driver, NatFlags, Registrar, Roster, RowProblem};
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    registrar: Registrar,
+    accounts: Vec<StoredAccount>,
+    assignments: Vec<Assignment>,
+    problems: Vec<RowProblem>,
+    voicemail_code: Option<String>,
+    time_zone: Option<String>,
+    apply_pending: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredAccount {
+    extension: Extension,
+    driver: Driver,
+    sip_user: String,
+    auth_user: String,
+    secret: Option<String>,
+    name: String,
+    mailbox: Option<String>,
+    nat: NatFlags,
+    problems: Vec<Problem>,
+}
+
+pub(super) fn write(roster: &Roster) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Stored {
+        registrar: roster.registrar,
+        accounts: roster.accounts.values().map(stored).collect(),
+        assignments: roster.assignments.values().cloned().collect(),
+        problems: roster.problems.clone(),
+        voicemail_code: roster.voicemail_code.clone(),
+        time_zone: roster.time_zone.clone(),
+        apply_pending: roster.apply_pending,
+    })
+}
+
+pub(super) fn read(body: &str) -> Result<Roster, serde_json::Error> {
+    let stored: Stored = serde_json::from_str(body)?;
+    Ok(Roster {
+        registrar: stored.registrar,
+        accounts: stored.accounts.into_iter().map(|a| (a.extension.clone(), account(a))).collect(),
+        assignments: stored.assignments.into_iter().map(|a| (a.mac, a)).collect(),
+        problems: stored.problems,
+        voicemail_code: stored.voicemail_code,
+        time_zone: stored.time_zone,
+        apply_pending: stored.apply_pending,
+    })
+}
+
+fn stored(account: &Account) -> StoredAccount {
+    StoredAccount {
+        extension: account.extension.clone(),
+        driver: account.driver,
+        sip_user: account.sip_user.clone(),
+        auth_user: account.auth_user.clone(),
+        secret: account.secret.as_ref().map(|secret| secret.expose().to_owned()),
+        name: account.name.clone(),
+        mailbox: account.mailbox.clone(),
+        nat: account.nat,
+        problems: account.problems.clone(),
+    }
+}
+
+fn account(stored: StoredAccount) -> Account {
+    Account {
+        extension: stored.extension,
+        driver: stored.driver,
+        sip_user: stored.sip_user,
+        auth_user: stored.auth_user,
+        secret: stored.secret.map(Secret::new),
+        name: stored.name,
+        mailbox: stored.mailbox,
+        nat: stored.nat,
+        problems: stored.problems,
+    }
+}

@@ -1,0 +1,84 @@
+use super::*;
+use crate::domain::{EventKind, LineKind, PhoneOptions, Secret};
+use crate::pbx::roster::{Account, Button, Driver, Origin};
+
+fn a_roster() -> Roster {
+    let account = Account {
+        extension: "1001".parse().unwrap(),
+        driver: Driver::Pjsip,
+        sip_user: "1001".into(),
+        auth_user: "1001".into(),
+        secret: Some(Secret::new("S3cr3t")),
+        name: "Böb \"R&D\"".into(),
+        mailbox: Some("default".into()),
+        nat: crate::pbx::roster::NatFlags { force_rport: true, rewrite_contact: false },
+        problems: Vec::new(),
+    };
+    let mut roster = Roster { voicemail_code: Some("*97".into()), ..Roster::default() };
+    roster.accounts.insert(account.extension.clone(), account);
+    let assignment = an_assignment();
+    roster.assignments.insert(assignment.mac, assignment);
+    roster
+}
+
+fn an_assignment() -> Assignment {
+    Assignment {
+        mac: "001B54AABB01".parse().unwrap(),
+        model: Some(crate::domain::ModelName::new("7960")),
+        description: "desk".into(),
+        target_load: None,
+        options: PhoneOptions::default(),
+        enabled: true,
+        buttons: vec![Button { button: 1, kind: LineKind::Line, extension: "1001".into(), label: String::new() }],
+        origin: Origin::Own,
+    }
+}
+
+#[tokio::test]
+async fn what_was_kept_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("state");
+    let at: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+    let store = Store::open(&folder).await.unwrap();
+    assert!(store.roster().await.unwrap().is_none());
+    store.keep_roster(&a_roster(), at).await.unwrap();
+    store.keep_assignment(&an_assignment()).await.unwrap();
+    store.close().await;
+    drop(store);
+    let store = Store::open(&folder).await.unwrap();
+    assert_eq!(store.roster().await.unwrap(), Some((a_roster(), at)));
+    assert_eq!(store.assignments().await.unwrap(), [an_assignment()]);
+    assert!(store.drop_assignment(an_assignment().mac).await.unwrap());
+    assert!(!store.drop_assignment(an_assignment().mac).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_folder_has_one_daemon_and_no_other_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("state");
+    let store = Store::open(&folder).await.unwrap();
+    assert!(matches!(Store::open(&folder).await, Err(StoreError::InUse(_))));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    assert_eq!(mode(&folder.join("offhook.db")), 0o600);
+    drop(store);
+    assert!(Store::open(&folder).await.is_ok());
+}
+
+#[tokio::test]
+async fn tails_are_trimmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let event = |n: i64| BootEvent {
+        at: Timestamp::from_second(n).unwrap(),
+        mac: "001B54AABB01".parse().unwrap(),
+        ip: None,
+        what: EventKind::Unregistered { extension: n.to_string() },
+    };
+    let many: Vec<_> = (0..500).map(event).collect();
+    store.append(&many[..300]).await.unwrap();
+    store.append(&many[300..]).await.unwrap();
+    let kept = store.events().await.unwrap();
+    assert_eq!(kept.len(), EVENTS_PER_PHONE);
+    assert_eq!(kept, many[300..]);
+}

@@ -1,0 +1,202 @@
+//! What happened to each phone, in order: a bounded ring per phone, and what the ring says of the present boot.
+//!
+//! Pure. Phones that are assigned are always kept; of strangers only the last ones.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::{BootEvent, EventKind, MacAddr};
+use crate::files::name::{FileRequest, PhoneFile, SharedFile};
+
+/// Events kept per phone.
+pub const EVENTS_PER_PHONE: usize = 200;
+
+/// Phones kept at most: far more than any site has, and a bound all the same.
+const PHONES: usize = 20_000;
+
+/// A request this long after the one before begins another boot: a 7960 that found nothing asks again after 31 s, a
+/// flashing loader is silent for up to 65 s.
+const BOOT_GAP: SignedDuration = SignedDuration::from_secs(120);
+
+/// All rings.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    phones: BTreeMap<MacAddr, VecDeque<BootEvent>>,
+}
+
+impl Timeline {
+    /// Adds an event. False when it was not kept, because too many strangers knock.
+    pub fn push(&mut self, event: BootEvent) -> bool {
+        if self.phones.len() >= PHONES && !self.phones.contains_key(&event.mac) {
+            return false;
+        }
+        let ring = self.phones.entry(event.mac).or_default();
+        if ring.len() >= EVENTS_PER_PHONE {
+            ring.pop_front();
+        }
+        ring.push_back(event);
+        true
+    }
+
+    /// The events of a phone, oldest first.
+    pub fn of(&self, mac: MacAddr) -> impl DoubleEndedIterator<Item = &BootEvent> + Clone {
+        self.phones.get(&mac).into_iter().flatten()
+    }
+
+    /// Forgets a phone.
+    pub fn forget(&mut self, mac: MacAddr) {
+        self.phones.remove(&mac);
+    }
+}
+
+/// What the present boot of a phone has come to. Derived from its events; never stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Boot {
+    /// First request of this boot.
+    pub began: Option<Timestamp>,
+    /// Last thing heard.
+    pub last: Option<Timestamp>,
+    /// When the configuration was last asked for.
+    pub config_asked: Option<Timestamp>,
+    /// When a configuration was last delivered whole.
+    pub config_sent: Option<Timestamp>,
+    /// Configurations delivered since the phone last showed that it took one.
+    pub config_sent_times: u32,
+    /// When the phone asked for what only a phone that took its configuration asks for.
+    pub config_taken: Option<Timestamp>,
+    /// Why the last request for a configuration was refused, if it was.
+    pub config_refused: Option<String>,
+    /// When it last asked for a part of a firmware set.
+    pub firmware_asked: Option<Timestamp>,
+    /// When it asked for a signed configuration: it holds a trust list of its former life.
+    pub signed_asked: Option<Timestamp>,
+    /// Transfers that ended early since the last that went well.
+    pub failed_transfers: u32,
+}
+
+impl Boot {
+    /// Reads the events of one phone, oldest first.
+    pub fn of<'a>(events: impl Iterator<Item = &'a BootEvent>) -> Self {
+        let mut boot = Self::default();
+        for event in events {
+            boot.see(event);
+        }
+        boot
+    }
+
+    fn see(&mut self, event: &BootEvent) {
+        match &event.what {
+            EventKind::FileAsked { name, refused, .. } => {
+                if self.last.is_none_or(|last| event.at.duration_since(last) > BOOT_GAP) {
+                    // What a phone was seen to reject stays in mind across its reboots: that is the loop.
+                    let times = self.config_sent_times;
+                    *self = Self { began: Some(event.at), config_sent_times: times, ..Self::default() };
+                }
+                self.last = Some(event.at);
+                self.asked(event.at, &FileRequest::parse(name), refused.as_deref());
+            }
+            EventKind::FileSent { name, .. } => {
+                self.last = Some(event.at);
+                self.failed_transfers = 0;
+                if configures(&FileRequest::parse(name)) {
+                    self.config_sent = Some(event.at);
+                    self.config_sent_times = self.config_sent_times.saturating_add(1);
+                }
+            }
+            EventKind::FileFailed { .. } => {
+                self.last = Some(event.at);
+                self.failed_transfers = self.failed_transfers.saturating_add(1);
+            }
+            EventKind::Registered { .. } => {
+                self.last = Some(event.at);
+                self.took_it(event.at);
+            }
+            EventKind::Unregistered { .. } | EventKind::Unreachable { .. } => self.last = Some(event.at),
+            EventKind::Assigned { .. } => {}
+        }
+    }
+
+    fn asked(&mut self, at: Timestamp, request: &FileRequest, refused: Option<&str>) {
+        match request {
+            request if configures(request) => {
+                self.config_asked = Some(at);
+                self.config_refused = refused.map(str::to_owned);
+            }
+            FileRequest::Phone(PhoneFile::SepXmlSigned, _) => self.signed_asked = Some(at),
+            FileRequest::Firmware(_) => self.firmware_asked = Some(at),
+            // Ring list, dial template, locale: asked for after the configuration was accepted, by both families.
+            FileRequest::Shared(SharedFile::DialPlan | SharedFile::RingList) if self.config_sent.is_some() => {
+                self.took_it(at);
+            }
+            _ => {}
+        }
+    }
+
+    fn took_it(&mut self, at: Timestamp) {
+        self.config_taken = Some(at);
+        self.config_sent_times = 0;
+    }
+}
+
+fn configures(request: &FileRequest) -> bool {
+    matches!(request, FileRequest::Phone(PhoneFile::SipCnf | PhoneFile::SepXml, _))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Transport;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    fn asked(second: i64, name: &str) -> BootEvent {
+        let what = EventKind::FileAsked { name: name.into(), transport: Transport::Tftp, refused: None };
+        BootEvent { at: at(second), mac: "001B54AABB01".parse().unwrap(), ip: None, what }
+    }
+
+    fn sent(second: i64, name: &str) -> BootEvent {
+        let what = EventKind::FileSent { name: name.into(), transport: Transport::Tftp, octets: 1, millis: 1, resent: 0 };
+        BootEvent { what, ..asked(second, name) }
+    }
+
+    #[test]
+    fn a_boot_that_goes_well() {
+        let name = "SIP001B54AABB01.cnf";
+        let events = [asked(0, "SIPDefault.cnf"), asked(1, name), sent(2, name), asked(3, "RINGLIST.DAT")];
+        let boot = Boot::of(events.iter());
+        assert_eq!((boot.began, boot.config_sent, boot.config_taken), (Some(at(0)), Some(at(2)), Some(at(3))));
+        assert_eq!(boot.config_sent_times, 0);
+    }
+
+    #[test]
+    fn a_phone_that_rejects_its_file_again_and_again() {
+        let name = "SEP001B54AABB01.cnf.xml";
+        let events: Vec<_> = (0..4).flat_map(|n| [asked(n * 15, name), sent(n * 15 + 1, name)]).collect();
+        let boot = Boot::of(events.iter());
+        assert_eq!(boot.config_sent_times, 4);
+        assert_eq!(boot.config_taken, None);
+        assert_eq!(boot.began, Some(at(0)));
+    }
+
+    #[test]
+    fn silence_begins_another_boot() {
+        let name = "SEP001B54AABB01.cnf.xml";
+        let events = [asked(0, name), sent(1, name), asked(500, "CTLSEP001B54AABB01.tlv")];
+        let boot = Boot::of(events.iter());
+        assert_eq!((boot.began, boot.config_sent), (Some(at(500)), None));
+    }
+
+    #[test]
+    fn a_ring_is_bounded() {
+        let mut timeline = Timeline::default();
+        for n in 0..1_000 {
+            timeline.push(asked(n, "x"));
+        }
+        let kept: Vec<_> = timeline.of("001B54AABB01".parse().unwrap()).collect();
+        assert_eq!(kept.len(), EVENTS_PER_PHONE);
+        assert_eq!(kept.last().unwrap().at, at(999));
+    }
+}

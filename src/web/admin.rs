@@ -1,0 +1,53 @@
+//! The people's side over TCP: health and metrics only, until there is a login.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use jiff::Timestamp;
+
+use crate::hub::Hub;
+
+/// `/healthz`, `/readyz`, `/metrics`.
+pub fn router(hub: Arc<Hub>) -> Router {
+    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready)).route("/metrics", get(metrics)).with_state(hub)
+}
+
+/// Ready = a roster is there to serve, however old.
+async fn ready(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
+    if hub.snapshot().ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "no roster has been read yet\n") }
+}
+
+async fn metrics(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text(&hub, Timestamp::now()))
+}
+
+/// Prometheus text format, version 0.0.4.
+fn text(hub: &Hub, now: Timestamp) -> String {
+    let mut out = String::new();
+    let snapshot = hub.snapshot();
+    let mut gauge = |name: &str, help: &str, value: i64| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "# HELP offhook_{name} {help}\n# TYPE offhook_{name} gauge\noffhook_{name} {value}");
+    };
+    let age = snapshot.confirmed_at.map_or(-1, |at| now.duration_since(at).as_secs().max(0));
+    gauge("pbx_up", "Whether the PBX database answers.", i64::from(snapshot.down.is_none()));
+    gauge("roster_age_seconds", "Seconds since the PBX last confirmed the roster; -1 = never.", age);
+    gauge("manager_up", "Whether Asterisk's manager interface answers.", i64::from(hub.manager().up));
+    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    gauge("phones_assigned", "Phones with an assignment.", count(snapshot.assignments.len()));
+    gauge("extensions", "Extensions of the PBX.", count(snapshot.roster.as_ref().map_or(0, |r| r.accounts.len())));
+    let _ = writeln!(out, "# HELP offhook_phones Assigned phones by stage and health.\n# TYPE offhook_phones gauge");
+    let mut counts: std::collections::BTreeMap<(String, String), u64> = std::collections::BTreeMap::new();
+    for phone in hub.phones().into_iter().filter(|phone| phone.ownership == "adopted") {
+        *counts.entry((phone.stage, phone.health)).or_default() += 1;
+    }
+    for ((stage, health), n) in counts {
+        let _ = writeln!(out, "offhook_phones{{stage=\"{stage}\",health=\"{health}\"}} {n}");
+    }
+    out
+}

@@ -1,0 +1,124 @@
+//! The API on the unix socket: no login, because the socket's permissions are one.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Deserialize;
+
+use crate::api::{AddPhone, Done, FileName, Refused};
+use crate::domain::MacAddr;
+use crate::files::{Answer, Secrets};
+use crate::hub::Operations;
+
+/// `/api/v1/…`, and `/healthz`.
+pub fn router(desk: Arc<Operations>) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/api/v1/check", get(check))
+        .route("/api/v1/phones", get(phones).post(add))
+        .route("/api/v1/phones/{mac}", get(phone).delete(remove))
+        .route("/api/v1/phones/{mac}/timeline", get(timeline))
+        .route("/api/v1/phones/{mac}/findings", get(findings))
+        .route("/api/v1/phones/{mac}/files", get(files))
+        .route("/api/v1/phones/{mac}/files/{*name}", get(file))
+        .fallback(|| async { refuse(StatusCode::NOT_FOUND, "this path is not served by this version of offhook") })
+        .with_state(desk)
+}
+
+fn refuse(status: StatusCode, sentence: impl Into<String>) -> Response {
+    (status, Json(Refused { error: sentence.into() })).into_response()
+}
+
+fn mac_of(text: &str) -> Result<MacAddr, Box<Response>> {
+    text.parse().map_err(|why| Box::new(refuse(StatusCode::BAD_REQUEST, format!("{text:?} is no phone: {why}"))))
+}
+
+fn unknown(mac: MacAddr) -> Response {
+    refuse(StatusCode::NOT_FOUND, format!("phone {mac} is not assigned and was never seen; see `offhook phones list`"))
+}
+
+async fn check(State(desk): State<Arc<Operations>>) -> Response {
+    Json(desk.check().await).into_response()
+}
+
+async fn phones(State(desk): State<Arc<Operations>>) -> Response {
+    Json(desk.hub().phones()).into_response()
+}
+
+async fn phone(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) -> Response {
+    match mac_of(&mac) {
+        Ok(mac) => desk.hub().phone(mac).map_or_else(|| unknown(mac), |phone| Json(phone).into_response()),
+        Err(response) => *response,
+    }
+}
+
+async fn timeline(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) -> Response {
+    match mac_of(&mac) {
+        Ok(mac) if desk.hub().phone(mac).is_some() => Json(desk.hub().timeline(mac)).into_response(),
+        Ok(mac) => unknown(mac),
+        Err(response) => *response,
+    }
+}
+
+async fn findings(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) -> Response {
+    match mac_of(&mac) {
+        Ok(mac) if desk.hub().phone(mac).is_some() => Json(desk.hub().findings(mac)).into_response(),
+        Ok(mac) => unknown(mac),
+        Err(response) => *response,
+    }
+}
+
+async fn add(State(desk): State<Arc<Operations>>, Json(add): Json<AddPhone>) -> Response {
+    match desk.add(&add).await {
+        Ok(summary) => Json(Done { summary }).into_response(),
+        Err(why) => refuse(StatusCode::CONFLICT, why),
+    }
+}
+
+async fn remove(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) -> Response {
+    match mac_of(&mac) {
+        Ok(mac) => match desk.remove(mac).await {
+            Ok(summary) => Json(Done { summary }).into_response(),
+            Err(why) => refuse(StatusCode::CONFLICT, why),
+        },
+        Err(response) => *response,
+    }
+}
+
+async fn files(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) -> Response {
+    let mac = match mac_of(&mac) {
+        Ok(mac) => mac,
+        Err(response) => return *response,
+    };
+    let Some(names) = desk.file_names(mac) else { return unknown(mac) };
+    let list: Vec<FileName> = names
+        .into_iter()
+        .map(|name| match desk.preview(mac, &name, Secrets::Masked) {
+            Answer::Serve(_) => FileName { name, served: true, refused: None },
+            Answer::FallThrough(_) => FileName { name, served: false, refused: Some("fall-through".to_owned()) },
+            Answer::Refuse(why) => FileName { name, served: false, refused: Some(why.code().to_owned()) },
+        })
+        .collect();
+    Json(list).into_response()
+}
+
+#[derive(Deserialize)]
+struct Reveal {
+    #[serde(default)]
+    reveal: bool,
+}
+
+async fn file(State(desk): State<Arc<Operations>>, Path((mac, name)): Path<(String, String)>, Query(how): Query<Reveal>) -> Response {
+    let mac = match mac_of(&mac) {
+        Ok(mac) => mac,
+        Err(response) => return *response,
+    };
+    match desk.rendered(mac, &name, how.reveal) {
+        Ok(bytes) => bytes.into_response(),
+        Err(why) => refuse(StatusCode::NOT_FOUND, why),
+    }
+}

@@ -1,0 +1,66 @@
+//! `GET /<file name>` on the phones' side: same answers as TFTP, from the same place.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderValue, Response, StatusCode, Uri, header};
+use axum::routing::get;
+use bytes::Bytes;
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+
+use super::Ends;
+use crate::domain::{EventKind, Transport};
+use crate::files::Answer;
+use crate::files::fall_through::FallThrough;
+use crate::hub::Hub;
+
+/// The phones' side. Anything but GET and HEAD is 405, every absent name the same 404.
+pub fn router(hub: Arc<Hub>, fall_through: Option<FallThrough>) -> Router {
+    Router::new().fallback_service(get(answer).with_state((hub, fall_through)))
+}
+
+/// The longest name a phone sends is well below; TFTP has the same limit.
+const NAME_LIMIT: usize = 128;
+
+async fn answer(
+    State((hub, fall_through)): State<(Arc<Hub>, Option<FallThrough>)>,
+    ConnectInfo(ends): ConnectInfo<Ends>,
+    uri: Uri,
+) -> Response<Body> {
+    let path = uri.path().strip_prefix('/').unwrap_or(uri.path());
+    let name = percent_decode_str(path).decode_utf8();
+    let Some(name) = name.ok().filter(|name| name.len() <= NAME_LIMIT && !name.contains(char::is_control)) else {
+        return absent();
+    };
+    let bytes = match hub.ask(&name, ends.peer, ends.local, Transport::Http, Timestamp::now()) {
+        Answer::Serve(bytes) => Some(bytes),
+        Answer::Refuse(_) => None,
+        Answer::FallThrough(name) => match fall_through {
+            Some(folder) => tokio::task::spawn_blocking(move || folder.read(&name).ok()).await.ok().flatten(),
+            None => None,
+        },
+    };
+    let Some(bytes) = bytes else { return absent() };
+    let octets = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let what = |name| EventKind::FileSent { name, transport: Transport::Http, octets, millis: 0, resent: 0 };
+    hub.delivered(&name, ends.peer, what, Timestamp::now());
+    present(&name, bytes)
+}
+
+fn present(name: &str, bytes: Bytes) -> Response<Body> {
+    let xml = name.len() >= 4 && name.get(name.len() - 4..).is_some_and(|end| end.eq_ignore_ascii_case(".xml"));
+    let kind = if xml { "text/xml; charset=utf-8" } else { "application/octet-stream" };
+    let mut response = Response::new(Body::from(bytes));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn absent() -> Response<Body> {
+    let mut response = Response::new(Body::from("File not found\n"));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}

@@ -42,6 +42,7 @@
 //! - A PBX that is down changes nothing for phones: the last good roster keeps serving, and its age is shown.
 
 pub mod catalog;
+pub mod demo;
 pub mod domain;
 pub mod pbx;
 pub mod render;

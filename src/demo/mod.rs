@@ -4,3 +4,6 @@
 
 pub mod manager;
 pub mod registrar;
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use super::manager;
 use crate::domain::Secret;
 use crate::simulate::sip::digest::{fields, hash};
-use crate::simulate::sip::message::{Message, parameter, user_of};
+use crate::simulate::sip::message::{Message, NotSip, parameter, user_of};
 use crate::simulate::sip::token;
 
 /// What the realm of the challenge says; Asterisk's own default.
@@ -194,7 +194,7 @@ impl Shared {
                 if parameter(via, "rport").is_some() {
                     *via = via.replacen(";rport", &format!(";rport={}", peer.port()), 1);
                 }
-                via.push_str(&format!(";received={}", peer.ip()));
+                *via = format!("{via};received={}", peer.ip());
             }
             answer
         };
@@ -378,7 +378,7 @@ async fn session(mut stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
                 Ok(n) if n > 0 => {}
                 _ => return,
             },
-            Err(()) => return,
+            Err(NotSip) => return,
         }
     }
 }

@@ -82,10 +82,11 @@ fn quick() -> Timing {
 fn legacy_files(port: u16, lines: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
     let mut phone = String::from("voip_control_port: 0\n");
     for (n, (name, password)) in (1..).zip(lines) {
-        phone += &format!(
-            "proxy{n}_address: 127.0.0.1\nproxy{n}_port: {port}\nline{n}_name: \"{name}\"\nline{n}_authname: \"{name}\"\n\
+        phone = phone
+            + &format!(
+                "proxy{n}_address: 127.0.0.1\nproxy{n}_port: {port}\nline{n}_name: \"{name}\"\nline{n}_authname: \"{name}\"\n\
              line{n}_password: \"{password}\"\n"
-        );
+            );
     }
     BTreeMap::from([
         (
@@ -97,6 +98,9 @@ fn legacy_files(port: u16, lines: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> 
         ("RINGLIST.DAT".to_owned(), b"Chime\tchime.raw\n".to_vec()),
     ])
 }
+
+/// Model, MAC, state, files served, and whether the ending is the right one.
+type Case = (&'static str, &'static str, &'static str, BTreeMap<String, Vec<u8>>, Box<dyn Fn(&Ending) -> bool>);
 
 /// The file of a 7962 with line 1001, made from the sample that the reader's own tests take.
 fn java_files(port: u16, transport: u8, password: &str) -> BTreeMap<String, Vec<u8>> {
@@ -251,7 +255,7 @@ async fn a_missing_or_bad_file_has_its_ending() {
     let sip =
         "<device><deviceProtocol>SIP</deviceProtocol><loadInformation>SIP42.9-4-2SR3-1S</loadInformation></device>";
     let old = "<device><loadInformation>P0S3-8-12-00</loadInformation></device>";
-    let cases: Vec<(&str, &str, &str, BTreeMap<String, Vec<u8>>, Box<dyn Fn(&Ending) -> bool>)> = vec![
+    let cases: Vec<Case> = vec![
         ("7960", LEGACY, "sip:P0S3-8-12-00", none(), Box::new(unprovisioned)),
         ("7942", JAVA, "sip:SIP42.9-4-2SR3-1S", none(), Box::new(unprovisioned)),
         ("7942", JAVA, "sip:SIP42.9-4-2SR3-1S", of("SEP001B54AABB02.cnf.xml", sip), Box::new(refused)),

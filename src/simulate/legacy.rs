@@ -135,15 +135,11 @@ async fn application(phone: &mut Phone<'_>) -> Result<BTreeMap<String, String>, 
     }
     let folder = values.get("tftp_cfg_dir").filter(|v| is_set(v)).cloned().unwrap_or_default();
     let name = format!("{folder}SIP{}.cnf", phone.setup.mac);
-    match phone.fetch(&name).await? {
-        Some(bytes) => merge(phone, &mut values, &name, &bytes, ["W220", "W320"]),
-        None => {
-            phone.complain(format!("W220 TFTP Error: {name} not found"));
-            return Err(Ending::Unprovisioned {
-                why: format!("{name} is not served; it is asked for again every 31 s"),
-            });
-        }
-    }
+    let Some(bytes) = phone.fetch(&name).await? else {
+        phone.complain(format!("W220 TFTP Error: {name} not found"));
+        return Err(Ending::Unprovisioned { why: format!("{name} is not served; it is asked for again every 31 s") });
+    };
+    merge(phone, &mut values, &name, &bytes, ["W220", "W320"]);
     if let Some(bytes) = phone.fetch("RINGLIST.DAT").await? {
         for why in files::ring_list(&bytes) {
             phone.complain(format!("RINGLIST.DAT {why}"));

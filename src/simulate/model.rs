@@ -118,10 +118,9 @@ impl LoadId {
     pub fn new(name: &str) -> Self {
         let upper = name.to_ascii_uppercase();
         let protocol = match upper.as_bytes() {
-            [b'P', b'0', b'S', ..] => Some(Protocol::Sip),
+            [b'P', b'0', b'S', ..] | [b'S', b'I', b'P', ..] => Some(Protocol::Sip),
             [b'P', b'0', b'M', ..] => Some(Protocol::Mgcp),
             [b'P', b'0', b'0', ..] | [b'S', b'C', b'C', b'P', ..] => Some(Protocol::Sccp),
-            [b'S', b'I', b'P', ..] => Some(Protocol::Sip),
             _ => None,
         };
         Self { name: name.into(), protocol }

@@ -4,6 +4,7 @@
 //! does; an answer to the passing port is reported, not used.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::Timing;
 use super::digest::Challenge;
-use super::message::{Message, parameter, user_of};
+use super::message::{Message, NotSip, parameter, user_of};
 use super::{Plan, Registration, Server, Transport, token};
 
 /// Messages that may wait for the phone; beyond that its sockets are not read, as a busy phone would.
@@ -212,12 +213,9 @@ impl Agent {
                     let proxy = answer.status() == Some(407);
                     let name = if proxy { "Proxy-Authenticate" } else { "WWW-Authenticate" };
                     let challenges: Vec<_> = answer.all(name).map(Challenge::parse).collect();
-                    let challenge = match challenges.iter().flatten().next() {
-                        Some(challenge) => challenge,
-                        None => {
-                            let why = challenges.into_iter().find_map(Result::err);
-                            return Registration::Challenge { why: why.unwrap_or_else(|| format!("no {name} header")) };
-                        }
+                    let Some(challenge) = challenges.iter().flatten().next() else {
+                        let why = challenges.into_iter().find_map(Result::err);
+                        return Registration::Challenge { why: why.unwrap_or_else(|| format!("no {name} header")) };
                     };
                     if authorization.is_some() && !challenge.stale {
                         return Registration::WrongCredentials;
@@ -535,7 +533,8 @@ fn escape(user: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.!~*'()+".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{byte:02X}");
         }
     }
     text
@@ -566,7 +565,7 @@ async fn read_stream(mut read: OwnedReadHalf, peer: SocketAddr, writer: Writer, 
                 Ok(n) if n > 0 => {}
                 _ => break,
             },
-            Err(()) => break,
+            Err(NotSip) => break,
         }
     }
     // Nobody left to tell is the normal end.

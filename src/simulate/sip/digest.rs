@@ -1,5 +1,7 @@
 //! Digest authentication with MD5, with and without `qop=auth` (RFC 2617): all that these phones know.
 
+use std::fmt::Write as _;
+
 use md5::{Digest as _, Md5};
 
 /// A challenge that can be answered.
@@ -46,18 +48,15 @@ impl Challenge {
         let Self { realm, nonce, .. } = self;
         let secret = hash(&format!("{user}:{realm}:{password}"));
         let target = hash(&format!("{method}:{uri}"));
-        let mut value = format!("Digest username=\"{user}\",realm=\"{realm}\",uri=\"{uri}\",");
-        if self.qop {
+        let proof = if self.qop {
             let response = hash(&format!("{secret}:{nonce}:00000001:{cnonce}:auth:{target}"));
-            value += &format!("response=\"{response}\",nonce=\"{nonce}\",cnonce=\"{cnonce}\",qop=auth,nc=00000001");
+            format!("response=\"{response}\",nonce=\"{nonce}\",cnonce=\"{cnonce}\",qop=auth,nc=00000001")
         } else {
             let response = hash(&format!("{secret}:{nonce}:{target}"));
-            value += &format!("response=\"{response}\",nonce=\"{nonce}\"");
-        }
-        if let Some(opaque) = &self.opaque {
-            value += &format!(",opaque=\"{opaque}\"");
-        }
-        value + ",algorithm=MD5"
+            format!("response=\"{response}\",nonce=\"{nonce}\"")
+        };
+        let opaque = self.opaque.as_ref().map_or_else(String::new, |o| format!(",opaque=\"{o}\""));
+        format!("Digest username=\"{user}\",realm=\"{realm}\",uri=\"{uri}\",{proof}{opaque},algorithm=MD5")
     }
 }
 
@@ -77,7 +76,11 @@ pub(crate) fn fields(text: &str) -> Vec<(String, String)> {
 
 /// MD5 as lower-case hex digits.
 pub(crate) fn hash(text: &str) -> String {
-    Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Md5::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 #[cfg(test)]

@@ -14,6 +14,10 @@ pub struct Message {
     pub body: Vec<u8>,
 }
 
+/// A stream that does not carry SIP, or a message beyond all measure: it must be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotSip;
+
 impl Message {
     /// Reads one message from a datagram; `None` where it is not SIP.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
@@ -42,32 +46,34 @@ impl Message {
         Some(message)
     }
 
-    /// Takes the first whole message off a stream's buffer. `Err` = the stream is not SIP and must be closed.
-    pub fn take(buffer: &mut Vec<u8>) -> Result<Option<Self>, ()> {
+    /// Takes the first whole message off a stream's buffer. `None` = more bytes are needed.
+    ///
+    /// # Errors
+    /// [`NotSip`]: nothing that follows can be understood.
+    pub fn take(buffer: &mut Vec<u8>) -> Result<Option<Self>, NotSip> {
         // Line ends between messages are keep-alives (RFC 5626 section 4.4.1).
         let blank = buffer.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         buffer.drain(..blank);
         let Some((_, body_at)) = head_end(buffer) else {
-            return if buffer.len() > LARGEST { Err(()) } else { Ok(None) };
+            return if buffer.len() > LARGEST { Err(NotSip) } else { Ok(None) };
         };
-        let head = Self::parse(buffer.get(..body_at).unwrap_or_default()).ok_or(())?;
-        let length = head.header("Content-Length").map_or(Ok(0), |l| l.parse::<usize>().map_err(|_| ()))?;
-        let total = body_at.checked_add(length).filter(|t| *t <= LARGEST).ok_or(())?;
+        let head = Self::parse(buffer.get(..body_at).unwrap_or_default()).ok_or(NotSip)?;
+        let length = head.header("Content-Length").map_or(Ok(0), |l| l.parse::<usize>().map_err(|_| NotSip))?;
+        let total = body_at.checked_add(length).filter(|t| *t <= LARGEST).ok_or(NotSip)?;
         if buffer.len() < total {
             return Ok(None);
         }
         let whole: Vec<u8> = buffer.drain(..total).collect();
-        Self::parse(&whole).map(Some).ok_or(())
+        Self::parse(&whole).map(Some).ok_or(NotSip)
     }
 
     /// The message as bytes, with its Content-Length.
     pub fn emit(&self) -> Vec<u8> {
         let mut text = format!("{}\r\n", self.start);
         for (name, value) in self.headers.iter().filter(|(n, _)| !n.eq_ignore_ascii_case("Content-Length")) {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            text = text + name + ": " + value + "\r\n";
         }
-        text.push_str(&format!("Content-Length: {}\r\n\r\n", self.body.len()));
-        let mut bytes = text.into_bytes();
+        let mut bytes = format!("{text}Content-Length: {}\r\n\r\n", self.body.len()).into_bytes();
         bytes.extend_from_slice(&self.body);
         bytes
     }
@@ -108,6 +114,7 @@ impl Message {
     }
 
     /// A response to this request with what RFC 3261 8.2.6 copies; `tag` goes into To where it has none.
+    #[must_use]
     pub fn answer(&self, code: u16, reason: &str, tag: &str) -> Self {
         let mut headers = Vec::new();
         for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
@@ -199,9 +206,9 @@ mod tests {
         assert_eq!(buffer, b"def");
         let mut half = NOTIFY[..60].to_vec();
         assert_eq!(Message::take(&mut half), Ok(None));
-        assert_eq!(Message::take(&mut b"GET / HTTP/1.1\r\n\r\n".to_vec()), Err(()));
+        assert_eq!(Message::take(&mut b"GET / HTTP/1.1\r\n\r\n".to_vec()), Err(NotSip));
         let huge = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 18446744073709551615\r\n\r\n";
-        assert_eq!(Message::take(&mut huge.to_vec()), Err(()));
+        assert_eq!(Message::take(&mut huge.to_vec()), Err(NotSip));
     }
 
     #[test]

@@ -179,7 +179,7 @@ fn override_value(key: &str, text: &str) -> Result<config::Value, String> {
 fn check_override(key: &str, value: config::Value) -> Result<(), String> {
     config::Config::builder()
         .set_override(key, value)
-        .and_then(|builder| builder.build())
+        .and_then(config::ConfigBuilder::<config::builder::DefaultState>::build)
         .and_then(config::Config::try_deserialize::<Wire>)
         .map(|_| ())
         .map_err(|why| plain(&why.to_string()))

@@ -36,7 +36,7 @@ impl Report {
 pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     let mut report = Report(Vec::new());
     let mut notes = Vec::new();
-    let server = server(&mut report, wire.server);
+    let server = server(&mut report, &wire.server);
     let pbx = pbx(&mut report, &wire.pbx);
     let ami = ami(&mut report, wire.ami);
     let tftp = Tftp {
@@ -82,7 +82,7 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     }
 }
 
-fn server(report: &mut Report, wire: wire::Server) -> Option<Server> {
+fn server(report: &mut Report, wire: &wire::Server) -> Option<Server> {
     let address = match wire.address.as_str() {
         "auto" => Some(None),
         text => report.take("server.address", text.parse::<Ipv4Addr>().map_err(|_| "is neither \"auto\" nor an IPv4 address")).map(Some),

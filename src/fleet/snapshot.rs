@@ -1,5 +1,6 @@
 //! The immutable whole that everybody reads: roster, assignments, settings, catalogue. Numbered; cheap to clone.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -78,18 +79,11 @@ impl Snapshot {
             assignments.insert(assignment.mac, assignment.clone());
         }
         for assignment in own {
-            if assignments.contains_key(&assignment.mac) {
-                problems.push(RowProblem {
-                    mac: Some(assignment.mac),
-                    extension: None,
-                    problem: Problem::new(
-                        "assigned-twice",
-                        format!("{} is assigned in the PBX and by `offhook phones add`; the PBX's assignment is used", assignment.mac),
-                        format!("remove one of the two: `offhook phones remove {}` removes ours", assignment.mac),
-                    ),
-                });
-            } else {
-                assignments.insert(assignment.mac, assignment.clone());
+            match assignments.entry(assignment.mac) {
+                Entry::Vacant(free) => {
+                    free.insert(assignment.clone());
+                }
+                Entry::Occupied(_) => problems.push(clash(assignment.mac)),
             }
         }
         problems.extend(shared_extensions(&assignments));
@@ -142,6 +136,19 @@ impl Snapshot {
             ..PhoneOptions::default()
         };
         self.settings.options.clone().or(&found)
+    }
+}
+
+/// Assigned in the PBX and here.
+fn clash(mac: MacAddr) -> RowProblem {
+    RowProblem {
+        mac: Some(mac),
+        extension: None,
+        problem: Problem::new(
+            "assigned-twice",
+            format!("{mac} is assigned in the PBX and by `offhook phones add`; the PBX's assignment is used"),
+            format!("remove one of the two: `offhook phones remove {mac}` removes ours"),
+        ),
     }
 }
 

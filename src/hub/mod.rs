@@ -218,18 +218,18 @@ impl Hub {
                 let gone: Vec<String> =
                     state.contacts.keys().filter(|endpoint| !by_endpoint.contains_key(*endpoint)).cloned().collect();
                 for endpoint in gone {
-                    self.contacts(&mut state, &snapshot, &endpoint, Vec::new(), now);
+                    self.contacts(&mut state, &snapshot, &endpoint, &[], now);
                 }
                 for (endpoint, contacts) in by_endpoint {
-                    self.contacts(&mut state, &snapshot, &endpoint, contacts, now);
+                    self.contacts(&mut state, &snapshot, &endpoint, &contacts, now);
                 }
             }
-            AmiUpdate::Endpoint { endpoint, contacts, at } => self.contacts(&mut state, &snapshot, &endpoint, contacts, at),
+            AmiUpdate::Endpoint { endpoint, contacts, at } => self.contacts(&mut state, &snapshot, &endpoint, &contacts, at),
             AmiUpdate::Reloaded => {}
         }
     }
 
-    fn contacts(&self, state: &mut State, snapshot: &Snapshot, endpoint: &str, contacts: Vec<Contact>, now: Timestamp) {
+    fn contacts(&self, state: &mut State, snapshot: &Snapshot, endpoint: &str, contacts: &[Contact], now: Timestamp) {
         let before = state.contacts.get(endpoint).cloned().unwrap_or_default();
         if before == contacts {
             return;
@@ -240,10 +240,10 @@ impl Hub {
         if contacts.is_empty() {
             state.contacts.remove(endpoint);
         } else {
-            state.contacts.insert(endpoint.to_owned(), contacts.clone());
+            state.contacts.insert(endpoint.to_owned(), contacts.to_vec());
         }
         for (mac, before) in then {
-            let after = own_contact(state, mac, endpoint, &contacts);
+            let after = own_contact(state, mac, endpoint, contacts);
             if let Some(contact) = &after {
                 let model = snapshot.catalog.by_user_agent(&contact.user_agent).map(|model| model.name.clone());
                 let sole = macs.len() == 1;
@@ -255,7 +255,7 @@ impl Hub {
                 (_, Some(c)) if c.state == ContactState::Registered => {
                     Some(EventKind::Registered { extension, uri: printable(&c.uri), user_agent: printable(&c.user_agent) })
                 }
-                (Some(ContactState::Registered), Some(_)) | (None, Some(_)) => Some(EventKind::Unreachable { extension }),
+                (Some(ContactState::Registered) | None, Some(_)) => Some(EventKind::Unreachable { extension }),
                 (Some(_), None) => Some(EventKind::Unregistered { extension }),
                 _ => None,
             };

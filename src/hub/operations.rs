@@ -175,7 +175,7 @@ impl Operations {
             return Err(format!("{from} is not in server.phone_networks, and neither are phones that ask there"));
         }
         let server = SocketAddr::V4(SocketAddrV4::new(from, self.around.tftp.port()));
-        simulate::fetch(server, from.into(), "SIPDefault.cnf").await.map(|_| ())
+        simulate::tftp::fetch(from.into(), server, "SIPDefault.cnf", &simulate::Timing::default()).await.map(|_| ()).map_err(|why| why.to_string())
     }
 
     /// The address of this host that faces the phones' networks. Connecting a datagram socket sends nothing; it asks

@@ -1,0 +1,9 @@
+//! The stand-ins of the demonstration: a small registrar and the manager face of the PBX that it pretends to be, so
+//! that the program's own manager client and the scripted phones have somebody to talk to without an Asterisk.
+//! They are stand-ins and nothing else: no calls, no security, no configuration.
+
+pub mod manager;
+pub mod registrar;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+//! The boot of a 7940/7960: the universal loader's hunt, then the SIP application's own files.
+//!
+//! Order, codes and waits are those of a public TFTP log of nine phones going from SCCP to SIP 8.12 and of Cisco's note
+//! on CallManager Express files; older loads ask for `OS79XX.TXT` first (Cisco's firmware matrix for these phones).
+
+use std::collections::BTreeMap;
+
+use super::model::{Family, LoadId, Protocol};
+use super::sip::{Line, Plan, Server, Transport};
+use super::{Ending, Phone, cnf, files};
+
+/// Plays the boot; `Ok` is what the phone registers with.
+pub(crate) async fn boot(phone: &mut Phone<'_>) -> Result<Plan, Ending> {
+    loop {
+        let wanted = match &phone.running {
+            Some(load) if load.is_before_universal_loader() => old_boot(phone).await?,
+            _ => hunt(phone).await?,
+        };
+        if let Some(wanted) = wanted
+            && change(phone, &wanted).await?
+        {
+            continue;
+        }
+        let Some(running) = phone.running.clone() else {
+            return Err(Ending::NotServed { file: "SIPDefault.cnf".to_owned() });
+        };
+        if running.protocol() != Some(Protocol::Sip) {
+            return Err(Ending::StaysOnLoad { load: running.to_string() });
+        }
+        let values = application(phone).await?;
+        if let Some(load) = values.get("image_version").filter(|v| is_set(v))
+            && !load.eq_ignore_ascii_case(running.as_str())
+        {
+            phone.complain(format!("Load id different: {load} is wanted, {running} runs"));
+            if change(phone, load).await? {
+                continue;
+            }
+        }
+        return plan(phone, &values);
+    }
+}
+
+/// The loader's hunt, in its fixed order; the load it is sent to, if any.
+async fn hunt(phone: &mut Phone<'_>) -> Result<Option<String>, Ending> {
+    let mac = phone.setup.mac;
+    // Whatever this holds does no harm: empty and one-byte files are in use in the field.
+    phone.fetch(&format!("CTLSEP{mac}.tlv")).await?;
+    let name = format!("SEP{mac}.cnf.xml");
+    if let Some(bytes) = phone.fetch(&name).await? {
+        return files::sep_load(&bytes).map_err(|why| Ending::Refused { file: name, complaints: vec![why] });
+    }
+    let name = format!("SIP{mac}.cnf");
+    if let Some(bytes) = phone.fetch(&name).await? {
+        return Ok(image_version(&bytes));
+    }
+    if phone.fetch(&format!("MGC{mac}.cnf")).await?.is_some() {
+        return Ok(None);
+    }
+    let name = "XMLDefault.cnf.xml";
+    if let Some(bytes) = phone.fetch(name).await? {
+        return match files::xml_default(&bytes, &phone.setup.model) {
+            Ok(default) => Ok(default.load),
+            Err(complaints) => Err(Ending::Refused { file: name.to_owned(), complaints }),
+        };
+    }
+    Ok(phone.fetch("SIPDefault.cnf").await?.and_then(|bytes| image_version(&bytes)))
+}
+
+/// A load from before the universal loader: `OS79XX.TXT` decides first.
+async fn old_boot(phone: &mut Phone<'_>) -> Result<Option<String>, Ending> {
+    if let Some(bytes) = phone.fetch("OS79XX.TXT").await? {
+        let text = String::from_utf8_lossy(&bytes);
+        // Only the line end is taken off: a trailing blank becomes part of the name that is asked for (CSCdv19260).
+        let named = text.lines().next().unwrap_or_default().to_owned();
+        let first_four = |name: &str| name.get(..4).map(str::to_ascii_uppercase);
+        let running = phone.running.as_ref().map(|l| l.as_str().to_owned()).unwrap_or_default();
+        if !named.is_empty() && first_four(&named) != first_four(&running) {
+            // Unsigned loads take the unsigned image, signed ones (from 5.0) the signed.
+            let signed = phone.running.as_ref().and_then(|l| l.version().first().copied()).is_some_and(|v| v >= 5);
+            let image = format!("{named}.{}", if signed { "sbn" } else { "bin" });
+            if phone.fetch(&image).await?.is_none() {
+                return Err(Ending::NotServed { file: image });
+            }
+            phone.step(true, format!("restarts with {named}"));
+            let loader = named.starts_with("P003-");
+            phone.running = (!loader).then(|| LoadId::new(&named));
+            return hunt(phone).await;
+        }
+    }
+    if phone.running.as_ref().and_then(LoadId::protocol) == Some(Protocol::Sip) {
+        return Ok(None);
+    }
+    let name = format!("SEP{}.cnf.xml", phone.setup.mac);
+    if let Some(bytes) = phone.fetch(&name).await? {
+        return files::sep_load(&bytes).map_err(|why| Ending::Refused { file: name, complaints: vec![why] });
+    }
+    if let Some(bytes) = phone.fetch("XMLDefault.cnf.xml").await? {
+        return Ok(files::xml_default(&bytes, &phone.setup.model).ok().and_then(|default| default.load));
+    }
+    phone.fetch("SEPDefault.cnf").await?;
+    Ok(None)
+}
+
+/// Goes to `wanted` if it is another load and its files are served; true = the phone restarted with it.
+async fn change(phone: &mut Phone<'_>, wanted: &str) -> Result<bool, Ending> {
+    let Some(running) = phone.running.clone() else {
+        phone.install(wanted, |_| true).await?;
+        return Ok(true);
+    };
+    if wanted.eq_ignore_ascii_case(running.as_str()) {
+        // Nothing new, and still the list is fetched and compared.
+        let manifest = format!("{wanted}.loads");
+        if phone.fetch(&manifest).await?.is_none() {
+            phone.step(true, format!("{manifest} is not there to compare: goes on with {running}"));
+        }
+        return Ok(false);
+    }
+    match phone.install(wanted, |_| true).await {
+        Ok(_) => Ok(true),
+        // A SIP application whose loader finds nothing carries on; an SCCP one was asked for SIP and cannot.
+        Err(Ending::NotServed { file }) if running.protocol() == Some(Protocol::Sip) => {
+            phone.complain(format!("W710 Loader failed upgrade to {wanted} ({file} not served), ignoring reset"));
+            Ok(false)
+        }
+        Err(ending) => Err(ending),
+    }
+}
+
+/// The SIP application's files; the settings as they stand afterwards.
+async fn application(phone: &mut Phone<'_>) -> Result<BTreeMap<String, String>, Ending> {
+    let mut values = BTreeMap::new();
+    match phone.fetch("SIPDefault.cnf").await? {
+        Some(bytes) => merge(phone, &mut values, "SIPDefault.cnf", &bytes, ["W210", "W310"]),
+        None => phone.complain("W210 TFTP Error: SIPDefault.cnf not found"),
+    }
+    let folder = values.get("tftp_cfg_dir").filter(|v| is_set(v)).cloned().unwrap_or_default();
+    let name = format!("{folder}SIP{}.cnf", phone.setup.mac);
+    let Some(bytes) = phone.fetch(&name).await? else {
+        phone.complain(format!("W220 TFTP Error: {name} not found"));
+        return Err(Ending::Unprovisioned { why: format!("{name} is not served; it is asked for again every 31 s") });
+    };
+    merge(phone, &mut values, &name, &bytes, ["W220", "W320"]);
+    if let Some(bytes) = phone.fetch("RINGLIST.DAT").await? {
+        for why in files::ring_list(&bytes) {
+            phone.complain(format!("RINGLIST.DAT {why}"));
+        }
+    }
+    if let Some(template) = values.get("dial_template").filter(|v| is_set(v)) {
+        let name = format!("{template}.xml");
+        match phone.fetch(&name).await? {
+            Some(bytes) => {
+                for why in files::dial_template(&bytes, Family::Legacy) {
+                    phone.complain(format!("W330 {name}: {why}"));
+                }
+            }
+            None => phone.complain(format!("W250 TFTP Error: {name} not found")),
+        }
+    }
+    Ok(values)
+}
+
+fn merge(phone: &mut Phone<'_>, values: &mut BTreeMap<String, String>, name: &str, bytes: &[u8], codes: [&str; 2]) {
+    let [transfer, parsing] = codes;
+    match cnf::parse(bytes) {
+        Ok(parsed) => {
+            if !parsed.complaints.is_empty() {
+                let list: Vec<String> =
+                    parsed.complaints.iter().map(|c| format!("line {}: {}", c.line, c.what)).collect();
+                phone.complain(format!("{parsing} {} Error(s) Parsing: {name}: {}", list.len(), list.join("; ")));
+            }
+            values.extend(parsed.values);
+        }
+        Err(full) => phone.complain(format!("{transfer} TFTP Error: {name}: {full}")),
+    }
+}
+
+/// Reads one setting of a file for the loader, which knows nothing else of it.
+fn image_version(bytes: &[u8]) -> Option<String> {
+    cnf::parse(bytes).ok()?.values.remove("image_version").filter(|v| is_set(v))
+}
+
+fn is_set(value: &str) -> bool {
+    !value.is_empty() && value != "UNPROVISIONED"
+}
+
+/// What to register, from the settings.
+fn plan(phone: &mut Phone<'_>, values: &BTreeMap<String, String>) -> Result<Plan, Ending> {
+    let text = |name: &str| values.get(name).filter(|v| is_set(v)).cloned();
+    // A number set to "" is 0, and 0 is what the phone then uses.
+    let number = |name: &str, default: u32| values.get(name).and_then(|v| v.parse().ok()).unwrap_or(default);
+    let port = |name: &str| u16::try_from(number(name, 5060)).unwrap_or(5060);
+    let first_auth = text("line1_authname");
+    let mut lines = Vec::new();
+    for n in 1..=phone.setup.model.keys {
+        let Some(user) = text(&format!("line{n}_name")) else { continue };
+        let Some(address) = text(&format!("proxy{n}_address")) else {
+            phone.complain(format!("W362 No Valid Line: line {n} has no proxy{n}_address"));
+            continue;
+        };
+        let servers: Vec<Server> = if address == "USECALLMANAGER" {
+            (1..=5)
+                .filter_map(|m| {
+                    let host = text(&format!("call_manager{m}_addr"))?;
+                    Some(Server { host, port: port(&format!("call_manager{m}_sip_port")) })
+                })
+                .collect()
+        } else {
+            vec![Server { host: address, port: port(&format!("proxy{n}_port")) }]
+        };
+        let outbound = text("outbound_proxy").map(|host| Server { host, port: port("outbound_proxy_port") });
+        lines.push(Line {
+            button: n,
+            auth: text(&format!("line{n}_authname")).or_else(|| first_auth.clone()),
+            password: text(&format!("line{n}_password")),
+            contact: text(&format!("line{n}_contact")).unwrap_or_else(|| user.clone()),
+            user,
+            servers,
+            outbound,
+        });
+    }
+    if lines.is_empty() {
+        return Err(Ending::Unprovisioned { why: "no line has a name and a proxy".to_owned() });
+    }
+    if number("proxy_register", 0) == 0 {
+        phone.complain("proxy_register is not 1: the phone does not register");
+        return Err(Ending::NotRegistered);
+    }
+    let nat = (number("nat_enable", 0) == 1).then(|| text("nat_address")).flatten();
+    Ok(Plan {
+        mac: phone.setup.mac,
+        device: phone.setup.model.device,
+        from: phone.ip,
+        advertised: nat.unwrap_or_else(|| phone.ip.to_string()),
+        listen: phone.setup.sip_port_override.unwrap_or_else(|| port("voip_control_port")),
+        transport: Transport::Udp,
+        // The first number only, whatever the maintenance release: a phone on 8.12 says 8.0.
+        user_agent: format!(
+            "Cisco-CP{}G/{}.0",
+            phone.setup.model.name,
+            phone.running.as_ref().and_then(|l| l.version().first().copied()).unwrap_or(8)
+        ),
+        reason: None,
+        expires: number("timer_register_expires", 3600),
+        refresh_before: number("timer_register_delta", 5),
+        lines,
+    })
+}

@@ -2,6 +2,7 @@
 //! line with each other's parsers agree on every file and every message.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
@@ -82,11 +83,11 @@ fn quick() -> Timing {
 fn legacy_files(port: u16, lines: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
     let mut phone = String::from("voip_control_port: 0\n");
     for (n, (name, password)) in (1..).zip(lines) {
-        phone = phone
-            + &format!(
-                "proxy{n}_address: 127.0.0.1\nproxy{n}_port: {port}\nline{n}_name: \"{name}\"\nline{n}_authname: \"{name}\"\n\
+        let _ = write!(
+            phone,
+            "proxy{n}_address: 127.0.0.1\nproxy{n}_port: {port}\nline{n}_name: \"{name}\"\nline{n}_authname: \"{name}\"\n\
              line{n}_password: \"{password}\"\n"
-            );
+        );
     }
     BTreeMap::from([
         (
@@ -255,6 +256,7 @@ async fn a_missing_or_bad_file_has_its_ending() {
     let sip =
         "<device><deviceProtocol>SIP</deviceProtocol><loadInformation>SIP42.9-4-2SR3-1S</loadInformation></device>";
     let old = "<device><loadInformation>P0S3-8-12-00</loadInformation></device>";
+    let no_line = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/phonefiles/sep/good/no-line.xml"));
     let cases: Vec<Case> = vec![
         ("7960", LEGACY, "sip:P0S3-8-12-00", none(), Box::new(unprovisioned)),
         ("7942", JAVA, "sip:SIP42.9-4-2SR3-1S", none(), Box::new(unprovisioned)),
@@ -296,6 +298,7 @@ async fn a_missing_or_bad_file_has_its_ending() {
             of("OS79XX.TXT", "P0S3-8-12-00\r\n"),
             Box::new(lacks("P0S3-8-12-00.bin")),
         ),
+        ("7942", JAVA, "sip:SIP42.9-4-2SR3-1S", of("SEP001B54AABB02.cnf.xml", no_line), Box::new(unprovisioned)),
         ("7960", LEGACY, "sip:P0S3-8-12-00", of("SEP001B54AABB01.cnf.xml", ""), Box::new(refused)),
     ];
     for (model, mac, state, files, expected) in cases {
@@ -446,4 +449,37 @@ async fn the_manager_keeps_a_database_and_refuses_strangers() {
     write.write_all(b"Action: Login\r\nUsername: offhook\r\nSecret: no\r\n\r\n").await.unwrap();
     assert_eq!(field(&message(&mut read).await, "Message"), "Authentication failed");
     assert_eq!(read.read_line(&mut String::new()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn an_erased_java_phone_recovers_and_registers() {
+    let pbx = stand_in().await;
+    let mut files = java_files(pbx.sip.port(), 1, "pw1001");
+    let mut manifest = vec![1, 0, 2, 1, 1, 2, 0, 2, 0, 12, 13, 13];
+    manifest
+        .extend_from_slice(b"# RELEASE load version 9-4-2ES26\r\njar42sip.9-4-2ES26.sbn\r\ndsp42.9-4-2ES26.sbn \r\n");
+    files.insert("term62.default.loads".to_owned(), manifest);
+    files.insert("jar42sip.9-4-2ES26.sbn".to_owned(), vec![1; 700]);
+    files.insert("dsp42.9-4-2ES26.sbn".to_owned(), vec![2; 512]);
+    let (outcome, asked) = play("7962", JAVA, "factory", files).await;
+    assert_eq!(outcome.ending, Ending::Registered, "{asked:?}");
+    assert_eq!(asked[..3], ["term62.default.loads", "jar42sip.9-4-2ES26.sbn", "dsp42.9-4-2ES26.sbn"]);
+}
+
+#[tokio::test]
+async fn two_hundred_phones_at_once() {
+    let pbx = stand_in().await;
+    let (server, _) = file_server(legacy_files(pbx.sip.port(), &[("1001", "pw1001")])).await;
+    let phones = (0..200).map(|_| {
+        let setup = Setup { timing: Timing::default(), ..setup("7960", LEGACY, "sip:P0S3-8-12-00", server) };
+        tokio::spawn(async move { boot(&setup, |_| ()).await })
+    });
+    let phones: Vec<_> = phones.collect();
+    let mut alive = Vec::new();
+    for phone in phones {
+        let outcome = phone.await.unwrap();
+        assert!(outcome.is_ok(), "{}", outcome.sentence());
+        alive.extend(outcome.registered);
+    }
+    assert_eq!(alive.len(), 200);
 }

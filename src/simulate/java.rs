@@ -11,7 +11,7 @@ use super::{Ending, Phone, files};
 pub(crate) async fn boot(phone: &mut Phone<'_>) -> Result<Plan, Ending> {
     if phone.running.is_none() {
         let load = format!("term{}.default", phone.setup.model.term);
-        phone.install(&load, |_| true).await?;
+        phone.install(&load).await?;
     }
     loop {
         let Some(running) = phone.running.clone() else {
@@ -33,7 +33,7 @@ pub(crate) async fn boot(phone: &mut Phone<'_>) -> Result<Plan, Ending> {
             Found::Nothing => (None, None),
         };
         if let Some(wanted) = wanted.filter(|w| !w.eq_ignore_ascii_case(running.as_str())) {
-            phone.install(&wanted, |_| true).await?;
+            phone.install(&wanted).await?;
             continue;
         }
         if !sip {

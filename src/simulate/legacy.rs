@@ -25,6 +25,7 @@ pub(crate) async fn boot(phone: &mut Phone<'_>) -> Result<Plan, Ending> {
             return Err(Ending::NotServed { file: "SIPDefault.cnf".to_owned() });
         };
         if running.protocol() != Some(Protocol::Sip) {
+            sccp_application(phone).await?;
             return Err(Ending::StaysOnLoad { load: running.to_string() });
         }
         let values = application(phone).await?;
@@ -104,7 +105,7 @@ async fn old_boot(phone: &mut Phone<'_>) -> Result<Option<String>, Ending> {
 /// Goes to `wanted` if it is another load and its files are served; true = the phone restarted with it.
 async fn change(phone: &mut Phone<'_>, wanted: &str) -> Result<bool, Ending> {
     let Some(running) = phone.running.clone() else {
-        phone.install(wanted, |_| true).await?;
+        phone.install(wanted).await?;
         return Ok(true);
     };
     if wanted.eq_ignore_ascii_case(running.as_str()) {
@@ -115,7 +116,7 @@ async fn change(phone: &mut Phone<'_>, wanted: &str) -> Result<bool, Ending> {
         }
         return Ok(false);
     }
-    match phone.install(wanted, |_| true).await {
+    match phone.install(wanted).await {
         Ok(_) => Ok(true),
         // A SIP application whose loader finds nothing carries on; an SCCP one was asked for SIP and cannot.
         Err(Ending::NotServed { file }) if running.protocol() == Some(Protocol::Sip) => {
@@ -124,6 +125,16 @@ async fn change(phone: &mut Phone<'_>, wanted: &str) -> Result<bool, Ending> {
         }
         Err(ending) => Err(ending),
     }
+}
+
+/// What an SCCP application asks for after its loader; what it then does is not SIP.
+async fn sccp_application(phone: &mut Phone<'_>) -> Result<(), Ending> {
+    let mac = phone.setup.mac;
+    phone.fetch(&format!("CTLSEP{mac}.tlv")).await?;
+    if phone.fetch(&format!("SEP{mac}.cnf.xml")).await?.is_none() {
+        phone.fetch("XMLDefault.cnf.xml").await?;
+    }
+    Ok(())
 }
 
 /// The SIP application's files; the settings as they stand afterwards.

@@ -365,7 +365,7 @@ impl<'a> Phone<'a> {
     }
 
     /// Fetches a load's manifest and everything it lists, and runs it. `Err` where a file is not served.
-    pub(crate) async fn install(&mut self, load: &str, only: impl Fn(&str) -> bool) -> Result<LoadId, Ending> {
+    pub(crate) async fn install(&mut self, load: &str) -> Result<LoadId, Ending> {
         self.restarts += 1;
         if self.restarts > RESTARTS {
             return Err(Ending::Looping { load: load.to_owned() });
@@ -379,7 +379,7 @@ impl<'a> Phone<'a> {
             return Err(Ending::Refused { file: manifest, complaints });
         };
         let mut sip = false;
-        for member in members.iter().filter(|m| only(m)) {
+        for member in &members {
             if self.fetch(member).await?.is_none() {
                 return Err(Ending::NotServed { file: member.clone() });
             }

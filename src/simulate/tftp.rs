@@ -175,3 +175,78 @@ async fn acknowledge(socket: &UdpSocket, peer: SocketAddr, block: u16) -> std::i
     let [op_hi, op_lo] = ACK.to_be_bytes();
     socket.send_to(&[op_hi, op_lo, hi, lo], peer).await.map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the scripted server does with each packet that it receives, in order; then it is silent.
+    type Script = Vec<Vec<Vec<u8>>>;
+
+    fn data(number: u16, len: usize) -> Vec<u8> {
+        [&DATA.to_be_bytes()[..], &number.to_be_bytes(), &vec![b'x'; len]].concat()
+    }
+
+    /// Fetches from a server that answers the n-th packet with the n-th entry.
+    async fn script(script: Script) -> Result<Vec<u8>, FetchError> {
+        let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = server.local_addr().unwrap();
+        let timing = Timing {
+            tftp_retry: Duration::from_millis(100),
+            tftp_stall: Duration::from_millis(100),
+            tftp_tries: 2,
+            tftp_ports: 2,
+            tftp_stall_tries: 1,
+            ..Timing::default()
+        };
+        let serving = async {
+            let mut buffer = [0_u8; 600];
+            for packets in script.into_iter().chain(std::iter::repeat_with(Vec::new)) {
+                let (len, peer) = server.recv_from(&mut buffer).await.unwrap();
+                if buffer[1] == 1 {
+                    assert_eq!(&buffer[..len], b"\0\x01a.cnf\0octet\0");
+                }
+                for packet in packets {
+                    server.send_to(&packet, peer).await.unwrap();
+                }
+            }
+        };
+        tokio::select! {
+            result = fetch(address.ip(), address, "a.cnf", &timing) => result,
+            () = serving => unreachable!("the script never ends"),
+        }
+    }
+
+    #[tokio::test]
+    async fn files_and_errors() {
+        let error = |code: u8, text: &str| [&[0, 5, 0, code][..], text.as_bytes(), &[0]].concat();
+        let cases: Vec<(Script, Result<usize, FetchError>)> = vec![
+            (vec![vec![data(1, 0)]], Ok(0)),
+            (vec![vec![data(1, 511)]], Ok(511)),
+            (vec![vec![data(1, 512)], vec![data(2, 0)]], Ok(512)),
+            // A block that comes twice, and one that comes too early, are not taken twice.
+            (vec![vec![data(1, 512), data(1, 512)], vec![data(3, 9)], vec![data(2, 5)]], Ok(517)),
+            // The first request is lost.
+            (vec![vec![], vec![data(1, 3)]], Ok(3)),
+            // The transfer stalls; asked again from another port it works.
+            (vec![vec![data(1, 512)], vec![], vec![data(1, 512)], vec![data(2, 1)]], Ok(513)),
+            (vec![vec![error(1, "File not found")]], Err(FetchError::NotFound)),
+            (
+                vec![vec![error(2, "Access violation")]],
+                Err(FetchError::Refused { code: 2, message: "Access violation".to_owned() }),
+            ),
+            (vec![], Err(FetchError::Silence { tries: 4 })),
+            (vec![vec![data(1, 512)], vec![], vec![data(1, 512)]], Err(FetchError::Stalled { bytes: 512, tries: 2 })),
+            (
+                vec![vec![b"\0\x06blksize\x001428\0".to_vec()]],
+                Err(FetchError::Protocol("an option acknowledgement, although no option was sent")),
+            ),
+            (vec![vec![vec![0, 3]]], Err(FetchError::Protocol("a packet of less than four bytes"))),
+            (vec![vec![data(1, 513)]], Err(FetchError::Protocol("a block of more than 512 bytes"))),
+        ];
+        for (index, (packets, expected)) in cases.into_iter().enumerate() {
+            let result = script(packets).await;
+            assert_eq!(result.map(|file| file.len()), expected, "case {index}");
+        }
+    }
+}

@@ -58,10 +58,3 @@ impl Model {
         Ok(Vec::new())
     }
 }
-
-/// stub
-pub const CODES: &[(&str, &str, &str)] = &[];
-impl Catalog {
-    /// stub
-    pub fn by_user_agent(&self, _: &str) -> Option<&Arc<Model>> { None }
-}

@@ -60,7 +60,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::serve(context).await,
         Command::Check => check::check(context).await,
-        Command::Demo { once } => serve::demo(once, context.out).await,
+        Command::Demo { once } => serve::demo(once).await,
         Command::Phones(verb) => phones::run(verb, context).await,
         Command::Explain { what } => explain::explain(&what, context).await,
         Command::Render { mac, file, reveal } => render::render(mac, file.as_deref(), reveal, context).await,

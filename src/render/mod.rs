@@ -16,8 +16,6 @@ pub struct Site {
     pub registrar: String,
     /// Site-wide options.
     pub options: PhoneOptions,
-    /// y
-    pub year: i16,
 }
 
 /// The files we make.
@@ -50,5 +48,3 @@ pub fn render(kind: FileKind, phone: Option<(&Phone, &Model)>, site: &Site) -> R
     let _ = (kind, phone, site);
     Ok(Bytes::new())
 }
-/// stub
-pub fn file_names(_: &Model, _: crate::domain::MacAddr) -> Vec<(FileKind, String)> { Vec::new() }

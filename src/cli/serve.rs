@@ -1,0 +1,95 @@
+//! `offhook serve` and `offhook demo`: the daemon in the foreground.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::Context;
+use super::report::{Failure, line, warn};
+use crate::app::{Addresses, Running, start};
+use crate::demo;
+
+pub(super) async fn serve(context: &Context) -> Result<(), Failure> {
+    log();
+    let config = context.config().map_err(|why| Failure::usage(why.to_string()))?;
+    let mut running = start(config).await.map_err(Failure::failed)?;
+    line(&ready(&running.addresses));
+    notify(&[NotifyState::Ready]);
+    let ended = watch(&mut running, context).await;
+    notify(&[NotifyState::Stopping]);
+    running.stop().await;
+    ended
+}
+
+/// The line of the contract.
+fn ready(at: &Addresses) -> String {
+    let shown = |address: Option<std::net::SocketAddr>| address.map_or_else(|| "-".to_owned(), |a| a.to_string());
+    format!("ready tftp={} http={} admin={} socket={}", at.tftp, shown(at.http), shown(at.admin), at.socket.display())
+}
+
+/// Signals until one ends it: SIGHUP reads the configuration again, SIGTERM and SIGINT end.
+async fn watch(running: &mut Running, context: &Context) -> Result<(), Failure> {
+    let no_signals = |why: std::io::Error| Failure::failed(format!("signals could not be received: {why}"));
+    let mut hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    // Half the watchdog's time, as sd_watchdog_enabled(3) advises.
+    let mut watchdog = sd_notify::watchdog_enabled().map(|limit| tokio::time::interval(limit / 2));
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => reload(running, context).await,
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            why = running.broken() => return Err(Failure::failed(format!("{why}; the daemon ends, and systemd starts it again"))),
+            () = async { match &mut watchdog { Some(every) => { every.tick().await; } None => std::future::pending().await } } => {
+                notify(&[NotifyState::Watchdog]);
+            }
+        }
+    }
+}
+
+/// A configuration that is not sound leaves the old one running.
+async fn reload(running: &Running, context: &Context) {
+    notify(&[NotifyState::Reloading, NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Reloading)]);
+    match context.config() {
+        Ok(config) => {
+            let restart = running.reload(config).await;
+            if restart.is_empty() {
+                tracing::info!(code = "reloaded", "the configuration was read again and is in use");
+            } else {
+                tracing::warn!(code = "restart-needed", sections = restart.join(", "), "the configuration was read again; these sections take a restart");
+            }
+        }
+        Err(why) => {
+            for problem in &why.problems {
+                tracing::error!(code = "reload-refused", "{problem}; the old configuration goes on");
+            }
+        }
+    }
+    notify(&[NotifyState::Ready]);
+}
+
+/// systemd may not be there; then nobody is told.
+fn notify(states: &[NotifyState<'_>]) {
+    let _ = sd_notify::notify(states);
+}
+
+/// Logs to stderr, which systemd takes to the journal; `OFFHOOK_LOG` sets the filter.
+fn log() {
+    let filter = EnvFilter::try_from_env("OFFHOOK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_ansi(false).try_init();
+}
+
+pub(super) async fn demo(once: bool) -> Result<(), Failure> {
+    let demo = demo::play(&mut line).await.map_err(Failure::failed)?;
+    if !once {
+        line("the demo goes on until Ctrl-C");
+        if let Err(why) = tokio::signal::ctrl_c().await {
+            warn(&format!("Ctrl-C cannot be waited for: {why}"));
+        }
+    }
+    let _ = tokio::time::timeout(Duration::from_secs(10), demo.stop()).await;
+    Ok(())
+}

@@ -407,7 +407,20 @@ async fn the_manager_tells_of_a_registration_from_beginning_to_end() {
     assert!(field(&detail, "CallID").starts_with("001b54aa-bb01"), "{detail}");
     assert_eq!(field(&message(&mut read).await, "ListItems"), "1");
 
-    outcome.registered.unwrap().unregister().await;
+    // The Call-ID that the manager shows is what makes the phone obey a restart; the From has no user part.
+    let mut phone = outcome.registered.unwrap();
+    let uri = field(&detail, "URI");
+    let body = format!("action=restart\r\nRegisterCallId={{{}}}\r\n", field(&detail, "CallID"));
+    let notify = format!(
+        "NOTIFY {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK1\r\nFrom: <sip:127.0.0.1>;tag=1\r\nTo: <{uri}>\r\n\
+         Call-ID: t\r\nCSeq: 1 NOTIFY\r\nEvent: service-control\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let host = uri.split_once('@').unwrap().1;
+    UdpSocket::bind("127.0.0.1:0").await.unwrap().send_to(notify.as_bytes(), host).await.unwrap();
+    assert_eq!(phone.event().await, Some(PhoneEvent::Restart));
+
+    phone.unregister().await;
     for (event, name, value) in [
         ("PeerStatus", "PeerStatus", "Unreachable"),
         ("DeviceStateChange", "State", "UNAVAILABLE"),

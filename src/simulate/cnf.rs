@@ -24,12 +24,20 @@ pub struct Complaint {
 }
 
 /// What a file says, and what is wrong with it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parsed {
     /// Accepted settings: lower-case name, value as stored.
     pub values: BTreeMap<String, String>,
     /// Lines that count as errors, in order.
     pub complaints: Vec<Complaint>,
+}
+
+impl std::fmt::Debug for Parsed {
+    /// Names only: a value may be a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.values.keys().collect();
+        f.debug_struct("Parsed").field("values", &names).field("complaints", &self.complaints).finish()
+    }
 }
 
 /// The file is larger than the phone's buffer and is not read at all.

@@ -30,7 +30,7 @@ use serde::Serialize;
 
 use crate::domain::MacAddr;
 pub use model::{Family, LoadId, Model, Protocol, State, UnknownModel, UnknownState};
-pub use sip::agent::{PhoneEvent, Registered};
+pub use sip::alive::{PhoneEvent, Registered};
 pub use sip::{LineOutcome, Registration};
 
 /// What a scripted phone is and where it stands.

@@ -1,4 +1,4 @@
-//! The user agent: registers every line, then stays alive, answers the PBX and registers again in time.
+//! The user agent while it registers: sockets, transactions, the answer to a challenge.
 //!
 //! Over UDP every request leaves from a passing port while answers are read on the listening port only, as the hardware
 //! does; an answer to the passing port is reported, not used.
@@ -9,117 +9,43 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, UdpSocket};
-use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::Timing;
+use super::alive::PhoneEvent;
 use super::digest::Challenge;
-use super::message::{Message, NotSip, parameter, user_of};
-use super::{Plan, Registration, Server, Transport, token};
+use super::message::{Message, parameter, user_of};
+use super::wire::{INBOX, Inbound, Writer, accept, read_datagrams, read_stream, receive, resolve};
+use super::{Plan, Registration, Transport, token};
 
-/// Messages that may wait for the phone; beyond that its sockets are not read, as a busy phone would.
-const INBOX: usize = 64;
-/// Events that wait for whoever holds the phone; more are dropped, the phone itself never waits.
-const EVENTS: usize = 16;
 /// Requests for one registration: challenge, stale nonce, longer interval, answer.
 const ATTEMPTS: u32 = 4;
-/// After a failed refresh the phone tries again in this time.
-const RETRY: Duration = Duration::from_secs(30);
 
-/// Something that the PBX told the phone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PhoneEvent {
-    /// NOTIFY `check-sync`: read the files again, restart if they changed.
-    CheckSync,
-    /// NOTIFY `service-control` with `action=restart`.
-    Restart,
-    /// NOTIFY `service-control` with `action=reset`.
-    Reset,
-    /// Any other NOTIFY; the text is its Event header.
-    Notify(String),
-    /// A refresh of the registration did not succeed.
-    Lost {
-        /// The button of the line.
-        button: u16,
-        /// What came back.
-        result: Registration,
-    },
-}
-
-type Writer = Arc<Mutex<OwnedWriteHalf>>;
-
-/// Where a request came from, which is where its answer goes.
-enum Path {
-    Udp(SocketAddr),
-    Tcp(Writer),
-}
-
-enum Inbound {
-    Message(Message, Path),
-    Closed(SocketAddr),
-}
-
-struct LineState {
-    call_id: String,
-    from_tag: String,
-    cseq: u32,
-    registered: Option<(SocketAddr, String)>,
-    refresh: Option<Instant>,
+pub(super) struct LineState {
+    pub(super) call_id: String,
+    pub(super) from_tag: String,
+    pub(super) cseq: u32,
+    pub(super) registered: Option<(SocketAddr, String)>,
+    pub(super) refresh: Option<Instant>,
 }
 
 /// A phone's SIP side while it registers.
 pub(crate) struct Agent {
-    plan: Plan,
-    timing: Timing,
-    port: u16,
-    udp: Option<Arc<UdpSocket>>,
-    connections: HashMap<SocketAddr, Writer>,
-    inbox: mpsc::Receiver<Inbound>,
-    post: mpsc::Sender<Inbound>,
+    pub(super) plan: Plan,
+    pub(super) timing: Timing,
+    pub(super) port: u16,
+    pub(super) udp: Option<Arc<UdpSocket>>,
+    pub(super) connections: HashMap<SocketAddr, Writer>,
+    pub(super) inbox: mpsc::Receiver<Inbound>,
+    pub(super) post: mpsc::Sender<Inbound>,
     // Dropped with the agent, which ends the tasks.
-    readers: JoinSet<()>,
-    lines: Vec<LineState>,
-    events: Option<mpsc::Sender<PhoneEvent>>,
-}
-
-/// A registered phone: alive, answering and refreshing until it is dropped (which is a power cut: no farewell).
-#[derive(Debug)]
-pub struct Registered {
-    commands: mpsc::Sender<oneshot::Sender<()>>,
-    events: mpsc::Receiver<PhoneEvent>,
-    port: u16,
-    task: JoinHandle<()>,
-}
-
-impl Registered {
-    /// Takes every line off the PBX and ends.
-    pub async fn unregister(self) {
-        let (done, wait) = oneshot::channel();
-        if self.commands.send(done).await.is_ok() {
-            // An error here means that the task has ended, which is what is wanted.
-            let _ = wait.await;
-        }
-    }
-
-    /// The next thing that the PBX tells the phone; `None` when the phone has ended.
-    pub async fn event(&mut self) -> Option<PhoneEvent> {
-        self.events.recv().await
-    }
-
-    /// The port on which the phone listens for SIP.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    pub(super) readers: JoinSet<()>,
+    pub(super) lines: Vec<LineState>,
+    pub(super) events: Option<mpsc::Sender<PhoneEvent>>,
 }
 
 impl Agent {
@@ -192,7 +118,13 @@ impl Agent {
         last
     }
 
-    async fn register_at(&mut self, index: usize, target: SocketAddr, domain: &str, expires: u32) -> Registration {
+    pub(super) async fn register_at(
+        &mut self,
+        index: usize,
+        target: SocketAddr,
+        domain: &str,
+        expires: u32,
+    ) -> Registration {
         let Some(line) = self.plan.lines.get(index).cloned() else {
             return Registration::NoServer { why: "no such line".to_owned() };
         };
@@ -372,7 +304,7 @@ impl Agent {
         Ok(writer)
     }
 
-    fn closed(&mut self, peer: SocketAddr) {
+    pub(super) fn closed(&mut self, peer: SocketAddr) {
         if self.connections.remove(&peer).is_some() {
             for line in &mut self.lines {
                 if line.registered.as_ref().is_some_and(|(server, _)| *server == peer) {
@@ -381,137 +313,6 @@ impl Agent {
             }
         }
     }
-
-    /// Answers a request of the PBX.
-    async fn answer(&mut self, request: &Message, path: Path) {
-        let (code, reason, event) = match request.method() {
-            Some("OPTIONS") => (200, "OK", None),
-            Some("NOTIFY") => self.notified(request),
-            Some("ACK") | None => return,
-            Some("INVITE") => (486, "Busy here", None),
-            Some(_) => (501, "Not Implemented", None),
-        };
-        let answer = request
-            .answer(code, reason, &token())
-            .with("User-Agent", self.plan.user_agent.clone())
-            .with("Allow", "ACK,BYE,CANCEL,INVITE,NOTIFY,OPTIONS,REFER,REGISTER,UPDATE");
-        let bytes = answer.emit();
-        // Where the answer cannot be sent the PBX asks again.
-        match path {
-            Path::Udp(peer) => {
-                if let Some(socket) = &self.udp {
-                    let _ = socket.send_to(&bytes, peer).await;
-                }
-            }
-            Path::Tcp(writer) => {
-                let _ = writer.lock().await.write_all(&bytes).await;
-            }
-        }
-        if let (Some(event), Some(events)) = (event, &self.events) {
-            let _ = events.try_send(event);
-        }
-    }
-
-    /// What a NOTIFY means to this phone, and what it answers.
-    fn notified(&self, request: &Message) -> (u16, &'static str, Option<PhoneEvent>) {
-        let name = request.header("Event").unwrap_or_default();
-        let name = name.split(';').next().unwrap_or_default().trim();
-        let known = |user: &str| self.plan.lines.iter().any(|l| escape(&l.contact) == user);
-        if !request.uri().and_then(user_of).is_some_and(known) {
-            return (404, "Not Found", None);
-        }
-        match name {
-            "check-sync" => (200, "OK", Some(PhoneEvent::CheckSync)),
-            "service-control" => {
-                // A CP-7975G on 9.4(2) answers 400 to a From with a user part, and to a foreign RegisterCallId.
-                let body = String::from_utf8_lossy(&request.body).into_owned();
-                let field = |name: &str| {
-                    body.lines().find_map(|l| l.trim().strip_prefix(name)?.strip_prefix('=')).map(str::trim)
-                };
-                let call_id = field("RegisterCallId").map(|v| v.trim_matches(['{', '}']));
-                let ours = call_id.is_some_and(|id| self.lines.iter().any(|l| l.call_id == id));
-                if request.header("From").and_then(user_of).is_some() || !ours {
-                    return (400, "Bad Request", None);
-                }
-                match field("action") {
-                    Some("restart") => (200, "OK", Some(PhoneEvent::Restart)),
-                    Some("reset") => (200, "OK", Some(PhoneEvent::Reset)),
-                    _ => (200, "OK", Some(PhoneEvent::Notify(name.to_owned()))),
-                }
-            }
-            other => (200, "OK", Some(PhoneEvent::Notify(other.to_owned()))),
-        }
-    }
-
-    /// Lets the phone live on as a task of its own.
-    pub(crate) fn keep(mut self) -> Registered {
-        let (commands, orders) = mpsc::channel(1);
-        let (tell, events) = mpsc::channel(EVENTS);
-        self.events = Some(tell);
-        let port = self.port;
-        Registered { commands, events, port, task: tokio::spawn(self.live(orders)) }
-    }
-
-    async fn live(mut self, mut orders: mpsc::Receiver<oneshot::Sender<()>>) {
-        loop {
-            let due = self.lines.iter().enumerate().filter_map(|(i, l)| l.refresh.map(|at| (at, i))).min();
-            let (at, index) = due.map_or((None, 0), |(at, i)| (Some(at), i));
-            tokio::select! {
-                order = orders.recv() => {
-                    if let Some(done) = order {
-                        self.farewell().await;
-                        let _ = done.send(());
-                    }
-                    return;
-                }
-                inbound = self.inbox.recv() => match inbound {
-                    Some(Inbound::Message(message, path)) if message.status().is_none() => self.answer(&message, path).await,
-                    Some(Inbound::Message(..)) => {}
-                    Some(Inbound::Closed(peer)) => self.closed(peer),
-                    None => return,
-                },
-                () = sleep_until(at.unwrap_or_else(Instant::now)), if at.is_some() => self.refresh(index).await,
-            }
-        }
-    }
-
-    async fn refresh(&mut self, index: usize) {
-        let result = self.register(index).await;
-        if result.is_registered() {
-            return;
-        }
-        if let Some(line) = self.lines.get_mut(index) {
-            line.refresh = Some(Instant::now() + RETRY);
-        }
-        if let (Some(events), Some(line)) = (&self.events, self.plan.lines.get(index)) {
-            let _ = events.try_send(PhoneEvent::Lost { button: line.button, result });
-        }
-    }
-
-    async fn farewell(&mut self) {
-        for index in 0..self.lines.len() {
-            let registered = self.lines.get_mut(index).and_then(|l| l.registered.take());
-            if let Some((target, domain)) = registered {
-                self.register_at(index, target, &domain, 0).await;
-            }
-        }
-    }
-}
-
-/// Waits for an answer at the passing port, which no phone reads; true when one came. Never ends over TCP.
-async fn receive(socket: Option<&UdpSocket>, buffer: &mut [u8]) -> bool {
-    let Some(socket) = socket else { return std::future::pending().await };
-    match socket.recv_from(buffer).await {
-        Ok((len, _)) => buffer.get(..len).and_then(Message::parse).is_some_and(|m| m.status().is_some()),
-        // A refused datagram is reported once per send: wait for the next.
-        Err(_) => false,
-    }
-}
-
-async fn resolve(server: &Server) -> Result<SocketAddr, String> {
-    let found = tokio::net::lookup_host((server.host.as_str(), server.port)).await;
-    let found = found.map_err(|error| format!("the name {} does not resolve: {error}", server.host))?;
-    found.into_iter().find(SocketAddr::is_ipv4).ok_or_else(|| format!("the name {} has no IPv4 address", server.host))
 }
 
 /// Seconds granted: the expires parameter of our contact, else the Expires header, else what was asked for.
@@ -527,7 +328,7 @@ fn granted(answer: &Message, contact: &str, asked: u32) -> u32 {
 }
 
 /// A user part with everything escaped that RFC 3261 25.1 does not allow in one, or that also ends one.
-fn escape(user: &str) -> String {
+pub(super) fn escape(user: &str) -> String {
     let mut text = String::with_capacity(user.len());
     for byte in user.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.!~*'()+".contains(&byte) {
@@ -538,50 +339,4 @@ fn escape(user: &str) -> String {
         }
     }
     text
-}
-
-async fn read_datagrams(socket: Arc<UdpSocket>, post: mpsc::Sender<Inbound>) {
-    let mut buffer = vec![0_u8; 65535];
-    loop {
-        let Ok((len, peer)) = socket.recv_from(&mut buffer).await else { continue };
-        if let Some(message) = buffer.get(..len).and_then(Message::parse)
-            && post.send(Inbound::Message(message, Path::Udp(peer))).await.is_err()
-        {
-            return;
-        }
-    }
-}
-
-async fn read_stream(mut read: OwnedReadHalf, peer: SocketAddr, writer: Writer, post: mpsc::Sender<Inbound>) {
-    let mut buffer = Vec::new();
-    loop {
-        match Message::take(&mut buffer) {
-            Ok(Some(message)) => {
-                if post.send(Inbound::Message(message, Path::Tcp(Arc::clone(&writer)))).await.is_err() {
-                    return;
-                }
-            }
-            Ok(None) => match read.read_buf(&mut buffer).await {
-                Ok(n) if n > 0 => {}
-                _ => break,
-            },
-            Err(NotSip) => break,
-        }
-    }
-    // Nobody left to tell is the normal end.
-    let _ = post.send(Inbound::Closed(peer)).await;
-}
-
-/// Connections that the PBX opens to the phone's contact.
-async fn accept(listener: TcpListener, post: mpsc::Sender<Inbound>) {
-    let mut readers = JoinSet::new();
-    loop {
-        let Ok((stream, peer)) = listener.accept().await else {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        while readers.try_join_next().is_some() {}
-        let (read, write) = stream.into_split();
-        readers.spawn(read_stream(read, peer, Arc::new(Mutex::new(write)), post.clone()));
-    }
 }

@@ -5,8 +5,10 @@
 //! 7960 on 8.12 and a 7962 on 9.4(2)SR3). Grammar and timers: RFC 3261; digest: RFC 2617.
 
 pub mod agent;
+pub mod alive;
 pub mod digest;
 pub mod message;
+mod wire;
 
 use std::fmt;
 

@@ -46,7 +46,7 @@ pub mod api;
 //pub mod app;
 pub mod catalog;
 pub mod check;
-//pub mod cli;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod diagnose;

@@ -60,7 +60,7 @@ impl Snapshot {
         let transport = self.settings.transport.unwrap_or_else(|| transport(&model, &options, seen));
         let mut lines = Vec::new();
         let mut left_out = Vec::new();
-        let mut warnings = Vec::new();
+        let mut warnings = model.fit_options(&options);
         for button in assignment.registering() {
             match self.line(button, &model, transport) {
                 Ok((line, mut notes)) => {

@@ -364,3 +364,6 @@ impl Hub {
         self.lock().own.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

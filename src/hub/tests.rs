@@ -1,0 +1,260 @@
+use super::*;
+use crate::catalog::Catalog;
+use crate::domain::{LineKind, ModelName, PhoneOptions, Secret};
+use crate::pbx::roster::{Account, Button, Driver, Listeners, NatFlags, Origin, Registrar, RowProblem};
+
+const IP: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 60);
+const SERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+const MAC: &str = "001B54AABB01";
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+fn account(extension: &str) -> Account {
+    Account {
+        extension: extension.parse().unwrap(),
+        driver: Driver::Pjsip,
+        sip_user: extension.into(),
+        auth_user: extension.into(),
+        secret: Some(Secret::new("abcdef123456")),
+        name: "Front desk".into(),
+        mailbox: None,
+        nat: NatFlags::default(),
+        problems: Vec::new(),
+    }
+}
+
+fn assignment(model: Option<&str>, extensions: &[&str]) -> Assignment {
+    let button = |(button, extension): (u8, &&str)| Button {
+        button,
+        kind: LineKind::Line,
+        extension: (*extension).to_owned(),
+        label: String::new(),
+    };
+    Assignment {
+        mac: MAC.parse().unwrap(),
+        model: model.map(ModelName::new),
+        description: String::new(),
+        target_load: None,
+        options: PhoneOptions::default(),
+        enabled: true,
+        buttons: (1..).zip(extensions).map(button).collect(),
+        origin: Origin::Pbx,
+    }
+}
+
+fn roster(extensions: &[&str], assignment: Assignment) -> Roster {
+    let both = Listeners { udp: Some(5060), tcp: Some(5060) };
+    Roster {
+        registrar: Registrar { pjsip: both, chan_sip: Listeners::default() },
+        accounts: extensions.iter().map(|e| (e.parse().unwrap(), account(e))).collect(),
+        assignments: [(assignment.mac, assignment)].into(),
+        ..Roster::default()
+    }
+}
+
+fn view(roster: Roster) -> PbxView {
+    PbxView { roster: Some(Arc::new(roster)), confirmed_at: Some(at(0)), down: None }
+}
+
+fn hub(roster: Roster) -> Hub {
+    let (events, _) = mpsc::channel(1);
+    let snapshot = Snapshot::empty(Arc::default(), Arc::new(Catalog::builtin()), 2026);
+    let hub = Hub::new(snapshot, Vec::new(), Vec::new(), events, at(0));
+    assert!(hub.pbx(&view(roster), at(0)));
+    hub.ami(AmiUpdate::Up, at(0));
+    hub
+}
+
+fn ask(hub: &Hub, name: &str, second: i64) -> Result<(), &'static str> {
+    match hub.ask(name, IP, SERVER, Transport::Tftp, at(second)) {
+        Answer::Serve(_) => {
+            let what = |name| EventKind::FileSent { name, transport: Transport::Tftp, octets: 1, millis: 1, resent: 0 };
+            hub.delivered(name, IP, what, at(second));
+            Ok(())
+        }
+        Answer::FallThrough(_) => Err("fall-through"),
+        Answer::Refuse(why) => Err(why.code()),
+    }
+}
+
+fn contact(endpoint: &str, agent: &str, state: ContactState) -> Contact {
+    Contact {
+        endpoint: endpoint.into(),
+        uri: format!("sip:{endpoint}@{IP}:5060"),
+        ip: Some(IP.into()),
+        user_agent: agent.into(),
+        call_id: "x".into(),
+        state,
+        since: at(0),
+        expires: None,
+    }
+}
+
+fn register(hub: &Hub, endpoint: &str, agent: &str, second: i64) {
+    let contacts = vec![contact(endpoint, agent, ContactState::Registered)];
+    hub.ami(AmiUpdate::Endpoint { endpoint: endpoint.into(), contacts, at: at(second) }, at(second));
+}
+
+/// Stage, health and reason.
+fn state(hub: &Hub) -> (String, String, String) {
+    let phone = hub.phone(MAC.parse().unwrap()).unwrap();
+    (phone.stage, phone.health, phone.reason)
+}
+
+fn is(hub: &Hub, stage: &str, health: &str, reason: &str) {
+    assert_eq!(state(hub), (stage.to_owned(), health.to_owned(), reason.to_owned()));
+}
+
+#[test]
+fn a_7960_boots_registers_and_goes() {
+    let hub = hub(roster(&["1001"], assignment(Some("7960"), &["1001"])));
+    is(&hub, "silent", "waiting", "not-seen");
+    assert_eq!(ask(&hub, "CTLSEP001B54AABB01.tlv", 1), Err("not-found"));
+    is(&hub, "booting", "waiting", "booting");
+    assert_eq!(ask(&hub, "SEP001B54AABB01.cnf.xml", 2), Err("other-family"));
+    is(&hub, "booting", "waiting", "booting");
+    assert_eq!(ask(&hub, "./SIP001B54AABB01.cnf", 3), Ok(()));
+    is(&hub, "configured", "waiting", "configured");
+    assert_eq!(ask(&hub, "RINGLIST.DAT", 4), Ok(()));
+    is(&hub, "registering", "waiting", "registering");
+    hub.tick(at(70));
+    is(&hub, "registering", "stalled", "not-registering");
+    register(&hub, "1001", "Cisco-CP7960G/8.0", 71);
+    is(&hub, "registered", "ok", "registered");
+    let since = hub.phone(MAC.parse().unwrap()).unwrap().since;
+    hub.tick(at(500));
+    assert_eq!(hub.phone(MAC.parse().unwrap()).unwrap().since, since, "since stays while the state does");
+    hub.ami(AmiUpdate::Endpoint { endpoint: "1001".into(), contacts: Vec::new(), at: at(600) }, at(600));
+    assert_ne!(state(&hub).0, "registered");
+    let kinds: Vec<String> = hub.timeline(MAC.parse().unwrap()).into_iter().map(|event| event.kind).collect();
+    assert!(kinds.contains(&"registered".to_owned()) && kinds.contains(&"unregistered".to_owned()), "{kinds:?}");
+}
+
+#[test]
+fn a_phone_of_unknown_kind_shows_it() {
+    let hub = hub(roster(&["1001"], assignment(None, &["1001"])));
+    // A 7960's loader asks for the SEP file first and would stop at it.
+    assert_eq!(ask(&hub, "SEP001B54AABB01.cnf.xml", 1), Err("other-family"));
+    assert_eq!(ask(&hub, "SIP001B54AABB01.cnf", 2), Ok(()));
+    let java = self::hub(roster(&["1001"], assignment(None, &["1001"])));
+    assert_eq!(ask(&java, "ITLSEP001B54AABB01.tlv", 1), Err("not-found"));
+    assert_eq!(ask(&java, "SEP001B54AABB01.cnf.xml", 2), Ok(()));
+    register(&java, "1001", "Cisco-CP7962G/9.4.2", 3);
+    assert_eq!(java.phone(MAC.parse().unwrap()).unwrap().model, "7962", "its User-Agent names it");
+}
+
+#[test]
+fn a_deleted_extension_takes_the_file_away_and_says_why() {
+    let hub = hub(roster(&["1001"], assignment(Some("7960"), &["1001"])));
+    assert_eq!(ask(&hub, "SIP001B54AABB01.cnf", 1), Ok(()));
+    assert!(hub.pbx(&view(roster(&[], assignment(Some("7960"), &["1001"]))), at(2)));
+    assert_eq!(ask(&hub, "SIP001B54AABB01.cnf", 3), Err("extension-missing"));
+    let (_, health, reason) = state(&hub);
+    assert_eq!((health.as_str(), reason.as_str()), ("needs-hands", "extension-missing"));
+    let gone = Roster { assignments: BTreeMap::new(), ..roster(&["1001"], assignment(None, &[])) };
+    assert!(hub.pbx(&view(gone), at(4)));
+    assert_eq!(ask(&hub, "SIP001B54AABB01.cnf", 5), Err("not-assigned"));
+    assert_eq!(hub.phone(MAC.parse().unwrap()).unwrap().ownership, "seen");
+    hub.hand_out();
+    assert!(hub.statuses().borrow().is_empty(), "a phone that is not assigned is not published");
+}
+
+#[test]
+fn a_line_that_cannot_be_carried_leaves_the_others() {
+    let mut both = roster(&["1001", "1002"], assignment(Some("7960"), &["1001", "1002"]));
+    let long = both.accounts.get_mut(&"1002".parse().unwrap()).unwrap();
+    long.secret = Some(Secret::new("0123456789abcdef0123456789abcdef"));
+    let hub = hub(both);
+    assert_eq!(ask(&hub, "SIP001B54AABB01.cnf", 1), Ok(()));
+    register(&hub, "1001", "Cisco-CP7960G/8.0", 2);
+    is(&hub, "partial", "needs-hands", "secret-too-long");
+    let finding = hub.findings(MAC.parse().unwrap()).remove(0);
+    assert!(finding.summary.contains("32") && finding.summary.contains("31"), "{}", finding.summary);
+    assert!(!format!("{finding:?}").contains("0123456789abcdef"));
+}
+
+#[test]
+fn a_manager_that_is_away_makes_nobody_unregistered() {
+    let hub = hub(roster(&["1001"], assignment(Some("7960"), &["1001"])));
+    register(&hub, "1001", "Cisco-CP7960G/8.0", 1);
+    hub.ami(AmiUpdate::Down { why: "gone".into() }, at(2));
+    is(&hub, "registered", "ok", "registered");
+    hub.ami(AmiUpdate::Up, at(3));
+    hub.ami(AmiUpdate::Contacts(Vec::new()), at(3));
+    assert_ne!(state(&hub).0, "registered");
+}
+
+#[test]
+fn a_phone_that_rejects_its_file_is_refused() {
+    let hub = hub(roster(&["1001"], assignment(Some("7942"), &["1001"])));
+    for n in 0..3 {
+        assert_eq!(ask(&hub, "SEP001B54AABB01.cnf.xml", n * 15), Ok(()));
+    }
+    is(&hub, "configured", "refused", "config-refused");
+    assert_eq!(ask(&hub, "SEP001B54AABB01.cnf.xml.sgn", 46), Err("not-found"));
+    is(&hub, "configured", "needs-hands", "trust-list");
+}
+
+#[test]
+fn what_cisco_phones_need_of_an_endpoint_is_found() {
+    let mut natted = roster(&["1001"], assignment(Some("7960"), &["1001"]));
+    natted.accounts.get_mut(&"1001".parse().unwrap()).unwrap().nat = NatFlags { force_rport: true, rewrite_contact: true };
+    let first = hub(natted).findings(MAC.parse().unwrap()).remove(0);
+    assert_eq!(first.code, "endpoint-nat");
+    let mut udp_only = roster(&["1001"], assignment(Some("7942"), &["1001"]));
+    udp_only.registrar.pjsip.tcp = None;
+    let hub = hub(udp_only);
+    is(&hub, "silent", "needs-hands", "tcp-off");
+}
+
+#[test]
+fn strangers_are_named_and_get_nothing() {
+    let hub = hub(roster(&["1001"], assignment(Some("7960"), &["1001"])));
+    assert_eq!(ask(&hub, "SIP001B54AABBFF.cnf", 1), Err("not-assigned"));
+    let stranger = hub.phone("001B54AABBFF".parse().unwrap()).unwrap();
+    assert_eq!((stranger.ownership.as_str(), stranger.reason.as_str()), ("seen", "not-assigned"));
+}
+
+#[test]
+fn nobody_is_told_anything_before_the_first_roster() {
+    let (events, _) = mpsc::channel(1);
+    let hub = Hub::new(Snapshot::empty(Arc::default(), Arc::new(Catalog::builtin()), 2026), Vec::new(), Vec::new(), events, at(0));
+    for name in ["SIP001B54AABB01.cnf", "SIPDefault.cnf"] {
+        assert_eq!(ask(&hub, name, 1), Err("no-roster"));
+    }
+}
+
+#[test]
+fn our_own_assignment_yields_to_the_pbx_s() {
+    let hub = hub(roster(&["1001", "1002"], assignment(Some("7960"), &["1001"])));
+    let own = Assignment { origin: Origin::Own, ..assignment(Some("7942"), &["1002"]) };
+    hub.own(vec![own], at(1));
+    let phone = hub.phone(MAC.parse().unwrap()).unwrap();
+    assert_eq!((phone.model.as_str(), phone.lines[0].extension.as_str()), ("7960", "1001"));
+    let clash = |row: &RowProblem| row.problem.code == "assigned-twice";
+    assert!(hub.snapshot().problems.iter().any(clash));
+}
+
+#[test]
+fn two_phones_with_one_extension_are_told_apart_by_address() {
+    let mut shared = roster(&["1001"], assignment(Some("7960"), &["1001"]));
+    let other = Assignment { mac: "001B54AABB02".parse().unwrap(), ..assignment(Some("7960"), &["1001"]) };
+    shared.assignments.insert(other.mac, other);
+    let hub = hub(shared);
+    assert_eq!(ask(&hub, "SIP001B54AABB01.cnf", 1), Ok(()));
+    register(&hub, "1001", "Cisco-CP7960G/8.0", 2);
+    is(&hub, "registered", "ok", "registered");
+    assert_eq!(hub.phone("001B54AABB02".parse().unwrap()).unwrap().stage, "silent");
+    assert!(hub.snapshot().problems.iter().any(|row| row.problem.code == "extension-shared"));
+}
+
+#[test]
+fn names_from_the_network_are_escaped() {
+    let hub = hub(roster(&["1001"], assignment(Some("7960"), &["1001"])));
+    let _ = ask(&hub, "SIP001B54AABB01.cnf", 1);
+    let _ = ask(&hub, "a\n[alarm]\x1b[2J", 2);
+    let last = hub.timeline(MAC.parse().unwrap()).pop().unwrap();
+    assert!(!last.summary.contains(char::is_control), "{}", last.summary);
+}

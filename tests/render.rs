@@ -64,6 +64,7 @@ fn text(kind: FileKind, phone: &Phone, model: &Model) -> String {
 /// Names and values of a `.cnf` file, read as load 8.12 does; panics on what it would count as an error.
 fn read_cnf(text: &str) -> BTreeMap<String, String> {
     assert!(text.is_ascii() && text.len() < 8000 && !text.contains('\u{1a}'));
+    assert!(text.ends_with('\n'));
     let mut values = BTreeMap::new();
     for line in text.lines().filter(|line| !line.is_empty()) {
         let (name, rest) = line.split_once(':').unwrap_or_else(|| panic!("no colon: {line}"));

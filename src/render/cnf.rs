@@ -37,8 +37,11 @@ impl fmt::Display for Quoted {
     }
 }
 
-/// The whole file, if the phone can read it.
-pub(super) fn whole(name: &str, text: String) -> Result<Bytes, RenderError> {
+/// The whole file, if the phone can read it. It ends with a line end, which templates lose.
+pub(super) fn whole(name: &str, mut text: String) -> Result<Bytes, RenderError> {
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
     if text.len() > MAX_OCTETS {
         return Err(RenderError(format!("{name} would have {} octets; the phone reads {MAX_OCTETS}", text.len())));
     }
@@ -79,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_file_that_the_phone_cannot_read_is_not_made() {
-        assert!(whole("f", "x".repeat(8000)).is_ok());
-        assert!(whole("f", "x".repeat(8001)).is_err());
+        assert!(whole("f", "x".repeat(7999)).is_ok());
+        assert!(whole("f", "x".repeat(8000)).is_err());
     }
 }

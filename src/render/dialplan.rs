@@ -11,7 +11,7 @@ use crate::catalog::is_emergency;
 use crate::domain::PhoneOptions;
 
 use super::RenderError;
-use super::xml::Xml;
+use super::xml::{Xml, whole};
 
 #[derive(Template)]
 #[template(path = "phone/dialplan.xml", escape = "none")]
@@ -26,5 +26,5 @@ pub(super) fn dial_plan(options: &PhoneOptions) -> Result<Bytes, RenderError> {
     numbers.sort_unstable();
     numbers.dedup();
     let view = DialPlan { emergency: numbers.into_iter().map(|number| Xml::new(number)).collect() };
-    Ok(view.render()?.into())
+    Ok(whole(view.render()?))
 }

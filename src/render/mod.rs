@@ -1,6 +1,6 @@
 //! Phone + model + site -> bytes.
 //!
-//! One view per file kind over one template each in `templates/phone/`, one typed writer per format ([`cnf`], [`xml`]):
+//! One view per file kind over one template each in `templates/phone/`, one typed writer per format (`cnf`, `xml`):
 //! a value reaches a template only as a type that is safe in that format, so no value can become a setting. Nothing
 //! here knows a socket, a clock or where a value came from. Formats: docs/sources.md, [FW812] for `.cnf`, [UCM-SEP]
 //! and [SIPCC] for XML.

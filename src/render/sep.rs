@@ -4,6 +4,8 @@
 //! full skeleton for every load, with empty elements where there is nothing to say. What surprises: a line's proxy is
 //! the word `USECALLMANAGER`, the registrar is a "call manager" [UCM-SEP].
 
+use std::fmt::Write as _;
+
 use askama::Template;
 use bytes::Bytes;
 use md5::{Digest, Md5};
@@ -13,7 +15,7 @@ use crate::domain::{Load, Phone, SipTransport};
 
 use super::locale::{self, Locale};
 use super::timezone;
-use super::xml::Xml;
+use super::xml::{Xml, whole};
 use super::{RenderError, Site, lines, offered, registrar};
 
 /// UTC all the year: what the skeleton says where no zone is known.
@@ -73,7 +75,7 @@ pub(super) fn sep_mac(phone: &Phone, model: &Model, site: &Site) -> Result<Bytes
     let load = offered(phone, model)?.map(|name| Xml::new(&name));
     if model.family == Family::Legacy {
         let load = load.ok_or_else(|| RenderError(format!("no load is offered to this {}", model.name)))?;
-        return Ok(SepLegacy { load }.render()?.into());
+        return Ok(whole(SepLegacy { load }.render()?));
     }
     let options = &phone.options;
     let lines = lines(phone, model)?;
@@ -116,7 +118,7 @@ pub(super) fn sep_mac(phone: &Phone, model: &Model, site: &Site) -> Result<Bytes
     };
     // Any text will do that differs when the file differs: the digest of the file without it.
     view.stamp = stamp(view.render()?.as_bytes());
-    Ok(view.render()?.into())
+    Ok(whole(view.render()?))
 }
 
 /// What a phone without a file of its own is told: where the registrar is, and the load where one is offered. No lines
@@ -127,7 +129,7 @@ pub(super) fn xml_default(phone: Option<(&Phone, &Model)>, site: &Site) -> Resul
         None => None,
     };
     let port = phone.and_then(|(phone, _)| phone.lines.first()).map_or(SIP_PORT, |line| line.port);
-    Ok(XmlDefault { registrar: Xml::new(&site.registrar), sip_port: port, load }.render()?.into())
+    Ok(whole(XmlDefault { registrar: Xml::new(&site.registrar), sip_port: port, load }.render()?))
 }
 
 /// Elements that only the releases from a major version on take. Of a load that is not known nothing is assumed.
@@ -143,7 +145,8 @@ fn stamp(file: &[u8]) -> String {
         if matches!(at, 4 | 6 | 8 | 10) {
             text.push('-');
         }
-        text.push_str(&format!("{octet:02x}"));
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{octet:02x}");
     }
     text
 }

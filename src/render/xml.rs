@@ -4,6 +4,8 @@
 
 use std::fmt::{self, Write as _};
 
+use bytes::Bytes;
+
 /// Text content or an attribute value in double quotes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Xml(String);
@@ -28,6 +30,12 @@ impl fmt::Display for Xml {
             c => f.write_char(c),
         })
     }
+}
+
+/// The whole file; templates lose their last line end.
+pub(super) fn whole(mut text: String) -> Bytes {
+    text.push('\n');
+    text.into()
 }
 
 #[cfg(test)]

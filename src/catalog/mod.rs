@@ -17,6 +17,7 @@ use toml::{Table, Value};
 use crate::domain::{Load, ModelName};
 
 pub use codes::CODES;
+pub(crate) use fit::is_emergency;
 pub use model::{Charset, Family, Limits, Model, Quirk, Release, Request, TextLimit};
 
 /// What models of a family share, by the family's name.

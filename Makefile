@@ -48,8 +48,7 @@ lint:
 	fi
 
 bench:
-	$(CARGO) build --release
-	OFFHOOK_BENCH_PROGRAM=$(TARGET)/release/offhook $(CARGO) bench --bench roster
+	$(CARGO) bench --bench roster
 
 deb:
 	@command -v cargo-deb >/dev/null || $(CARGO) install --quiet --locked cargo-deb

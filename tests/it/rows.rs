@@ -110,7 +110,7 @@ fn one_mac_twice_is_a_finding_and_changes_nothing_else() {
     let daemon = site.serve();
     assert_good_phone_is_served(&daemon);
     wait_for("the finding", || {
-        let said = daemon.cli(&["phones", "explain", "001B54AABB01"]);
+        let said = daemon.cli(&["explain", "001B54AABB01"]);
         let said = crate::support::text(&said.stdout);
         if said.contains("assigned-twice") { Ok(()) } else { Err(said) }
     });
@@ -131,7 +131,7 @@ fn one_extension_on_two_phones_is_a_finding_when_the_pbx_takes_one_contact() {
     assert_good_phone_is_served(&daemon);
     for mac in ["001B54AABB01", "001B54AABB02"] {
         wait_for("the finding", || {
-            let said = crate::support::text(&daemon.cli(&["phones", "explain", mac]).stdout);
+            let said = crate::support::text(&daemon.cli(&["explain", mac]).stdout);
             if said.contains("assigned-twice") { Ok(()) } else { Err(said) }
         });
     }

@@ -21,11 +21,14 @@ use super::{run, text, wait_for};
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_offhook");
 
+/// A bench does not pay for what only a failing test needs.
+const LOG: &str = if cfg!(debug_assertions) { "debug" } else { "info" };
+
 /// The program with arguments.
 pub(crate) fn offhook<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = Command::new(PROGRAM);
     // The variables of whoever runs the tests are not the test's.
-    command.env_remove("OFFHOOK_CONFIG").env("OFFHOOK_LOG", "debug").args(arguments);
+    command.env_remove("OFFHOOK_CONFIG").env("OFFHOOK_LOG", LOG).args(arguments);
     command
 }
 
@@ -177,6 +180,11 @@ impl Daemon<'_> {
         (self.tftp, self.http, self.admin) = (address("tftp="), address("http="), address("admin="));
     }
 
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it logged so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
@@ -184,7 +192,7 @@ impl Daemon<'_> {
 
     /// Sends it a signal, by the name that `kill` knows.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.id())]).status().unwrap();
+        let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.process())]).status().unwrap();
         assert!(status.success(), "kill -{name}");
     }
 

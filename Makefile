@@ -1,0 +1,69 @@
+# What people type. Each target works from an empty clone.
+#
+#   make demo [ONCE=1]  the main job on loopback: no root, no network, no Asterisk; ONCE=1 ends when all have registered
+#   make test           everything a change must pass, with the real components; under 30 minutes on two cores
+#   make test-all       the same, then what is too long for every change
+#   make lint           format, clippy, licences and sources of the dependencies, shell scripts
+#   make bench          figures, as a table and as JSON
+#   make deb            the Debian package, in target/debian
+
+SHELL := /bin/bash
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+SCRIPTS := tests/env/* packaging/debian/* .ci/run
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+.PHONY: demo test test-all lint bench deb test-deb test-env
+
+demo:
+	$(CARGO) run --quiet -- demo $(if $(ONCE),--once)
+
+test: test-env lint test-deb
+	@tests/env/install --status
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	  $(CARGO) nextest run; \
+	else \
+	  echo "cargo-nextest is absent: cargo test runs the tests, one after another"; \
+	  $(CARGO) test -- --test-threads=1; \
+	fi
+
+test-all: test
+	$(CARGO) test --doc
+	PROPTEST_CASES=20000 $(CARGO) test --lib
+
+test-env:
+	tests/env/install
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	@command -v cargo-deny >/dev/null || $(CARGO) install --quiet --locked cargo-deny
+	$(CARGO) deny --log-level error check licenses bans sources
+	@if command -v shellcheck >/dev/null; then \
+	  shellcheck $(SCRIPTS); \
+	elif [ "$$CI" = true ]; then \
+	  echo "shellcheck is absent" >&2; exit 1; \
+	else \
+	  echo "skipped: shellcheck is absent"; \
+	fi
+
+bench:
+	$(CARGO) bench --bench roster
+
+deb:
+	@command -v cargo-deb >/dev/null || $(CARGO) install --quiet --locked cargo-deb
+	$(CARGO) build --release
+	rm -rf target/package && mkdir -p target/package/man target/package/completion
+	$(TARGET)/release/offhook generate man target/package/man
+	$(TARGET)/release/offhook generate completion target/package/completion
+	mkdir -p target/debian
+	$(CARGO) deb --no-build --output target/debian/
+
+test-deb:
+	@if [ "$$(id -u)" = 0 ] && command -v mmdebstrap >/dev/null; then \
+	  $(MAKE) --no-print-directory deb && tests/env/deb "$$(ls -t target/debian/*.deb | head -n 1)"; \
+	elif [ "$$CI" = true ]; then \
+	  echo "the package test needs root and mmdebstrap" >&2; exit 1; \
+	else \
+	  echo "skipped: the package test (needs root and mmdebstrap)"; \
+	fi

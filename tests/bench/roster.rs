@@ -1,0 +1,121 @@
+//! What watching the PBX costs: processor time of the real daemon for one poll that finds nothing new, with 10,000
+//! extensions (51 rows of settings each, as FreePBX writes them) and 2,000 phones on a private MariaDB.
+//!
+//! Prints a table and, as its last line, the same as JSON. `OFFHOOK_BENCH_SECONDS` sets the time watched (30).
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, dead_code)]
+
+#[path = "../it/support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::daemon::{Daemon, Site};
+use support::pbx::Pbx;
+use support::sql::Database;
+use support::{Component, have, succeed, text, wait_for};
+
+const EXTENSIONS: usize = 10_000;
+const PHONES: usize = 2_000;
+/// The bar: processor time of a poll that finds nothing new.
+const BAR: Duration = Duration::from_millis(5);
+
+fn main() {
+    if !have(&[Component::MariaDb, Component::Program("curl")]) {
+        return;
+    }
+    let pbx = Pbx { database: Database::mariadb(), asterisk: None };
+    fill(&pbx);
+    let site = Site::new(&pbx);
+    let daemon = site.serve();
+    wait_for("every phone to be known", || {
+        let known = daemon.json(&["phones", "list"]).as_array().map_or(0, Vec::len);
+        if known == PHONES { Ok(()) } else { Err(known.to_string()) }
+    });
+    let first_read = processor_time(&daemon);
+    wait_for("the first read's work to be over", || {
+        let before = processor_time(&daemon);
+        thread::sleep(Duration::from_secs(3));
+        let spent = processor_time(&daemon).saturating_sub(before);
+        if spent < Duration::from_millis(500) { Ok(()) } else { Err(format!("{spent:?} in three seconds")) }
+    });
+
+    let seconds = std::env::var("OFFHOOK_BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(30);
+    let (polls_before, spent_before, started) = (polls(&daemon), processor_time(&daemon), Instant::now());
+    thread::sleep(Duration::from_secs(seconds));
+    let (polls_after, spent_after, elapsed) = (polls(&daemon), processor_time(&daemon), started.elapsed());
+
+    let polls = polls_after - polls_before;
+    assert!(polls > 0, "the daemon did not poll in {elapsed:?}");
+    let spent = spent_after.saturating_sub(spent_before);
+    let each = spent / polls;
+    println!("{:<44}{:>12}", "roster, no change", "");
+    println!("{:<44}{EXTENSIONS:>12}", "extensions");
+    println!("{:<44}{PHONES:>12}", "phones");
+    println!("{:<44}{:>12}", "processor time until all were known, ms", first_read.as_millis());
+    println!("{:<44}{polls:>12}", "polls watched");
+    println!("{:<44}{:>12}", "processor time for them, ms", spent.as_millis());
+    println!("{:<44}{:>12.3}", "processor time of one poll, ms", each.as_secs_f64() * 1e3);
+    println!("{:<44}{:>12}", "bar, ms", BAR.as_millis());
+    println!("{:<44}{:>12}", "peak memory, MiB", peak_memory(&daemon) / 1024);
+    println!(
+        "{}",
+        serde_json::json!({
+            "bench": "roster", "extensions": EXTENSIONS, "phones": PHONES, "polls": polls,
+            "poll_cpu_ms": each.as_secs_f64() * 1e3, "bar_ms": BAR.as_millis(),
+            "first_read_cpu_ms": first_read.as_millis(), "peak_memory_kib": peak_memory(&daemon),
+        })
+    );
+    daemon.stop();
+    assert!(each < BAR, "a poll costs {each:?}, the bar is {BAR:?}");
+}
+
+/// Rows by MariaDB's own sequences: half a million statements would take minutes.
+fn fill(pbx: &Pbx) {
+    let last = 10_000 + EXTENSIONS - 1;
+    let extensions = format!("seq_10000_to_{last}");
+    pbx.database.execute(&format!(
+        "INSERT INTO users (extension, name, voicemail) SELECT seq, CONCAT('Phone ', seq), 'novm' FROM {extensions};
+         INSERT INTO devices (id, tech, dial, devicetype, user, description)
+           SELECT seq, 'pjsip', CONCAT('PJSIP/', seq), 'fixed', seq, CONCAT('Phone ', seq) FROM {extensions};
+         INSERT INTO sip (id, keyword, data, flags) SELECT seq, 'account', seq, 2 FROM {extensions};
+         INSERT INTO sip (id, keyword, data, flags) SELECT seq, 'secret', CONCAT('s', seq, 'x'), 3 FROM {extensions};
+         INSERT INTO sip (id, keyword, data, flags) SELECT seq, 'sipdriver', 'chan_pjsip', 4 FROM {extensions};
+         INSERT INTO sip (id, keyword, data, flags) SELECT seq, 'max_contacts', '1', 5 FROM {extensions};
+         INSERT INTO sip (id, keyword, data, flags)
+           SELECT e.seq, CONCAT('setting', k.seq), 'yes', 5 + k.seq FROM {extensions} e JOIN seq_1_to_47 k"
+    ));
+    let phones = format!("seq_0_to_{}", PHONES - 1);
+    pbx.database.execute(&format!(
+        "INSERT INTO offhook_phones (mac, model) SELECT CONCAT('00087D', LPAD(HEX(seq), 6, '0')), '7960' FROM {phones};
+         INSERT INTO offhook_lines (mac, button, kind, extension)
+           SELECT CONCAT('00087D', LPAD(HEX(seq), 6, '0')), 1, 'line', 10000 + seq FROM {phones}"
+    ));
+}
+
+/// User and system time of the daemon so far: fields 14 and 15 of proc_pid_stat(5), in clock ticks.
+fn processor_time(daemon: &Daemon<'_>) -> Duration {
+    let ticks_per_second: u32 = succeed(Command::new("getconf").arg("CLK_TCK")).trim().parse().unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", daemon.process())).unwrap();
+    // The name of the program, in parentheses, may hold blanks.
+    let after_name = stat.rsplit_once(')').unwrap().1;
+    let ticks: u32 = after_name.split_whitespace().skip(11).take(2).map(|field| field.parse::<u32>().unwrap()).sum();
+    Duration::from_secs(u64::from(ticks)) / ticks_per_second
+}
+
+/// Highest resident size so far, in KiB.
+fn peak_memory(daemon: &Daemon<'_>) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.process())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// How often the daemon has looked at the PBX so far, by its own count.
+fn polls(daemon: &Daemon<'_>) -> u32 {
+    let output = support::run(Command::new("curl").args(["-sSf", &format!("http://{}/metrics", daemon.admin)]));
+    let metrics = text(&output.stdout);
+    let line = metrics.lines().find_map(|line| line.strip_prefix("offhook_pbx_polls_total "));
+    line.unwrap_or_else(|| panic!("no offhook_pbx_polls_total in:\n{metrics}")).trim().parse().unwrap()
+}

@@ -1,0 +1,165 @@
+//! Starting, reloading and ending: what is taken, what is kept, what is finished first.
+
+use std::net::{Ipv4Addr, UdpSocket};
+
+use crate::support::clients::RawTftp;
+use crate::support::daemon::{Site, make_file};
+use crate::support::pbx::Pbx;
+use crate::support::{Component, have, text, wait_for};
+
+const MAC: &str = "00087D0A0001";
+
+fn one_phone() -> Pbx {
+    let pbx = Pbx::tables();
+    pbx.add_extension("1001", "Ada", "CANARY1001");
+    pbx.add_phone(MAC, "7960", &["1001"]);
+    pbx
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let pbx = one_phone();
+    let site = Site::new(&pbx);
+    let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    site.configure(
+        &site
+            .configuration()
+            .replace("[tftp]\nlisten = [\"127.0.0.1:0\"]", &format!("[tftp]\nlisten = [\"{address}\"]")),
+    );
+    let output = site.refused();
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.lines().any(|line| line.starts_with("offhook: ") && line.contains(&address)), "{said}");
+}
+
+#[test]
+fn two_daemons_do_not_share_a_state_folder() {
+    if !have(&[Component::Program("curl")]) {
+        return;
+    }
+    let pbx = one_phone();
+    let site = Site::new(&pbx);
+    let daemon = site.serve();
+    let other = Site::new(&pbx);
+    let (own, shared) = (other.state(), site.state());
+    other.configure(&other.configuration().replace(own.to_str().unwrap(), shared.to_str().unwrap()));
+    let output = other.refused();
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.lines().any(|line| line.starts_with("offhook: ") && line.contains(shared.to_str().unwrap())),
+        "{said}"
+    );
+    daemon.wait_for_file(&format!("SIP{MAC}.cnf"), "served", |_| true);
+    daemon.stop();
+}
+
+#[test]
+fn the_state_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    if !have(&[Component::Program("curl")]) {
+        return;
+    }
+    let pbx = one_phone();
+    let site = Site::new(&pbx);
+    let daemon = site.serve();
+    daemon.wait_for_file(&format!("SIP{MAC}.cnf"), "served", |_| true);
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&site.state()), 0o700);
+    let mut files = 0;
+    for entry in std::fs::read_dir(site.state()).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_file() {
+            assert_eq!(mode(&entry), 0o600, "{}", entry.display());
+            files += 1;
+        }
+    }
+    assert!(files > 0);
+    daemon.stop();
+}
+
+#[test]
+fn a_transfer_under_way_is_finished_after_sigterm() {
+    let pbx = one_phone();
+    let site = Site::new(&pbx);
+    let content = make_file(&site.fall_through().join("other.bin"), 40 * 512 + 7);
+    let mut daemon = site.serve();
+    let client = RawTftp::new(daemon.tftp);
+    client.ask(b"other.bin");
+    let mut got = Vec::new();
+    let mut block: u16 = 0;
+    loop {
+        let (from, packet) = client.receive();
+        assert_eq!(packet[..2], [0, 3]);
+        // A block that came twice was acknowledged too late; the acknowledgement is repeated.
+        if packet[2..4] == (block + 1).to_be_bytes() {
+            block += 1;
+            got.extend_from_slice(&packet[4..]);
+        }
+        if block == 5 && daemon.runs() {
+            daemon.signal("TERM");
+        }
+        client.acknowledge(from, block);
+        if packet.len() < 516 {
+            break;
+        }
+    }
+    assert!(got == content, "{} of {} bytes", got.len(), content.len());
+    let status = daemon.ended();
+    assert!(status.success(), "{status}\n{}", daemon.log());
+}
+
+#[test]
+fn sighup_takes_a_good_configuration_and_leaves_a_bad_one() {
+    if !have(&[Component::Program("curl")]) {
+        return;
+    }
+    let pbx = one_phone();
+    let site = Site::new(&pbx);
+    let good = site.configuration();
+    let mut daemon = site.serve();
+    // The password of the settings menu is in a file of the phones.
+    let password = |word: &'static str| {
+        move |file: &str| file.lines().any(|line| line.starts_with("phone_password") && line.contains(word))
+    };
+    let name = format!("SIP{MAC}.cnf");
+    let shown_in = ["SIPDefault.cnf", &name]
+        .into_iter()
+        .find(|file| daemon.wait_for_file(file, "served", |_| true).contains("phone_password"))
+        .expect("a file with phone_password");
+    daemon.wait_for_file(shown_in, "as by default", password("cisco"));
+
+    site.configure(&good.replace("[phones]\n", "[phones]\nphone_password = \"letmein\"\n"));
+    daemon.signal("HUP");
+    daemon.wait_for_file(shown_in, "as configured now", password("letmein"));
+
+    site.configure(&good.replace("[phones]\n", "[phones]\nphone_password = \"other\"\nno_such_key = 1\n"));
+    daemon.signal("HUP");
+    wait_for("the complaint", || {
+        let log = daemon.log();
+        if log.contains("no_such_key") { Ok(()) } else { Err(log) }
+    });
+    assert!(daemon.runs());
+    daemon.wait_for_file(shown_in, "as before", password("letmein"));
+    daemon.stop();
+}
+
+#[test]
+fn after_kill_9_the_last_good_roster_is_served_without_the_pbx() {
+    if !have(&[Component::Program("curl")]) {
+        return;
+    }
+    let pbx = one_phone();
+    let site = Site::new(&pbx);
+    let mut daemon = site.serve();
+    let name = format!("SIP{MAC}.cnf");
+    let before = daemon.wait_for_file(&name, "given its line", |file| file.contains("CANARY1001"));
+    // Served means kept: whatever was handed out survives.
+    daemon.signal("KILL");
+    daemon.ended();
+    drop(daemon);
+    site.configure(&site.configuration().replace("pbx.db", "gone.db"));
+    let daemon = site.serve();
+    assert_eq!(daemon.file(&name), Some(before));
+    daemon.stop();
+}

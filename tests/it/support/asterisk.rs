@@ -1,0 +1,83 @@
+//! A real Asterisk in folders of the test's own, by `tests/env/asterisk`.
+
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::{free_port, in_repository, succeed};
+
+/// The secret of the manager user `offhook`.
+pub(crate) const MANAGER_SECRET: &str = "CANARY-manager-81";
+
+/// A running Asterisk; ended with the value.
+pub(crate) struct Asterisk {
+    folder: TempDir,
+    /// Registrar, on 127.0.0.1 over UDP and TCP.
+    pub(crate) sip_port: u16,
+    /// Manager interface, on 127.0.0.1.
+    pub(crate) manager_port: u16,
+}
+
+impl Asterisk {
+    /// Started, without any extension, with the manager user that the README tells administrators to make.
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("oha").tempdir_in("/tmp").unwrap();
+        std::fs::create_dir(folder.path().join("etc")).unwrap();
+        let asterisk = Self { folder, sip_port: free_port(), manager_port: free_port() };
+        asterisk.write("extensions_pjsip.conf", "");
+        asterisk.write("pjsip.conf", "#include \"env_transport.conf\"\n#include \"extensions_pjsip.conf\"\n");
+        asterisk.write(
+            "manager.conf",
+            &format!(
+                "[general]\n#include \"env_manager.conf\"\n\n[offhook]\nsecret = {MANAGER_SECRET}\ndeny = 0.0.0.0/0.0.0.0\n\
+                 permit = 127.0.0.1/255.255.255.255\nread = system,reporting\nwrite = system,reporting\n"
+            ),
+        );
+        asterisk.up();
+        asterisk
+    }
+
+    fn script(&self, verb: &str) -> Command {
+        let mut command = Command::new(in_repository("tests/env/asterisk"));
+        command.args([verb, "22", "--run"]).arg(self.folder.path().join("run"));
+        command
+    }
+
+    /// Starts it, again after [`Asterisk::down`]; registrations outlive that, as on a real host.
+    pub(crate) fn up(&self) {
+        let mut start = self.script("start");
+        start.arg("--conf").arg(self.folder.path().join("etc"));
+        start.args(["--sip-port", &self.sip_port.to_string(), "--ami-port", &self.manager_port.to_string()]);
+        // It goes on in the background with our pipes, so they are not waited for: a file takes its words.
+        let log = std::fs::File::create(self.folder.path().join("start.log")).unwrap();
+        let status = start.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
+        let said = std::fs::read_to_string(self.folder.path().join("start.log")).unwrap();
+        assert!(status.success(), "Asterisk does not start: {said}");
+    }
+
+    /// Stops it, as a cut of the manager connection.
+    pub(crate) fn down(&self) {
+        succeed(&mut self.script("stop"));
+    }
+
+    /// A command on its console.
+    pub(crate) fn cli(&self, command: &str) -> String {
+        succeed(self.script("cli").arg(command))
+    }
+
+    /// A file of its configuration.
+    pub(crate) fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.folder.path().join("etc").join(name), content).unwrap();
+    }
+
+    /// Whether an address is registered for this extension.
+    pub(crate) fn has_contact(&self, extension: &str) -> bool {
+        self.cli("pjsip show contacts").contains(&format!(" {extension}/sip:"))
+    }
+}
+
+impl Drop for Asterisk {
+    fn drop(&mut self) {
+        let _ = self.script("stop").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}

@@ -1,0 +1,117 @@
+//! Values that stand for running programs, and waiting for what can be observed.
+
+pub(crate) mod asterisk;
+pub(crate) mod clients;
+pub(crate) mod daemon;
+pub(crate) mod pbx;
+pub(crate) mod sql;
+
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long anything may take that a test waits for; generous, since only a failure takes it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A file of the repository.
+pub(crate) fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Looks again and again until `look` finds what it wants; panics with `what` and the last look's note when it never does.
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(last) if Instant::now() >= deadline => panic!("waited in vain for {what}; last seen: {last}"),
+            Err(_) => thread::sleep(Duration::from_millis(40)),
+        }
+    }
+}
+
+/// Runs a program to its end, with nothing on its standard input.
+pub(crate) fn run(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"))
+}
+
+/// What a program printed, after asserting that it ended well.
+pub(crate) fn succeed(command: &mut Command) -> String {
+    let output = run(command);
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}
+
+/// Bytes as text for messages and searches.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A port that is free on loopback for UDP and TCP at this moment.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = tcp.local_addr().unwrap().port();
+        if UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// An address of loopback that no other phone of this run has: a phone listens on the SIP port of its own address.
+pub(crate) fn phone_address() -> Ipv4Addr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 16 + high % 200, low, NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What a test may need besides the daemon.
+#[derive(Clone, Copy)]
+pub(crate) enum Component {
+    /// A server of its own for the test.
+    MariaDb,
+    /// Debian's Asterisk 22, unpacked by `tests/env/asterisk`.
+    Asterisk,
+    /// A program on the path.
+    Program(&'static str),
+}
+
+impl Component {
+    fn is_there(self) -> Result<(), String> {
+        let on_path = |name: &str| {
+            let found = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+            let found = found.split(':').any(|folder| Path::new(folder).join(name).is_file());
+            found.then_some(()).ok_or_else(|| format!("{name} is absent"))
+        };
+        match self {
+            Self::MariaDb => on_path("mariadbd").and_then(|()| on_path("mariadb")),
+            Self::Asterisk => {
+                let mut version = Command::new(in_repository("tests/env/asterisk"));
+                let output = run(version.args(["version", "22"]));
+                output.status.success().then_some(()).ok_or_else(|| "asterisk 22 is absent".to_owned())
+            }
+            Self::Program(name) => on_path(name),
+        }
+    }
+}
+
+/// Whether the test can run; says by name what is absent. With `CI=true` absence is a failure.
+pub(crate) fn have(needed: &[Component]) -> bool {
+    let absent: Vec<String> = needed.iter().filter_map(|component| component.is_there().err()).collect();
+    if absent.is_empty() {
+        return true;
+    }
+    let absent = absent.join(", ");
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "CI=true and {absent}; tests/env/install brings it");
+    println!("SKIPPED: {absent}; tests/env/install brings it");
+    false
+}

@@ -6,3 +6,5 @@ pub mod ami;
 pub mod poll;
 pub mod roster;
 pub mod sources;
+/// stub
+pub const CODES: &[(&str, &str, &str)] = &[];

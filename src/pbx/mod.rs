@@ -1,10 +1,13 @@
-//! The PBX: what it wants ([`roster`], read by [`sources`], scheduled by [`poll`]) and what it sees ([`ami`]).
+//! The PBX: what it wants ([`roster`], read by [`sources`], believed by [`settle`], scheduled by [`poll`]) and what it
+//! sees ([`ami`]).
 //!
 //! Reads only. What is written to a PBX is written by `status::sinks`.
 
 pub mod ami;
+mod codes;
 pub mod poll;
 pub mod roster;
+pub mod settle;
 pub mod sources;
-/// stub
-pub const CODES: &[(&str, &str, &str)] = &[];
+
+pub use codes::CODES;

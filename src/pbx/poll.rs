@@ -1,13 +1,24 @@
-//! When to read a PBX, when to believe what was read, and what to do when it is away.
+//! The task that looks at a PBX: a cheap look each interval, a full read when something moved, backoff when it is away.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
-use super::roster::Roster;
+use super::roster::{LiveSecrets, Roster, confirm};
+use super::settle::Settle;
+use super::sources::{Gate, Source, SourceError};
+
+/// A full read at least this often, whatever the cheap look says: its marks are hints.
+const SAFETY: Duration = Duration::from_secs(60);
+
+/// Pauses while the PBX is away grow from the first to the second.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// What the rest of the house sees of a PBX source.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct PbxView {
     /// The last good roster, whatever its age; `None` before the first.
     pub roster: Option<Arc<Roster>>,
@@ -15,4 +26,109 @@ pub struct PbxView {
     pub confirmed_at: Option<Timestamp>,
     /// `None` while the PBX answers; else what failed, as one sentence.
     pub down: Option<String>,
+    /// Looks taken at the PBX since the start.
+    pub polls: u64,
+}
+
+/// What a poll needs besides its source.
+pub struct Poll {
+    /// Pause between two cheap looks.
+    pub interval: Duration,
+    /// The last good roster of an earlier life.
+    pub last_good: Option<(Arc<Roster>, Timestamp)>,
+    /// Look at once: Asterisk said that it reloaded.
+    pub nudge: Arc<Notify>,
+    /// Passwords as Asterisk has them, where its manager interface tells.
+    pub live: watch::Receiver<LiveSecrets>,
+}
+
+/// Looks until `shutdown`; every change of the view is sent to `views`.
+pub async fn run(source: Source, poll: Poll, views: watch::Sender<PbxView>, shutdown: CancellationToken) {
+    let Poll { interval, last_good, nudge, mut live } = poll;
+    let mut settle = Settle::new(last_good.as_ref().map(|(roster, _)| Arc::clone(roster)));
+    let mut look = Look { gate: None, read_at: None, again: true };
+    let mut failures = 0_u32;
+    let mut settled = last_good.as_ref().map(|(roster, _)| Arc::clone(roster));
+    views.send_modify(|view| {
+        view.roster.clone_from(&settled);
+        view.confirmed_at = last_good.map(|(_, at)| at);
+    });
+    loop {
+        let outcome = look.take(&source).await;
+        let now = Timestamp::now();
+        let pause = match outcome {
+            Ok(fresh) => {
+                failures = 0;
+                let mut again = None;
+                if let Some(fresh) = fresh {
+                    let outcome = settle.feed(Instant::now(), fresh);
+                    settled = outcome.roster;
+                    again = outcome.again;
+                }
+                look.again = again.is_some();
+                let known = settled.as_ref().map(|roster| confirmed(roster, &live.borrow_and_update()));
+                views.send_modify(|view| {
+                    if view.roster != known {
+                        view.roster = known;
+                    }
+                    view.confirmed_at = view.roster.as_ref().map(|_| now);
+                    view.down = None;
+                    view.polls += 1;
+                });
+                again.map_or(interval, |again| again.min(interval))
+            }
+            Err(SourceError(why)) => {
+                failures = failures.saturating_add(1);
+                look = Look { gate: None, read_at: None, again: true };
+                if failures == 1 {
+                    tracing::warn!(code = "pbx-down", "{why}; the last good roster goes on");
+                }
+                views.send_modify(|view| {
+                    view.down = Some(why);
+                    view.polls += 1;
+                });
+                backoff(failures)
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = nudge.notified() => look.again = true,
+            changed = live.changed() => if changed.is_err() { tokio::time::sleep(pause).await },
+            () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+/// Full jitter, so that many nodes do not come back at once: between half and all of 1, 2, 4 … 60 s.
+fn backoff(failures: u32) -> Duration {
+    let (first, most) = BACKOFF;
+    let full = first.saturating_mul(1 << failures.saturating_sub(1).min(6)).min(most);
+    full.mul_f64(rand::random_range(0.5..=1.0))
+}
+
+fn confirmed(roster: &Arc<Roster>, live: &LiveSecrets) -> Arc<Roster> {
+    confirm(roster, live).map_or_else(|| Arc::clone(roster), Arc::new)
+}
+
+/// Where the last look left off.
+struct Look {
+    gate: Option<Gate>,
+    read_at: Option<Instant>,
+    again: bool,
+}
+
+impl Look {
+    /// The rows, as a roster, where something may have moved.
+    async fn take(&mut self, source: &Source) -> Result<Option<Roster>, SourceError> {
+        let gate = source.gate().await?;
+        let due = self.read_at.is_none_or(|at| at.elapsed() >= SAFETY);
+        let moved = self.gate.as_ref().is_none_or(|before| gate.moved_since(before));
+        if !(due || moved || self.again) {
+            return Ok(None);
+        }
+        let rows = source.read().await?;
+        self.gate = Some(gate);
+        self.read_at = Some(Instant::now());
+        Ok(Some(super::sources::freepbx::roster(&rows)))
+    }
 }

@@ -1,6 +1,7 @@
 //! What the PBX says should exist: accounts, phones, listeners. Pure values; merging and comparing them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -138,4 +139,32 @@ pub struct RowProblem {
     pub extension: Option<String>,
     /// What is wrong.
     pub problem: Problem,
+}
+
+/// Passwords as Asterisk itself has them, by digest user; `None` = it does not tell.
+pub type LiveSecrets = Option<Arc<HashMap<String, Secret>>>;
+
+/// The roster with the passwords that Asterisk says are live, where they differ from what the database makes one
+/// expect; `None` = nothing differs. The difference is a problem of the account.
+pub fn confirm(roster: &Roster, live: &LiveSecrets) -> Option<Roster> {
+    let live = live.as_ref()?;
+    let differs = |account: &Account| {
+        let known = live.get(&account.auth_user).filter(|secret| !secret.expose().is_empty())?;
+        (account.driver == Driver::Pjsip && account.secret.as_ref() != Some(known)).then(|| known.clone())
+    };
+    if !roster.accounts.values().any(|account| differs(account).is_some()) {
+        return None;
+    }
+    let mut confirmed = roster.clone();
+    for account in confirmed.accounts.values_mut() {
+        if let Some(known) = differs(account) {
+            account.secret = Some(known);
+            account.problems.push(Problem::new(
+                "secret-not-live",
+                format!("the secret of extension {} in the PBX database is not the one Asterisk has; phones are given Asterisk's", account.extension),
+                "press Apply Config in FreePBX; if this stays, save the extension again",
+            ));
+        }
+    }
+    Some(confirmed)
 }

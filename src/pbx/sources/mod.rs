@@ -1,1 +1,9 @@
-//! One file per PBX source.
+//! One PBX source: FreePBX's tables, on MariaDB or on SQLite.
+//!
+//! [`freepbx_conf`] reads how to reach the database, [`tables`] fetches rows, [`freepbx`] makes a roster of them.
+
+pub mod freepbx;
+pub mod freepbx_conf;
+mod tables;
+
+pub use tables::{Gate, Source, SourceError};

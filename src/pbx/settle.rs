@@ -1,0 +1,221 @@
+//! When to believe what was read. Pure; time is an argument.
+//!
+//! A save in FreePBX deletes an extension's rows and writes them back one commit at a time, for 100 ms and more, and a
+//! changed secret is live only after *Apply*. So accounts are believed when nothing waits to be applied and two reads
+//! some time apart agree; phones and their lines, which no save touches, at once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::roster::{Roster, RowProblem};
+
+/// Between two reads that must agree: longer than a save takes (measured on FreePBX 16: about 100 ms).
+pub const APART: Duration = Duration::from_millis(250);
+
+/// What was believed so far, and what waits to be seen again.
+#[derive(Clone, Debug, Default)]
+pub struct Settle {
+    believed: Option<Arc<Roster>>,
+    waiting: Option<(Roster, Instant)>,
+}
+
+/// What to do after a read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The roster to go by; `None` while the first is not settled.
+    pub roster: Option<Arc<Roster>>,
+    /// Read again then, whatever the gate says.
+    pub again: Option<Duration>,
+}
+
+impl Settle {
+    /// Begins with the last good roster of an earlier life, if there is one.
+    pub fn new(last_good: Option<Arc<Roster>>) -> Self {
+        Self { believed: last_good, waiting: None }
+    }
+
+    /// A read came in.
+    pub fn feed(&mut self, now: Instant, fresh: Roster) -> Settled {
+        let again = match &self.believed {
+            Some(believed) if same_accounts(believed, &fresh) => {
+                self.waiting = None;
+                None
+            }
+            // Saved and not applied: Asterisk still has what is believed.
+            Some(_) if fresh.apply_pending => {
+                self.waiting = None;
+                None
+            }
+            _ => self.confirm(now, &fresh),
+        };
+        let roster = match (&self.believed, again) {
+            (_, None) if self.settled(&fresh) => fresh,
+            (Some(believed), _) => with_assignments_of(believed, fresh),
+            (None, again) => return Settled { roster: None, again },
+        };
+        if self.believed.as_deref() != Some(&roster) {
+            self.believed = Some(Arc::new(roster));
+        }
+        Settled { roster: self.believed.clone(), again }
+    }
+
+    /// Whether the accounts of this read were confirmed, or are those believed already.
+    fn settled(&self, fresh: &Roster) -> bool {
+        self.waiting.as_ref().is_some_and(|(waiting, _)| same_accounts(waiting, fresh))
+            || self.believed.as_ref().is_some_and(|believed| same_accounts(believed, fresh))
+    }
+
+    /// `None` = this read confirms an earlier one.
+    fn confirm(&mut self, now: Instant, fresh: &Roster) -> Option<Duration> {
+        match &self.waiting {
+            Some((waiting, since)) if same_accounts(waiting, fresh) => {
+                let passed = now.saturating_duration_since(*since);
+                (passed < APART).then(|| APART.saturating_sub(passed))
+            }
+            _ => {
+                self.waiting = Some((fresh.clone(), now));
+                Some(APART)
+            }
+        }
+    }
+}
+
+/// All that *Apply* makes live: accounts, listeners, the voicemail code, and what is wrong with them.
+fn same_accounts(a: &Roster, b: &Roster) -> bool {
+    a.accounts == b.accounts
+        && a.registrar == b.registrar
+        && a.voicemail_code == b.voicemail_code
+        && a.time_zone == b.time_zone
+        && of_accounts(a).eq(of_accounts(b))
+}
+
+fn of_accounts(roster: &Roster) -> impl Iterator<Item = &RowProblem> {
+    roster.problems.iter().filter(|row| row.mac.is_none())
+}
+
+/// The believed accounts with the phones of a newer read.
+fn with_assignments_of(believed: &Roster, fresh: Roster) -> Roster {
+    let mut problems: Vec<RowProblem> = of_accounts(believed).cloned().collect();
+    let of_phones = fresh.problems.into_iter().filter(|row| row.mac.is_some());
+    problems.extend(of_phones);
+    Roster { assignments: fresh.assignments, problems, apply_pending: fresh.apply_pending, ..believed.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{MacAddr, PhoneOptions, Secret};
+    use crate::pbx::roster::{Account, Assignment, Driver, NatFlags, Origin};
+
+    fn account(extension: &str, secret: &str) -> Account {
+        Account {
+            extension: extension.parse().unwrap(),
+            driver: Driver::Pjsip,
+            sip_user: extension.into(),
+            auth_user: extension.into(),
+            secret: Some(Secret::new(secret)),
+            name: String::new(),
+            mailbox: None,
+            nat: NatFlags::default(),
+            problems: Vec::new(),
+        }
+    }
+
+    fn roster(accounts: &[(&str, &str)], apply_pending: bool) -> Roster {
+        let accounts = accounts.iter().map(|(e, s)| (e.parse().unwrap(), account(e, s))).collect();
+        Roster { accounts, apply_pending, ..Roster::default() }
+    }
+
+    fn with_phone(mut roster: Roster, mac: &str) -> Roster {
+        let mac: MacAddr = mac.parse().unwrap();
+        let assignment = Assignment {
+            mac,
+            model: None,
+            description: String::new(),
+            target_load: None,
+            options: PhoneOptions::default(),
+            enabled: true,
+            buttons: Vec::new(),
+            origin: Origin::Pbx,
+        };
+        roster.assignments.insert(mac, assignment);
+        roster
+    }
+
+    /// Feeds reads at milliseconds; compares the believed extensions and secrets.
+    #[track_caller]
+    fn script(settle: &mut Settle, began: Instant, steps: &[(u64, Roster, Option<&[(&str, &str)]>)]) {
+        for (at, fresh, expected) in steps {
+            let settled = settle.feed(began + Duration::from_millis(*at), fresh.clone());
+            let believed = settled.roster.as_ref().map(|roster| {
+                let pairs: Vec<(String, String)> = roster
+                    .accounts
+                    .iter()
+                    .map(|(e, a)| (e.to_string(), a.secret.as_ref().unwrap().expose().to_owned()))
+                    .collect();
+                pairs
+            });
+            let expected = expected.map(|pairs| pairs.iter().map(|(e, s)| ((*e).to_owned(), (*s).to_owned())).collect::<Vec<_>>());
+            assert_eq!(believed, expected, "at {at} ms");
+        }
+    }
+
+    #[test]
+    fn the_first_roster_takes_two_equal_reads() {
+        let mut settle = Settle::default();
+        let full: &[(&str, &str)] = &[("1001", "a")];
+        script(&mut settle, Instant::now(), &[
+            (0, roster(&[], false), None),
+            (100, roster(full, false), None),
+            (200, roster(full, false), None),
+            (350, roster(full, false), Some(full)),
+        ]);
+        // The same with changes that are never applied: nothing better is known.
+        let mut settle = Settle::default();
+        script(&mut settle, Instant::now(), &[(0, roster(full, true), None), (250, roster(full, true), Some(full))]);
+    }
+
+    #[test]
+    fn no_phone_blinks_during_a_save_and_the_secret_changes_with_apply() {
+        let old: &[(&str, &str)] = &[("1001", "a"), ("1002", "b")];
+        let new: &[(&str, &str)] = &[("1001", "c"), ("1002", "b")];
+        let mut settle = Settle::new(Some(Arc::new(roster(old, false))));
+        let gone = [("1002", "b")];
+        script(&mut settle, Instant::now(), &[
+            (0, roster(old, true), Some(old)),
+            (20, roster(&gone, true), Some(old)),
+            (90, roster(new, true), Some(old)),
+            (60_000, roster(new, true), Some(old)),
+            (61_000, roster(new, false), Some(old)),
+            (61_249, roster(new, false), Some(old)),
+            (61_250, roster(new, false), Some(new)),
+        ]);
+    }
+
+    #[test]
+    fn a_deleted_extension_goes_once_it_is_settled() {
+        let old: &[(&str, &str)] = &[("1001", "a")];
+        let mut settle = Settle::new(Some(Arc::new(roster(old, false))));
+        script(&mut settle, Instant::now(), &[(0, roster(&[], false), Some(old)), (250, roster(&[], false), Some(&[]))]);
+    }
+
+    #[test]
+    fn a_mac_row_counts_at_once() {
+        let mac = "001B54AABB01";
+        let old = roster(&[("1001", "a")], false);
+        let mut settle = Settle::new(Some(Arc::new(old.clone())));
+        let mid_save = with_phone(roster(&[], true), mac);
+        let settled = settle.feed(Instant::now(), mid_save).roster.unwrap();
+        assert!(settled.assignments.contains_key(&mac.parse().unwrap()));
+        assert_eq!(settled.accounts, old.accounts);
+    }
+
+    #[test]
+    fn an_unchanged_roster_is_the_same_value() {
+        let mut settle = Settle::new(Some(Arc::new(roster(&[("1001", "a")], false))));
+        let now = Instant::now();
+        let first = settle.feed(now, roster(&[("1001", "a")], false)).roster.unwrap();
+        let second = settle.feed(now, roster(&[("1001", "a")], false)).roster.unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+    }
+}

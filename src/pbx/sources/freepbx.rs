@@ -1,0 +1,328 @@
+//! From FreePBX's rows to a roster. Pure: rows are values; one bad row costs that phone or extension alone.
+//!
+//! Schema and habits: FreePBX/core `module.xml` (releases 15 to 17); chan_pjsip extensions live in table `sip` too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::domain::{Extension, MacAddr, ModelName, PhoneOptions, Problem, Secret};
+use crate::pbx::roster::{Account, Assignment, Button, Driver, Listeners, NatFlags, Origin, Registrar, Roster, RowProblem};
+
+/// A cell: bytes, because a column may hold what is no UTF-8; `None` = NULL.
+pub type Cell = Option<Vec<u8>>;
+
+/// Rows as they were read, in one transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// `need_reload` of `admin`.
+    pub need_reload: bool,
+    /// extension, name, voicemail
+    pub users: Vec<[Cell; 3]>,
+    /// id, tech, devicetype, user, description
+    pub devices: Vec<[Cell; 5]>,
+    /// id, keyword, data
+    pub sip: Vec<[Cell; 3]>,
+    /// key, val
+    pub sip_settings: Vec<[Cell; 2]>,
+    /// `bindport` of chan_sip.
+    pub chan_sip_port: Cell,
+    /// customcode, defaultcode of "my voicemail".
+    pub voicemail_code: Option<[Cell; 2]>,
+    /// mac, model, description, target_load, options, enabled; `None` = there is no such table.
+    pub phones: Option<Vec<[Cell; 6]>>,
+    /// mac, button, kind, extension, label; `None` = there is no such table.
+    pub lines: Option<Vec<[Cell; 5]>>,
+}
+
+/// Cells beyond this are no value of a PBX; the row is left out.
+pub const CELL_LIMIT: usize = 4_096;
+
+/// Makes the roster. Never fails: what cannot be used is in its problems.
+pub fn roster(rows: &Rows) -> Roster {
+    let mut problems = Vec::new();
+    let accounts = accounts(rows, &mut problems);
+    let assignments = assignments(rows, &mut problems);
+    Roster {
+        registrar: registrar(rows),
+        accounts,
+        assignments,
+        problems,
+        voicemail_code: rows.voicemail_code.as_ref().and_then(|codes| codes.iter().map(lossy).find(|code| !code.is_empty())),
+        time_zone: None,
+        apply_pending: rows.need_reload,
+    }
+}
+
+fn lossy(cell: &Cell) -> String {
+    cell.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
+}
+
+fn row_problem(mac: Option<MacAddr>, extension: Option<&str>, problem: Problem) -> RowProblem {
+    RowProblem { mac, extension: extension.map(str::to_owned), problem }
+}
+
+fn accounts(rows: &Rows, problems: &mut Vec<RowProblem>) -> BTreeMap<Extension, Account> {
+    let users: BTreeMap<String, &[Cell; 3]> = rows.users.iter().map(|row| (lossy(&row[0]), row)).collect();
+    let mut settings: BTreeMap<&[u8], BTreeMap<&[u8], &Cell>> = BTreeMap::new();
+    for [id, keyword, data] in &rows.sip {
+        if let (Some(id), Some(keyword)) = (id, keyword) {
+            settings.entry(id).or_default().insert(keyword, data);
+        }
+    }
+    let none = BTreeMap::new();
+    let mut accounts = BTreeMap::new();
+    for [id, tech, kind, user, description] in &rows.devices {
+        let tech = lossy(tech);
+        if tech != "pjsip" && tech != "sip" {
+            continue;
+        }
+        let id = lossy(id);
+        let Ok(extension) = id.parse::<Extension>() else {
+            problems.push(row_problem(None, Some(&printable(&id)), Problem::new(
+                "extension-characters",
+                format!("extension {:?} has characters that no phone can carry", printable(&id)),
+                "give it a number out of digits, or letters, digits and _ * + . -",
+            )));
+            continue;
+        };
+        let settings = settings.get(id.as_bytes()).unwrap_or(&none);
+        let fixed = lossy(kind) != "adhoc";
+        let user = users.get(&lossy(user)).filter(|_| fixed);
+        match account(extension, &tech, settings, user.copied(), description) {
+            Ok(account) => {
+                accounts.insert(account.extension.clone(), account);
+            }
+            Err(problem) => problems.push(row_problem(None, Some(&id), problem)),
+        }
+    }
+    accounts
+}
+
+fn account(
+    extension: Extension,
+    tech: &str,
+    settings: &BTreeMap<&[u8], &Cell>,
+    user: Option<&[Cell; 3]>,
+    description: &Cell,
+) -> Result<Account, Problem> {
+    let get = |keyword: &str| settings.get(keyword.as_bytes()).map(|cell| lossy(cell)).filter(|text| !text.is_empty());
+    // A save deletes all rows of a device and writes them back one by one; these two come last.
+    let (Some(driver), Some(endpoint)) = (get("sipdriver"), get("account")) else {
+        return Err(Problem::new(
+            "half-written",
+            format!("extension {extension} is half-written in table sip: it has no sipdriver or no account"),
+            "open the extension in FreePBX and save it again",
+        ));
+    };
+    if settings.values().any(|cell| cell.as_ref().is_some_and(|bytes| bytes.len() > CELL_LIMIT)) {
+        return Err(Problem::new("value-too-large", format!("a setting of extension {extension} is over 4 KiB"), "save the extension again in FreePBX"));
+    }
+    let mut problems = Vec::new();
+    let secret = secret(&extension, settings, &mut problems);
+    let yes = |keyword: &str, default: bool| get(keyword).map_or(default, |text| text == "yes");
+    let driver = if driver == "chan_sip" || tech == "sip" { Driver::ChanSip } else { Driver::Pjsip };
+    let nat = match driver {
+        Driver::Pjsip => NatFlags { force_rport: yes("force_rport", true), rewrite_contact: yes("rewrite_contact", true) },
+        Driver::ChanSip => {
+            let nat = get("nat").unwrap_or_else(|| "yes".to_owned());
+            NatFlags { force_rport: nat.contains("yes") || nat.contains("force_rport"), rewrite_contact: nat.contains("yes") || nat.contains("comedia") }
+        }
+    };
+    let mailbox = user.map(|[_, _, voicemail]| lossy(voicemail)).filter(|context| !context.is_empty() && context != "novm");
+    let name = user.map(|[_, name, _]| lossy(name)).filter(|name| !name.trim().is_empty()).unwrap_or_else(|| lossy(description));
+    Ok(Account {
+        auth_user: get("username").unwrap_or_else(|| endpoint.clone()),
+        sip_user: endpoint,
+        extension,
+        driver,
+        secret,
+        name,
+        mailbox,
+        nat,
+        problems,
+    })
+}
+
+/// The password that Asterisk has: FreePBX writes the stored one into a file as it is, and Asterisk's parser ends a
+/// value at `;`, takes `\;` for a literal one, and trims. Measured on FreePBX 16 with Asterisk 16.
+fn secret(extension: &Extension, settings: &BTreeMap<&[u8], &Cell>, problems: &mut Vec<Problem>) -> Option<Secret> {
+    let bytes = settings.get(b"secret".as_slice()).and_then(|cell| cell.as_deref()).unwrap_or_default();
+    if bytes.is_empty() {
+        let md5 = settings.get(b"md5_cred".as_slice()).and_then(|cell| cell.as_deref()).is_some_and(|md5| !md5.is_empty());
+        problems.push(if md5 {
+            Problem::new("secret-md5-only", format!("extension {extension} has only an MD5 hash, and a phone needs the password itself"), "set a plain secret on the extension")
+        } else {
+            Problem::new("no-secret", format!("extension {extension} has no secret"), "set one on the extension; `offhook phones secret MAC` prints a good one")
+        });
+        return None;
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        problems.push(Problem::new("secret-characters", format!("the secret of extension {extension} is no UTF-8 text"), "set a new secret of letters and digits"));
+        return None;
+    };
+    let effective = effective(text);
+    if effective.is_empty() {
+        problems.push(Problem::new(
+            "secret-not-as-typed",
+            format!("the secret of extension {extension} begins with ; or is blank, so Asterisk has none"),
+            "set a new secret of letters and digits",
+        ));
+        return None;
+    }
+    if effective != text {
+        problems.push(Problem::new(
+            "secret-not-as-typed",
+            format!("the secret of extension {extension} holds a ; or blanks at an end: Asterisk has only a part of it, and phones are given that part"),
+            "set a new secret of letters and digits",
+        ));
+    }
+    Some(Secret::new(effective))
+}
+
+/// What is left of a value in Asterisk's configuration files (main/config.c).
+fn effective(text: &str) -> String {
+    let mut out = String::new();
+    let mut letters = text.chars().peekable();
+    while let Some(c) = letters.next() {
+        match c {
+            ';' => break,
+            '\\' if letters.peek() == Some(&';') => {
+                letters.next();
+                out.push(';');
+            }
+            c => out.push(c),
+        }
+    }
+    out.trim().to_owned()
+}
+
+fn registrar(rows: &Rows) -> Registrar {
+    let settings: BTreeMap<String, String> = rows.sip_settings.iter().map(|[key, value]| (lossy(key), lossy(value))).collect();
+    let binds: Option<BTreeMap<String, BTreeMap<String, String>>> = settings.get("binds").and_then(|json| serde_json::from_str(json).ok());
+    let port = |protocol: &str| {
+        let on = match &binds {
+            Some(binds) => binds.get(protocol)?.iter().find(|(_, on)| *on == "on").map(|(ip, _)| ip.clone())?,
+            None => "0.0.0.0".to_owned(),
+        };
+        settings.get(&format!("{protocol}port-{on}"))?.trim().parse::<u16>().ok().filter(|port| *port > 0)
+    };
+    let chan_sip = lossy(&rows.chan_sip_port).trim().parse::<u16>().ok().filter(|port| *port > 0);
+    Registrar {
+        pjsip: Listeners { udp: port("udp"), tcp: port("tcp") },
+        chan_sip: Listeners { udp: chan_sip, tcp: None },
+    }
+}
+
+fn assignments(rows: &Rows, problems: &mut Vec<RowProblem>) -> BTreeMap<MacAddr, Assignment> {
+    let (Some(phones), Some(lines)) = (&rows.phones, &rows.lines) else {
+        problems.push(row_problem(None, None, Problem::new(
+            "table-missing",
+            "the PBX database has no table offhook_phones or offhook_lines, so it assigns no phone",
+            "run contrib/sql/offhook-mariadb.sql on it (in the package: /usr/share/doc/offhook/sql)",
+        )));
+        return BTreeMap::new();
+    };
+    let mut assignments: BTreeMap<MacAddr, Assignment> = BTreeMap::new();
+    let mut twice: BTreeSet<MacAddr> = BTreeSet::new();
+    for row in phones {
+        let Some(mac) = mac(&row[0], "offhook_phones", problems) else { continue };
+        let assignment = phone(mac, row, problems);
+        if assignments.insert(mac, assignment).is_some() {
+            twice.insert(mac);
+        }
+    }
+    for mac in twice {
+        // Which of the two is meant nobody can know; neither must win by the order of rows.
+        assignments.remove(&mac);
+        problems.push(row_problem(Some(mac), None, Problem::new(
+            "assigned-twice",
+            format!("{mac} stands twice in offhook_phones, in two spellings; neither row is used"),
+            "delete one of the two rows",
+        )));
+    }
+    for row in lines {
+        let Some(mac) = mac(&row[0], "offhook_lines", problems) else { continue };
+        match button(row) {
+            Ok(button) => {
+                if let Some(assignment) = assignments.get_mut(&mac) {
+                    if assignment.buttons.iter().any(|other| other.button == button.button) {
+                        problems.push(row_problem(Some(mac), Some(&printable(&button.extension)), Problem::new(
+                            "assigned-twice",
+                            format!("button {} of {mac} is assigned twice, in two spellings of the MAC; the first is used", button.button),
+                            "delete one of the two rows of offhook_lines",
+                        )));
+                    } else {
+                        assignment.buttons.push(button);
+                    }
+                }
+            }
+            Err(problem) => problems.push(row_problem(Some(mac), None, problem)),
+        }
+    }
+    for assignment in assignments.values_mut() {
+        assignment.buttons.sort_by_key(|button| button.button);
+    }
+    assignments
+}
+
+fn mac(cell: &Cell, table: &str, problems: &mut Vec<RowProblem>) -> Option<MacAddr> {
+    let text = lossy(cell);
+    match text.parse() {
+        Ok(mac) => Some(mac),
+        Err(why) => {
+            problems.push(row_problem(None, None, Problem::new(
+                "bad-mac",
+                format!("{:?} in {table} is no phone's MAC: {why}", printable(&text)),
+                "correct the row; any spelling of 12 hex digits will do",
+            )));
+            None
+        }
+    }
+}
+
+fn phone(mac: MacAddr, row: &[Cell; 6], problems: &mut Vec<RowProblem>) -> Assignment {
+    let [_, model, description, target, options, enabled] = row;
+    let model = lossy(model);
+    let text = lossy(options);
+    let options = if text.trim().is_empty() {
+        PhoneOptions::default()
+    } else {
+        PhoneOptions::deserialize(&mut serde_json::Deserializer::from_str(&text)).unwrap_or_else(|why| {
+            problems.push(row_problem(Some(mac), None, Problem::new(
+                "bad-options",
+                format!("column options of {mac} cannot be used, the phone is served without: {why}"),
+                "correct the JSON; its keys are those of [phones] in the configuration",
+            )));
+            PhoneOptions::default()
+        })
+    };
+    Assignment {
+        mac,
+        model: (!model.is_empty() && !model.eq_ignore_ascii_case("auto")).then(|| ModelName::new(&model)),
+        description: lossy(description),
+        target_load: Some(lossy(target)).filter(|load| !load.is_empty()),
+        options,
+        enabled: lossy(enabled).trim() != "0",
+        buttons: Vec::new(),
+        origin: Origin::Pbx,
+    }
+}
+
+fn button(row: &[Cell; 5]) -> Result<Button, Problem> {
+    let [mac, number, kind, extension, label] = row;
+    let bad = |what: String| Problem::new("bad-line", format!("a row of offhook_lines for {}: {what}", printable(&lossy(mac))), "correct the row");
+    let number = lossy(number);
+    let button = number.trim().parse::<u8>().ok().filter(|n| *n > 0).ok_or_else(|| bad(format!("button {:?} is no key", printable(&number))))?;
+    let kind = lossy(kind);
+    let kind = kind.parse().map_err(|()| bad(format!("kind {:?} is none of line, speed_dial, blf, service", printable(&kind))))?;
+    Ok(Button { button, kind, extension: lossy(extension), label: lossy(label) })
+}
+
+fn printable(text: &str) -> String {
+    text.escape_debug().take(64).collect()
+}
+
+#[cfg(test)]
+#[path = "freepbx_tests.rs"]
+mod tests;

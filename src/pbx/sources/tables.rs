@@ -1,0 +1,255 @@
+//! The rows themselves: the same queries on MariaDB and on SQLite, each a constant, none writes.
+
+use std::future::Future;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions, MySqlSslMode};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
+use sqlx::{ColumnIndex, Decode, Row};
+
+use super::freepbx::{Cell, Rows};
+use super::freepbx_conf::DatabaseAccess;
+
+/// Longest wait for one look at the PBX.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where FreePBX says how to reach its database.
+const FREEPBX_CONF: &str = "/etc/freepbx.conf";
+
+/// A PBX database.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// FreePBX's own.
+    MariaDb(MySqlPool),
+    /// The same tables in a file.
+    Sqlite(SqlitePool),
+}
+
+/// What changes when something in the tables changes; equal = nothing did, as far as can be told cheaply.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gate {
+    /// `need_reload`, versions and checksums, as text.
+    marks: Vec<Cell>,
+    /// The database's own marks are a second wide, and this second is not over: a later change may not move them.
+    pub fresh: bool,
+}
+
+impl Gate {
+    /// Whether another look may show other rows than the one at `before`.
+    pub fn moved_since(&self, before: &Self) -> bool {
+        self.marks != before.marks || before.fresh
+    }
+}
+
+/// Why the PBX could not be read: one sentence, with what to do. Never holds a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SourceError(pub String);
+
+const NEED_RELOAD: &str = "select value from admin where variable = 'need_reload'";
+const USERS: &str = "select extension, name, voicemail from users";
+const DEVICES: &str = "select id, tech, devicetype, user, description from devices";
+const SIP: &str = "select id, keyword, data from sip where keyword in \
+    ('secret', 'sipdriver', 'account', 'username', 'md5_cred', 'force_rport', 'rewrite_contact', 'nat')";
+const SIP_SETTINGS: &str =
+    "select `key`, val from kvstore_Sipsettings where `key` = 'binds' or `key` like 'udpport-%' or `key` like 'tcpport-%'";
+const CHAN_SIP_PORT: &str = "select data from sipsettings where keyword = 'bindport'";
+const VOICEMAIL: &str =
+    "select customcode, defaultcode from featurecodes where modulename = 'voicemail' and featurename = 'myvoicemail' and enabled = 1";
+const PHONES: &str = "select mac, model, description, target_load, options, cast(enabled as char) from offhook_phones order by mac";
+const LINES: &str = "select mac, cast(button as char), kind, extension, label from offhook_lines order by mac, button";
+
+/// `update_time` is a second wide and NULL after a server restart: a hint, so a slow full read stands behind it.
+const UPDATE_TIMES: &str = "select cast(update_time as char), \
+        cast(coalesce(update_time >= now() - interval 2 second, 0) as char) \
+    from information_schema.tables where table_schema = database() and table_name in \
+        ('users', 'devices', 'sip', 'admin', 'kvstore_Sipsettings', 'sipsettings', 'featurecodes') order by table_name";
+/// Two small tables: their checksum is exact, so a MAC row is never missed.
+const CHECKSUM: &str = "checksum table offhook_phones, offhook_lines";
+/// Moves whenever another connection writes (SQLite, pragma data_version).
+const DATA_VERSION: &str = "pragma data_version";
+
+/// The queries in one transaction; a macro, because the two databases are two types. InnoDB's default isolation is
+/// REPEATABLE READ, SQLite's transactions are serial: either way all rows are of one moment.
+macro_rules! all {
+    ($transaction:ident) => {{
+        macro_rules! must {
+            ($query:expr) => {
+                cells(&sqlx::query($query).fetch_all(&mut *$transaction).await?)
+            };
+        }
+        macro_rules! may {
+            ($query:expr) => {
+                match sqlx::query($query).fetch_all(&mut *$transaction).await {
+                    Ok(rows) => Some(cells(&rows)),
+                    Err(why) if absent(&why) => None,
+                    Err(why) => return Err(why),
+                }
+            };
+        }
+        Rows {
+            need_reload: must!(NEED_RELOAD).iter().any(|[value]: &[Cell; 1]| value.as_deref() == Some(b"true")),
+            users: must!(USERS),
+            devices: must!(DEVICES),
+            sip: must!(SIP),
+            sip_settings: must!(SIP_SETTINGS),
+            chan_sip_port: may!(CHAN_SIP_PORT).and_then(|rows: Vec<[Cell; 1]>| rows.into_iter().next()).and_then(|[port]| port),
+            voicemail_code: may!(VOICEMAIL).and_then(|rows| rows.into_iter().next()),
+            phones: may!(PHONES),
+            lines: may!(LINES),
+        }
+    }};
+}
+
+impl Source {
+    /// FreePBX's database: by URL, or as `/etc/freepbx.conf` says.
+    ///
+    /// # Errors
+    /// The URL or the file cannot be used. The database itself is not asked yet.
+    pub fn freepbx(url: Option<&str>) -> Result<Self, SourceError> {
+        let options = match url {
+            Some(url) => MySqlConnectOptions::from_str(&url.replacen("mariadb://", "mysql://", 1))
+                .map_err(|_| SourceError("pbx.database_url is no mysql://user:password@host/database; % and @ in a password are written %25 and %40".to_owned()))?,
+            None => from_freepbx_conf()?,
+        };
+        let options = options.ssl_mode(MySqlSslMode::Disabled).charset("utf8mb4");
+        Ok(Self::MariaDb(MySqlPoolOptions::new().max_connections(2).acquire_timeout(PATIENCE).connect_lazy_with(options)))
+    }
+
+    /// A SQLite file; it must be there.
+    pub fn sqlite(path: &Path) -> Self {
+        let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE);
+        // One connection, kept: data_version counts what *other* connections changed.
+        let pool = SqlitePoolOptions::new().max_connections(1).min_connections(1).acquire_timeout(PATIENCE).idle_timeout(None).max_lifetime(None);
+        Self::Sqlite(pool.connect_lazy_with(options))
+    }
+
+    /// The cheap look.
+    ///
+    /// # Errors
+    /// The PBX does not answer, or refuses.
+    pub async fn gate(&self) -> Result<Gate, SourceError> {
+        in_time(async {
+            match self {
+                Self::MariaDb(pool) => {
+                    let mut marks = column(&sqlx::query(NEED_RELOAD).fetch_all(pool).await?, 0);
+                    let times = sqlx::query(UPDATE_TIMES).fetch_all(pool).await?;
+                    marks.extend(column(&times, 0));
+                    let fresh = column(&times, 1).iter().any(|cell| cell.as_deref() == Some(b"1"));
+                    let sums = sqlx::raw_sql(CHECKSUM).fetch_all(pool).await?;
+                    marks.extend(sums.iter().map(|row| row.try_get::<Option<i64>, _>(1).ok().flatten().map(|sum| sum.to_string().into_bytes())));
+                    Ok(Gate { marks, fresh })
+                }
+                Self::Sqlite(pool) => {
+                    let version: i64 = sqlx::query_scalar(DATA_VERSION).fetch_one(pool).await?;
+                    Ok(Gate { marks: vec![Some(version.to_string().into_bytes())], fresh: false })
+                }
+            }
+        })
+        .await
+    }
+
+    /// The whole, in one snapshot of the database.
+    ///
+    /// # Errors
+    /// The PBX does not answer, refuses, or lacks a table of FreePBX's own.
+    pub async fn read(&self) -> Result<Rows, SourceError> {
+        in_time(async {
+            match self {
+                Self::MariaDb(pool) => {
+                    let mut transaction = pool.begin().await?;
+                    let rows = all!(transaction);
+                    transaction.rollback().await?;
+                    Ok(rows)
+                }
+                Self::Sqlite(pool) => {
+                    let mut transaction = pool.begin().await?;
+                    let rows = all!(transaction);
+                    transaction.rollback().await?;
+                    Ok(rows)
+                }
+            }
+        })
+        .await
+    }
+}
+
+fn from_freepbx_conf() -> Result<MySqlConnectOptions, SourceError> {
+    let path = std::env::var("FREEPBX_CONF").unwrap_or_else(|_| FREEPBX_CONF.to_owned());
+    let bytes = std::fs::read(&path)
+        .map_err(|why| SourceError(format!("{path} could not be read: {why}; add user offhook to group asterisk, or state pbx.database_url")))?;
+    let access = DatabaseAccess::parse(&String::from_utf8_lossy(&bytes))
+        .map_err(|why| SourceError(format!("{path} does not say how to reach the database: {why}; state pbx.database_url")))?;
+    let options = MySqlConnectOptions::new().username(&access.user).password(access.password.expose()).database(&access.name);
+    Ok(match &access.socket {
+        Some(socket) => options.socket(socket),
+        // `localhost` means the socket to FreePBX's own client, too.
+        None if access.host == "localhost" && Path::new(DEBIAN_SOCKET).exists() => options.socket(DEBIAN_SOCKET),
+        None => options.host(&access.host).port(access.port),
+    })
+}
+
+/// Where Debian's MariaDB listens.
+const DEBIAN_SOCKET: &str = "/run/mysqld/mysqld.sock";
+
+async fn in_time<T>(look: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, SourceError> {
+    match tokio::time::timeout(PATIENCE, look).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(why)) => Err(SourceError(sentence(&why))),
+        Err(_) => Err(SourceError("the PBX database did not answer within 5 s: see that it runs and is not overloaded".to_owned())),
+    }
+}
+
+/// MariaDB 1146 and SQLite's own words for a table that is not there; 1142 is a table this account may not read.
+fn absent(why: &sqlx::Error) -> bool {
+    let Some(database) = why.as_database_error() else { return false };
+    matches!(number(why), Some(1146 | 1142)) || database.message().starts_with("no such table")
+}
+
+fn number(why: &sqlx::Error) -> Option<u16> {
+    why.as_database_error()?.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(sqlx::mysql::MySqlDatabaseError::number)
+}
+
+/// What failed, in words for the admin.
+fn sentence(why: &sqlx::Error) -> String {
+    match (number(why), why) {
+        (Some(1044 | 1045 | 1698), _) => {
+            "the PBX database refuses user or password: see pbx.database_url, or AMPDBUSER and AMPDBPASS in /etc/freepbx.conf".to_owned()
+        }
+        (Some(1049), _) => "the PBX's server has no such database: see pbx.database_url, or AMPDBNAME in /etc/freepbx.conf".to_owned(),
+        (Some(1142 | 1143), why) => format!("the PBX database does not let offhook read a table: {why}; run contrib/sql/grants.sql"),
+        (Some(1146 | 1054), why) => format!("the PBX database lacks a table or column of FreePBX: {why}; is it FreePBX 15 to 17?"),
+        (_, sqlx::Error::Io(why)) => format!("the PBX database was not reached: {why}; see that MariaDB runs (systemctl status mariadb)"),
+        (_, sqlx::Error::PoolTimedOut) => "the PBX database was not reached within 5 s; see that MariaDB runs (systemctl status mariadb)".to_owned(),
+        (_, why) => format!("the PBX database could not be read: {why}"),
+    }
+}
+
+fn column<R: Row>(rows: &[R], index: usize) -> Vec<Cell>
+where
+    usize: ColumnIndex<R>,
+    Vec<u8>: for<'r> Decode<'r, R::Database>,
+{
+    rows.iter().map(|row| cell(row, index)).collect()
+}
+
+fn cells<R: Row, const N: usize>(rows: &[R]) -> Vec<[Cell; N]>
+where
+    usize: ColumnIndex<R>,
+    Vec<u8>: for<'r> Decode<'r, R::Database>,
+{
+    rows.iter().map(|row| std::array::from_fn(|index| cell(row, index))).collect()
+}
+
+/// A cell's bytes, whatever the column's type says.
+fn cell<R: Row>(row: &R, index: usize) -> Cell
+where
+    usize: ColumnIndex<R>,
+    Vec<u8>: for<'r> Decode<'r, R::Database>,
+{
+    use sqlx::ValueRef;
+    let value = row.try_get_raw(index).ok()?;
+    if value.is_null() { None } else { row.try_get_unchecked::<Vec<u8>, _>(index).ok() }
+}

@@ -43,7 +43,7 @@
 //! - A PBX that is down changes nothing for phones: the last good roster keeps serving, and its age is shown.
 
 pub mod api;
-//pub mod app;
+pub mod app;
 pub mod catalog;
 pub mod check;
 pub mod cli;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let _ = std::env::args_os(); ExitCode::SUCCESS
+    offhook::cli::run(std::env::args_os())
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::files::fall_through::FallThrough;
 use crate::fleet::Snapshot;
 use crate::hub::{Hub, Operations, Surroundings};
-use crate::pbx::poll;
+use crate::pbx::poll::Poll;
 use crate::store::Store;
 use crate::{tftp, web};
 
@@ -69,7 +69,7 @@ pub struct Running {
 pub async fn start(config: Config) -> Result<Running, String> {
     // Sockets first: they need rights that nothing else needs, and a port that is taken should say so at once.
     let tftp = parts::bind_tftp(&config)?;
-    let tftp_address = tftp.local_addrs().first().copied().ok_or("TFTP listens nowhere: set tftp.listen")?;
+    let tftp_address = tftp.first().map(tftp::io::Listener::local_addr).ok_or("TFTP listens nowhere: set tftp.listen")?;
     let http = bind_all("HTTP for phones", "http.listen", &config.http).await?;
     let admin = bind_all("HTTP for people", "admin.listen", &config.admin).await?;
     let store = Arc::new(Store::open(&config.server.state_dir).await.map_err(|why| why.to_string())?);
@@ -95,13 +95,25 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let nudge = Arc::new(Notify::new());
     let fall_through = config.tftp.fall_through.as_deref().map(FallThrough::new);
 
-    let manager = parts::spawn_manager(&mut tasks, &config, &hub, &nudge, &shutdown)?;
-    let source = parts::open_source(&config)?;
-    let sinks = parts::spawn_publishing(&mut tasks, &config, &hub, &source, manager.as_ref(), &shutdown);
-    parts::spawn_poll(&mut tasks, &config, source, known, manager, &hub, &store, &nudge, &shutdown);
-    parts::spawn_events(&mut tasks, events_out, &store);
+    let manager = parts::spawn_manager(&mut tasks, &config, &hub, &nudge, &shutdown);
+    // A PBX that cannot be reached, or not be found, keeps no phone from its last good file.
+    let source = parts::open_source(&config).inspect_err(|why| tracing::warn!(code = "pbx-down", "{why}"));
+    let sinks = parts::spawn_publishing(&mut tasks, &config, &hub, source.as_ref().ok(), manager.as_ref(), &shutdown);
+    match source {
+        Ok(source) => {
+            let poll = Poll {
+                interval: config.pbx.poll_interval,
+                last_good: known.map(|(roster, at)| (Arc::new(roster), at)),
+                nudge,
+                live: manager.map_or_else(|| watch::channel(None).1, |manager| manager.live),
+            };
+            parts::spawn_poll(&mut tasks, source, poll, &hub, &store, &shutdown);
+        }
+        Err(why) => hub.source_down(why),
+    }
+    parts::spawn_events(&mut tasks, events_out, &store, &shutdown);
     parts::spawn_tick(&mut tasks, &hub, &shutdown);
-    parts::spawn_tftp(&mut tasks, tftp, &hub, fall_through.clone(), &shutdown);
+    parts::spawn_tftp(&mut tasks, tftp, &hub, fall_through.as_ref(), &shutdown);
 
     let operations = Arc::new(Operations::new(
         Arc::clone(&hub),

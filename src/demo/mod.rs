@@ -3,10 +3,10 @@
 //! They are stand-ins and nothing else: no calls, no security, no configuration.
 
 pub mod manager;
-//mod play;
+mod play;
 pub mod registrar;
 
-//pub use play::{Demo, play};
+pub use play::{Demo, play};
 
 #[cfg(test)]
 mod tests;

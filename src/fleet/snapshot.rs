@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub confirmed_at: Option<Timestamp>,
     /// Why the PBX does not answer; `None` while it does.
     pub down: Option<String>,
+    /// Looks taken at the PBX since the start.
+    pub polls: u64,
     /// Assignments of the PBX and our own, merged.
     pub assignments: Arc<BTreeMap<MacAddr, Assignment>>,
     /// Rows that could not be used, and clashes.
@@ -62,6 +64,7 @@ impl Snapshot {
             roster: None,
             confirmed_at: None,
             down: None,
+            polls: 0,
             assignments: Arc::default(),
             problems: Arc::default(),
             settings,

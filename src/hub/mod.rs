@@ -140,12 +140,21 @@ impl Hub {
             self.install(&mut state, &before, view.roster.clone(), now, false);
         }
         let mut snapshot = Snapshot::clone(&self.snapshot());
-        if snapshot.confirmed_at != view.confirmed_at || snapshot.down != view.down {
+        if snapshot.confirmed_at != view.confirmed_at || snapshot.down != view.down || snapshot.polls != view.polls {
             snapshot.confirmed_at = view.confirmed_at;
             snapshot.down.clone_from(&view.down);
+            snapshot.polls = view.polls;
             self.snapshot.store(Arc::new(snapshot));
         }
         changed
+    }
+
+    /// The PBX source cannot even be opened.
+    pub fn source_down(&self, why: String) {
+        let _state = self.lock();
+        let mut snapshot = Snapshot::clone(&self.snapshot());
+        snapshot.down = Some(why);
+        self.snapshot.store(Arc::new(snapshot));
     }
 
     /// The configuration was read again.

@@ -55,7 +55,7 @@ fn roster(extensions: &[&str], assignment: Assignment) -> Roster {
 }
 
 fn view(roster: Roster) -> PbxView {
-    PbxView { roster: Some(Arc::new(roster)), confirmed_at: Some(at(0)), down: None }
+    PbxView { roster: Some(Arc::new(roster)), confirmed_at: Some(at(0)), down: None, polls: 1 }
 }
 
 fn hub(roster: Roster) -> Hub {

@@ -41,6 +41,8 @@ fn text(hub: &Hub, now: Timestamp) -> String {
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     gauge("phones_assigned", "Phones with an assignment.", count(snapshot.assignments.len()));
     gauge("extensions", "Extensions of the PBX.", count(snapshot.roster.as_ref().map_or(0, |r| r.accounts.len())));
+    let polls = snapshot.polls;
+    let _ = writeln!(out, "# HELP offhook_pbx_polls_total Looks taken at the PBX.\n# TYPE offhook_pbx_polls_total counter\noffhook_pbx_polls_total {polls}");
     let _ = writeln!(out, "# HELP offhook_phones Assigned phones by stage and health.\n# TYPE offhook_phones gauge");
     let mut counts: std::collections::BTreeMap<(String, String), u64> = std::collections::BTreeMap::new();
     for phone in hub.phones().into_iter().filter(|phone| phone.ownership == "adopted") {

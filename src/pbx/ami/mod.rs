@@ -1,4 +1,6 @@
-//! Asterisk's manager interface: framing ([`proto`], sans-IO) and the client task ([`client`]).
+//! Asterisk's manager interface: framing ([`proto`]) and contacts ([`contacts`]), both pure; the client task ([`client`]).
 
 pub mod client;
+pub mod contacts;
 pub mod proto;
+mod session;

@@ -1,0 +1,59 @@
+//! Writes Asterisk's own database, family `offhook`, keys `<MAC>/<field>`, through the manager interface.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::fields;
+use crate::domain::MacAddr;
+use crate::pbx::ami::client::{AmiError, AmiHandle};
+use crate::status::PhoneStatus;
+use crate::status::publish::Difference;
+
+/// The family all keys are in.
+const FAMILY: &str = "offhook";
+
+/// AstDB, through a manager session.
+pub struct AstDb {
+    handle: AmiHandle,
+}
+
+impl AstDb {
+    /// Over that session.
+    pub fn new(handle: AmiHandle) -> Self {
+        Self { handle }
+    }
+
+    /// Nothing is known of what Asterisk holds: everything is written once.
+    #[expect(clippy::unused_async, reason = "one shape for all destinations")]
+    pub(super) async fn held(&self) -> Result<BTreeMap<MacAddr, PhoneStatus>, String> {
+        Ok(BTreeMap::new())
+    }
+
+    pub(super) async fn write(&self, difference: &Difference, held: &BTreeMap<MacAddr, PhoneStatus>, now: Timestamp) -> Result<(), String> {
+        for status in &difference.write {
+            let before = held.get(&status.mac).map(|before| fields(before, now));
+            for (index, (field, value)) in fields(status, now).into_iter().enumerate() {
+                let same = before.as_ref().and_then(|before| before.get(index)).is_some_and(|(_, old)| *old == value);
+                if same && field != "updated" {
+                    continue;
+                }
+                // AstDB takes no empty value; a blank stands for none.
+                let value = value.filter(|value| !value.is_empty()).unwrap_or_else(|| " ".to_owned());
+                self.handle.db_put(FAMILY, &format!("{}/{field}", status.mac), &value).await.map_err(|why| sentence(&why))?;
+            }
+        }
+        for mac in &difference.remove {
+            self.handle.db_del_tree(FAMILY, &mac.to_string()).await.map_err(|why| sentence(&why))?;
+        }
+        Ok(())
+    }
+}
+
+fn sentence(why: &AmiError) -> String {
+    let remedy = match why {
+        AmiError::Refused(_) => "; give the manager user write = system,call,reporting",
+        _ => "",
+    };
+    format!("AstDB family offhook could not be written: {why}{remedy}")
+}

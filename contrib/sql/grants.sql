@@ -11,7 +11,6 @@ grant select on asterisk.admin to 'offhook'@'localhost';
 grant select on asterisk.sipsettings to 'offhook'@'localhost';
 grant select on asterisk.featurecodes to 'offhook'@'localhost';
 grant select on asterisk.kvstore_Sipsettings to 'offhook'@'localhost';
-grant select on asterisk.kvblobstore to 'offhook'@'localhost';
 grant select on asterisk.offhook_phones to 'offhook'@'localhost';
 grant select on asterisk.offhook_lines to 'offhook'@'localhost';
 grant select, insert, update, delete on asterisk.offhook_status to 'offhook'@'localhost';

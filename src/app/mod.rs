@@ -69,7 +69,8 @@ pub struct Running {
 pub async fn start(config: Config) -> Result<Running, String> {
     // Sockets first: they need rights that nothing else needs, and a port that is taken should say so at once.
     let tftp = parts::bind_tftp(&config)?;
-    let tftp_address = tftp.first().map(tftp::io::Listener::local_addr).ok_or("TFTP listens nowhere: set tftp.listen")?;
+    let tftp_address =
+        tftp.first().map(tftp::io::Listener::local_addr).ok_or("TFTP listens nowhere: set tftp.listen")?;
     let http = bind_all("HTTP for phones", "http.listen", &config.http).await?;
     let admin = bind_all("HTTP for people", "admin.listen", &config.admin).await?;
     let store = Arc::new(Store::open(&config.server.state_dir).await.map_err(|why| why.to_string())?);
@@ -137,7 +138,9 @@ pub async fn start(config: Config) -> Result<Running, String> {
         let router = web::phone_router(Arc::clone(&hub), fall_through.clone());
         let (networks, shutdown) = (config.server.phone_networks.clone(), shutdown.clone());
         tasks.spawn(async move {
-            web::serve_phones(listener, networks, router, shutdown).await.map_err(|why| format!("HTTP for phones ended: {why}"))
+            web::serve_phones(listener, networks, router, shutdown)
+                .await
+                .map_err(|why| format!("HTTP for phones ended: {why}"))
         });
     }
     for listener in admin {
@@ -158,9 +161,9 @@ pub async fn start(config: Config) -> Result<Running, String> {
 async fn bind_all(what: &str, key: &str, addresses: &[SocketAddrV4]) -> Result<Vec<TcpListener>, String> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|why| format!("{what} could not listen on {address}: {why}; see {key}, and `ss -ltnp` for who has the port"))?;
+        let listener = TcpListener::bind(address).await.map_err(|why| {
+            format!("{what} could not listen on {address}: {why}; see {key}, and `ss -ltnp` for who has the port")
+        })?;
         listeners.push(listener);
     }
     Ok(listeners)

@@ -22,9 +22,9 @@ use crate::pbx::sources::Source;
 use crate::status::publish;
 use crate::status::sinks::{AstDb, Sink, StatusTable};
 use crate::store::Store;
-use crate::tftp::io::{Asked, Reply};
-use crate::tftp::server::Content;
 use crate::tftp;
+use crate::tftp::exchange::Content;
+use crate::tftp::io::{Asked, Reply};
 
 /// Tasks of the daemon; one that ends with a sentence ends the daemon.
 type Tasks = JoinSet<Result<(), String>>;
@@ -52,7 +52,8 @@ pub(super) async fn answers_time() -> bool {
 
 /// Sockets of TFTP, one listener per address.
 pub(super) fn bind_tftp(config: &Config) -> Result<Vec<tftp::io::Listener>, String> {
-    let limits = tftp::server::Config { networks: config.server.phone_networks.clone(), ..tftp::server::Config::default() };
+    let limits =
+        tftp::exchange::Config { networks: config.server.phone_networks.clone(), ..tftp::exchange::Config::default() };
     let bind = |address: &SocketAddrV4| {
         tftp::io::bind(*address, limits.clone()).map_err(|why| {
             let remedy = if why.kind() == std::io::ErrorKind::AddrInUse {
@@ -99,18 +100,18 @@ fn reply(hub: &Hub, folder: Option<&FallThrough>, request: &Asked) -> Reply {
     }
 }
 
-fn outcome(hub: &Hub, event: tftp::server::Event) {
+fn outcome(hub: &Hub, event: tftp::exchange::Event) {
     match event {
-        tftp::server::Event::Completed { name, source, octets, resent, took } => {
+        tftp::exchange::Event::Completed { name, source, octets, resent, took } => {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let what = |name| EventKind::FileSent { name, transport: Transport::Tftp, octets, millis, resent };
             hub.delivered(&name, *source.ip(), what, Timestamp::now());
         }
-        tftp::server::Event::Failed { name, source, reason } => {
+        tftp::exchange::Event::Failed { name, source, reason } => {
             let what = |name| EventKind::FileFailed { name, transport: Transport::Tftp, reason: reason.to_owned() };
             hub.delivered(&name, *source.ip(), what, Timestamp::now());
         }
-        tftp::server::Event::Requested { .. } => {}
+        tftp::exchange::Event::Requested { .. } => {}
     }
 }
 
@@ -145,7 +146,12 @@ pub(super) fn spawn_manager(
     let (updates, mut changes) = mpsc::channel(UPDATES);
     let (live_in, live) = watch::channel(None);
     let (logins_in, logins) = watch::channel(0);
-    let session = AmiConfig { address: ami.address.clone(), username: ami.username.clone(), secret, timing: client::Timing::default() };
+    let session = AmiConfig {
+        address: ami.address.clone(),
+        username: ami.username.clone(),
+        secret,
+        timing: client::Timing::default(),
+    };
     let ending = shutdown.clone();
     tasks.spawn(async move {
         client::run(session, commands, updates, ending).await;
@@ -187,7 +193,11 @@ fn ami_secret(ami: &Ami) -> Result<Secret, String> {
             })?;
             let text = text.strip_suffix('\n').unwrap_or(&text);
             let text = text.strip_suffix('\r').unwrap_or(text);
-            if text.is_empty() { Err(format!("the manager secret {} is empty; write the secret into it", path.display())) } else { Ok(Secret::new(text)) }
+            if text.is_empty() {
+                Err(format!("the manager secret {} is empty; write the secret into it", path.display()))
+            } else {
+                Ok(Secret::new(text))
+            }
         }
     }
 }
@@ -195,7 +205,9 @@ fn ami_secret(ami: &Ami) -> Result<Secret, String> {
 /// The PBX's database; it is not asked yet.
 pub(super) fn open_source(config: &Config) -> Result<Source, String> {
     match &config.pbx.source {
-        PbxSource::FreePbx(url) => Source::freepbx(url.as_ref().map(|url| url.0.expose())).map_err(|why| why.to_string()),
+        PbxSource::FreePbx(url) => {
+            Source::freepbx(url.as_ref().map(|url| url.0.expose())).map_err(|why| why.to_string())
+        }
         PbxSource::Sqlite(path) => Ok(Source::sqlite(path)),
     }
 }
@@ -269,12 +281,20 @@ pub(super) fn spawn_poll(
 
 async fn keep(store: &Store, roster: &Roster, at: Timestamp) {
     if let Err(why) = store.keep_roster(roster, at).await {
-        tracing::error!(code = "roster-not-kept", "{why}; phones are served from memory, and a restart would go back to an older roster");
+        tracing::error!(
+            code = "roster-not-kept",
+            "{why}; phones are served from memory, and a restart would go back to an older roster"
+        );
     }
 }
 
 /// Keeps what happened: batches of events into the store. Ends when the hub is gone and all is written.
-pub(super) fn spawn_events(tasks: &mut Tasks, mut events: mpsc::Receiver<BootEvent>, store: &Arc<Store>, shutdown: &CancellationToken) {
+pub(super) fn spawn_events(
+    tasks: &mut Tasks,
+    mut events: mpsc::Receiver<BootEvent>,
+    store: &Arc<Store>,
+    shutdown: &CancellationToken,
+) {
     let (store, shutdown) = (Arc::clone(store), shutdown.clone());
     tasks.spawn(async move {
         let mut batch = Vec::new();
@@ -287,7 +307,10 @@ pub(super) fn spawn_events(tasks: &mut Tasks, mut events: mpsc::Receiver<BootEve
                 }
             }
             if let Err(why) = store.append(&batch).await {
-                tracing::error!(code = "events-not-kept", "{why}; timelines in memory are whole, their tails on disk are not");
+                tracing::error!(
+                    code = "events-not-kept",
+                    "{why}; timelines in memory are whole, their tails on disk are not"
+                );
             }
             batch.clear();
         }

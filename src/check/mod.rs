@@ -63,15 +63,29 @@ fn database(facts: &Facts) -> Vec<Check> {
         _ => "no roster was ever read, so no phone gets a file".to_owned(),
     };
     vec![match (&facts.pbx_down, facts.counts) {
-        (Some(why), _) => bad("pbx-database", CheckStatus::Failed, format!("{why}; {age}"), "see the sentence; offhook tries again by itself"),
-        (None, Some((extensions, phones))) => ok("pbx-database", format!("{extensions} extensions and {phones} phones read")),
-        (None, None) => bad("pbx-database", CheckStatus::Failed, "the PBX has not been read yet", "wait a moment and check again"),
+        (Some(why), _) => bad(
+            "pbx-database",
+            CheckStatus::Failed,
+            format!("{why}; {age}"),
+            "see the sentence; offhook tries again by itself",
+        ),
+        (None, Some((extensions, phones))) => {
+            ok("pbx-database", format!("{extensions} extensions and {phones} phones read"))
+        }
+        (None, None) => {
+            bad("pbx-database", CheckStatus::Failed, "the PBX has not been read yet", "wait a moment and check again")
+        }
     }]
 }
 
 fn pending(facts: &Facts) -> Vec<Check> {
     if facts.apply_pending {
-        vec![bad("apply-pending", CheckStatus::Warning, "the PBX holds saved changes that are not live", "press Apply Config in FreePBX")]
+        vec![bad(
+            "apply-pending",
+            CheckStatus::Warning,
+            "the PBX holds saved changes that are not live",
+            "press Apply Config in FreePBX",
+        )]
     } else {
         Vec::new()
     }
@@ -85,7 +99,9 @@ fn manager(facts: &Facts) -> Vec<Check> {
             "Asterisk's manager interface is not configured: registrations are unknown",
             "set [ami], and add a user in /etc/asterisk/manager_custom.conf (read = system,call,security; write = system,call,reporting)",
         ),
-        (Some(why), true) => bad("manager", CheckStatus::Failed, why.clone(), "see the sentence; offhook tries again by itself"),
+        (Some(why), true) => {
+            bad("manager", CheckStatus::Failed, why.clone(), "see the sentence; offhook tries again by itself")
+        }
         (None, true) => ok("manager", "logged in to Asterisk's manager interface"),
     }]
 }
@@ -118,13 +134,22 @@ fn port(facts: &Facts) -> Vec<Check> {
 fn sinks(facts: &Facts) -> Vec<Check> {
     let one = |(name, why): &(String, Option<String>)| match why {
         None => ok(&format!("publish-{name}"), "status is written"),
-        Some(why) => bad(&format!("publish-{name}"), CheckStatus::Warning, why.clone(), "see the sentence; the latest state is written once it works"),
+        Some(why) => bad(
+            &format!("publish-{name}"),
+            CheckStatus::Warning,
+            why.clone(),
+            "see the sentence; the latest state is written once it works",
+        ),
     };
     facts.sinks.iter().map(one).collect()
 }
 
 fn access(facts: &Facts) -> Vec<Check> {
-    facts.notes.iter().map(|note| bad("access", CheckStatus::Warning, note.clone(), "keep the phones in a network of their own")).collect()
+    facts
+        .notes
+        .iter()
+        .map(|note| bad("access", CheckStatus::Warning, note.clone(), "keep the phones in a network of their own"))
+        .collect()
 }
 
 fn shadowed(facts: &Facts) -> Vec<Check> {
@@ -134,13 +159,19 @@ fn shadowed(facts: &Facts) -> Vec<Check> {
     vec![bad(
         "fall-through",
         CheckStatus::Warning,
-        format!("{} in tftp.fall_through are never served from there: {}", facts.shadowed.len(), facts.shadowed.join(", ")),
+        format!(
+            "{} in tftp.fall_through are never served from there: {}",
+            facts.shadowed.len(),
+            facts.shadowed.join(", ")
+        ),
         "offhook makes these files itself; remove the old ones so that nobody is misled",
     )]
 }
 
 fn rows(facts: &Facts) -> Vec<Check> {
-    let one = |row: &RowProblem| bad(&row.problem.code, CheckStatus::Warning, row.problem.summary.clone(), row.problem.remedy.clone());
+    let one = |row: &RowProblem| {
+        bad(&row.problem.code, CheckStatus::Warning, row.problem.summary.clone(), row.problem.remedy.clone())
+    };
     facts.problems.iter().map(one).collect()
 }
 

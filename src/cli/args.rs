@@ -59,10 +59,7 @@ pub(super) enum Command {
     Models(Models),
     /// Write man pages or completions into a folder
     #[command(hide = true)]
-    Generate {
-        what: Generate,
-        folder: PathBuf,
-    },
+    Generate { what: Generate, folder: PathBuf },
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }

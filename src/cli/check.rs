@@ -6,12 +6,24 @@ use crate::api::{Check, CheckStatus};
 
 pub(super) async fn check(context: &Context) -> Result<(), Failure> {
     let mut checks = vec![match context.config() {
-        Ok(_) => one("configuration", CheckStatus::Ok, format!("{} and what is beside it are sound", context.path().display()), ""),
+        Ok(_) => one(
+            "configuration",
+            CheckStatus::Ok,
+            format!("{} and what is beside it are sound", context.path().display()),
+            "",
+        ),
         Err(why) => {
             let checks: Vec<Check> = why
                 .problems
                 .iter()
-                .map(|problem| one("configuration", CheckStatus::Failed, problem.to_string(), "correct it, then systemctl restart offhook"))
+                .map(|problem| {
+                    one(
+                        "configuration",
+                        CheckStatus::Failed,
+                        problem.to_string(),
+                        "correct it, then systemctl restart offhook",
+                    )
+                })
                 .collect();
             show(&checks, context);
             return Err(Failure::usage(""));

@@ -43,12 +43,22 @@ impl Client {
         answer.bytes().await.map(Into::into).map_err(|why| self.broken(&why))
     }
 
-    async fn json<T: DeserializeOwned>(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<T, Failure> {
+    async fn json<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<T, Failure> {
         let answer = self.send(method, path, body).await?;
         answer.json().await.map_err(|why| self.broken(&why))
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<reqwest::Response, Failure> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<reqwest::Response, Failure> {
         let mut request = self.http.request(method, format!("http://offhook{path}"));
         if let Some(body) = body {
             request = request.json(body);
@@ -78,13 +88,18 @@ impl Client {
                 format!("the daemon was not reached on {socket}: not permitted; be root, or in group offhook")
             }
             Some(std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused) => {
-                format!("the daemon was not reached on {socket}: it does not run; systemctl start offhook, then journalctl -u offhook")
+                format!(
+                    "the daemon was not reached on {socket}: it does not run; systemctl start offhook, then journalctl -u offhook"
+                )
             }
             _ => format!("the daemon was not reached on {socket}: {why}; see journalctl -u offhook"),
         })
     }
 
     fn broken(&self, why: &reqwest::Error) -> Failure {
-        Failure::failed(format!("the daemon's answer on {} could not be read: {why}; are both of the same version?", self.socket.display()))
+        Failure::failed(format!(
+            "the daemon's answer on {} could not be read: {why}; are both of the same version?",
+            self.socket.display()
+        ))
     }
 }

@@ -15,7 +15,7 @@ struct Explained {
 }
 
 #[derive(Serialize)]
-struct Code<'a> {
+struct Meaning<'a> {
     code: &'a str,
     title: &'a str,
     text: &'a str,
@@ -30,9 +30,13 @@ pub(super) async fn explain(what: &str, context: &Context) -> Result<(), Failure
         return Ok(());
     }
     let Some((title, text)) = explanation(what) else {
-        return Err(Failure::failed(format!("{what:?} is neither a MAC nor a code that offhook uses; codes stand in `offhook phones list` and `offhook check`")));
+        return Err(Failure::failed(format!(
+            "{what:?} is neither a MAC nor a code that offhook uses; codes stand in `offhook phones list` and `offhook check`"
+        )));
     };
-    context.out.show(&Code { code: what, title, text }, |code| format!("{}: {}\n\n{}", code.code, code.title, code.text));
+    context
+        .out
+        .show(&Meaning { code: what, title, text }, |code| format!("{}: {}\n\n{}", code.code, code.title, code.text));
     Ok(())
 }
 

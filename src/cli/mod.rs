@@ -20,8 +20,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::config::{Config, ConfigError, Environment};
-use args::{Cli, Command};
 pub use args::command;
+use args::{Cli, Command};
 use report::{Failure, Out};
 
 /// Where the configuration is, unless told otherwise.
@@ -44,7 +44,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let out = Out::new(cli.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(why) => return Failure::failed(format!("offhook could not start its threads: {why}; see ulimit -u")).report(),
+        Err(why) => {
+            return Failure::failed(format!("offhook could not start its threads: {why}; see ulimit -u")).report();
+        }
     };
     let context = Context { file: cli.config, out };
     let outcome = runtime.block_on(dispatch(cli.command, &context));
@@ -79,7 +81,10 @@ struct Context {
 
 impl Context {
     fn path(&self) -> PathBuf {
-        self.file.clone().or_else(|| std::env::var_os("OFFHOOK_CONFIG").map(PathBuf::from)).unwrap_or_else(|| CONFIG.into())
+        self.file
+            .clone()
+            .or_else(|| std::env::var_os("OFFHOOK_CONFIG").map(PathBuf::from))
+            .unwrap_or_else(|| CONFIG.into())
     }
 
     fn config(&self) -> Result<Config, ConfigError> {

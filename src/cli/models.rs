@@ -11,7 +11,8 @@ pub(super) fn run(verb: Models, out: Out) -> Result<(), Failure> {
         Models::List => {
             let models: Vec<&Model> = catalog.models().map(AsRef::as_ref).collect();
             out.show(&models, |models| {
-                let row = |model: &&Model| vec![model.name.to_string(), model.lines.to_string(), model.load_family.clone()];
+                let row =
+                    |model: &&Model| vec![model.name.to_string(), model.lines.to_string(), model.load_family.clone()];
                 table(&["MODEL", "KEYS", "LOADS"], &models.iter().map(row).collect::<Vec<_>>())
             });
             Ok(())

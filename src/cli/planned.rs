@@ -16,7 +16,10 @@ pub(super) fn refuse_verb(noun: &str, words: &[OsString]) -> Failure {
 }
 
 fn sentence(noun: &str, words: &[OsString], planned: &[&str]) -> Failure {
-    let word = words.first().map(|word| word.to_string_lossy().escape_default().take(64).collect::<String>()).unwrap_or_default();
+    let word = words
+        .first()
+        .map(|word| word.to_string_lossy().escape_default().take(64).collect::<String>())
+        .unwrap_or_default();
     Failure::usage(if planned.contains(&word.as_str()) {
         format!("`offhook {noun}{word}` is not built yet in version {}", env!("CARGO_PKG_VERSION"))
     } else {

@@ -12,7 +12,8 @@ pub(super) async fn render(mac: MacAddr, file: Option<&str>, reveal: bool, conte
     let Some(file) = file else {
         let names: Vec<FileName> = client.get(&format!("/api/v1/phones/{mac}/files")).await?;
         context.out.show(&names, |names| {
-            let row = |file: &FileName| vec![file.name.clone(), file.refused.clone().unwrap_or_else(|| "served".to_owned())];
+            let row =
+                |file: &FileName| vec![file.name.clone(), file.refused.clone().unwrap_or_else(|| "served".to_owned())];
             table(&["FILE", "STATE"], &names.iter().map(row).collect::<Vec<_>>())
         });
         return Ok(());

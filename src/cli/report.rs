@@ -97,7 +97,8 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         cells.chain(head.get(column).map(|cell| cell.chars().count())).max().unwrap_or(0)
     };
     let print = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded: Vec<String> = cells.enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column))).collect();
+        let padded: Vec<String> =
+            cells.enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column))).collect();
         padded.join("  ").trim_end().to_owned() + "\n"
     };
     let mut out = print(&mut head.iter().copied());

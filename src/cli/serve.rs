@@ -59,7 +59,11 @@ async fn reload(running: &Running, context: &Context) {
             if restart.is_empty() {
                 tracing::info!(code = "reloaded", "the configuration was read again and is in use");
             } else {
-                tracing::warn!(code = "restart-needed", sections = restart.join(", "), "the configuration was read again; these sections take a restart");
+                tracing::warn!(
+                    code = "restart-needed",
+                    sections = restart.join(", "),
+                    "the configuration was read again; these sections take a restart"
+                );
             }
         }
         Err(why) => {
@@ -79,7 +83,12 @@ fn notify(states: &[NotifyState<'_>]) {
 /// Logs to stderr, which systemd takes to the journal; `OFFHOOK_LOG` sets the filter.
 fn log() {
     let filter = EnvFilter::try_from_env("OFFHOOK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_ansi(false).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_ansi(false)
+        .try_init();
 }
 
 pub(super) async fn demo(once: bool) -> Result<(), Failure> {

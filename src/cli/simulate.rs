@@ -48,7 +48,11 @@ pub(super) async fn simulate(play: Simulate, out: Out) -> Result<(), Failure> {
         };
         out.show(&played, |_| String::new());
     }
-    if outcome.is_ok() { Ok(()) } else { Err(Failure::failed(format!("the {} did not come up: {}", play.model, outcome.sentence()))) }
+    if outcome.is_ok() {
+        Ok(())
+    } else {
+        Err(Failure::failed(format!("the {} did not come up: {}", play.model, outcome.sentence())))
+    }
 }
 
 /// One line per step.

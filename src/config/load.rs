@@ -29,8 +29,8 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Config, ConfigErro
     let mut builder = config::Config::builder();
     for path in layers(file, &mut problems) {
         let Some(text) = read(&path, &mut problems) else { continue };
-        check_file(&path, &text, &mut problems);
-        builder = builder.add_source(config::File::from_str(&text, config::FileFormat::Toml));
+        let sound = toml::to_string(&check_file(&path, &text, &mut problems)).unwrap_or_default();
+        builder = builder.add_source(config::File::from_str(&sound, config::FileFormat::Toml));
     }
     for (name, value) in environment {
         let Some(key) = environment_key(name) else { continue };
@@ -44,14 +44,22 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Config, ConfigErro
             Err(why) => problems.push(problem(name, None, &key, &why)),
         }
     }
-    if !problems.is_empty() {
-        return Err(ConfigError { problems });
+    // What could be read is checked as a whole, so that the report is complete; what could not be is left out of it.
+    let merged: Result<Wire, _> = builder.build().and_then(config::Config::try_deserialize);
+    let checked = match merged {
+        Ok(wire) => validate::validate(wire).map_err(|more| locate(file, more)),
+        Err(why) => Err(vec![problem("", None, "", &why.to_string())]),
+    };
+    match checked {
+        Ok(config) if problems.is_empty() => Ok(config),
+        Ok(_) => Err(ConfigError { problems }),
+        Err(more) => {
+            // A file that could not be read at all is not also short of its source.
+            let alone = problems.is_empty();
+            problems.extend(more.into_iter().filter(|p| alone || p.key != "pbx.source"));
+            Err(ConfigError { problems })
+        }
     }
-    let wire: Wire = builder
-        .build()
-        .and_then(config::Config::try_deserialize)
-        .map_err(|why| single("", "", &why.to_string()))?;
-    validate::validate(wire).map_err(|problems| ConfigError { problems: locate(file, problems) })
 }
 
 /// The file itself, then `conf.d/*.toml` beside it.
@@ -69,7 +77,9 @@ fn layers(file: &Path, problems: &mut Vec<ConfigProblem>) -> Vec<PathBuf> {
             paths.append(&mut more);
         }
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => {}
-        Err(why) => problems.push(problem(&folder.display().to_string(), None, "", &format!("cannot be listed: {why}"))),
+        Err(why) => {
+            problems.push(problem(&folder.display().to_string(), None, "", &format!("cannot be listed: {why}")))
+        }
     }
     paths
 }
@@ -83,7 +93,9 @@ fn read(path: &Path, problems: &mut Vec<ConfigProblem>) -> Option<String> {
     let facts = match fs::metadata(path) {
         Ok(facts) => facts,
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
-            return say("is not there; copy the sample from /usr/share/doc/offhook/, or name another file with --config");
+            return say(
+                "is not there; copy the sample from /usr/share/doc/offhook/, or name another file with --config",
+            );
         }
         Err(why) => return say(&format!("cannot be looked at: {why}")),
     };
@@ -108,13 +120,16 @@ fn read(path: &Path, problems: &mut Vec<ConfigProblem>) -> Option<String> {
 /// Whether the file states a manager secret or a database URL with a password.
 fn holds_password(text: &str) -> bool {
     let Ok(table) = text.parse::<toml::Table>() else { return false };
-    let text_at = |section: &str, key: &str| table.get(section).and_then(|s| s.get(key)).and_then(|v| v.as_str()).unwrap_or("");
+    let text_at =
+        |section: &str, key: &str| table.get(section).and_then(|s| s.get(key)).and_then(|v| v.as_str()).unwrap_or("");
     let url_password = |url: &str| url::Url::parse(url).is_ok_and(|url| url.password().is_some());
-    !text_at("ami", "secret").is_empty() || url_password(text_at("pbx", "database_url")) || url_password(text_at("store", "url"))
+    !text_at("ami", "secret").is_empty()
+        || url_password(text_at("pbx", "database_url"))
+        || url_password(text_at("store", "url"))
 }
 
-/// Checks each key of a file by itself against the shape it will be merged into.
-fn check_file(path: &Path, text: &str, problems: &mut Vec<ConfigProblem>) {
+/// Checks each key of a file by itself against the shape it will be merged into. Returns what is sound.
+fn check_file(path: &Path, text: &str, problems: &mut Vec<ConfigProblem>) -> toml::Table {
     let place = path.display().to_string();
     let line_of = |offset: usize| 1 + text.get(..offset).unwrap_or(text).matches('\n').count();
     let (spans, values) = match DeTable::parse(text).and_then(|spans| Ok((spans, text.parse::<toml::Table>()?))) {
@@ -122,9 +137,10 @@ fn check_file(path: &Path, text: &str, problems: &mut Vec<ConfigProblem>) {
         Err(why) => {
             let line = why.span().map(|span| line_of(span.start));
             problems.push(problem(&place, line, "", why.message()));
-            return;
+            return toml::Table::new();
         }
     };
+    let mut sound = toml::Table::new();
     for (section, value) in spans.get_ref() {
         let at = line_of(section.span().start);
         let name = section.get_ref().to_string();
@@ -132,24 +148,34 @@ fn check_file(path: &Path, text: &str, problems: &mut Vec<ConfigProblem>) {
             problems.push(problem(&place, Some(at), &name, "is no section; keys stand below a [section]"));
             continue;
         };
-        if keys.is_empty() {
-            check_value(&name, toml::Table::new(), |why| problems.push(problem(&place, Some(at), &name, &why)));
+        if keys.is_empty()
+            && let Err(why) = check_value(&name, toml::Table::new())
+        {
+            problems.push(problem(&place, Some(at), &name, &why));
         }
         for key in keys.keys() {
             let at = line_of(key.span().start);
             let full = format!("{name}.{}", key.get_ref());
             let value = values.get(&name).and_then(|section| section.get(key.get_ref().as_ref())).cloned();
-            let only = value.into_iter().map(|value| (key.get_ref().to_string(), value)).collect();
-            check_value(&name, only, |why| problems.push(problem(&place, Some(at), &full, &why)));
+            let Some(value) = value else { continue };
+            let only = toml::Table::from_iter([(key.get_ref().to_string(), value.clone())]);
+            match check_value(&name, only) {
+                Ok(()) => {
+                    let section = sound.entry(&name).or_insert_with(|| toml::Table::new().into());
+                    if let Some(section) = section.as_table_mut() {
+                        section.insert(key.get_ref().to_string(), value);
+                    }
+                }
+                Err(why) => problems.push(problem(&place, Some(at), &full, &why)),
+            }
         }
     }
+    sound
 }
 
-fn check_value(section: &str, keys: toml::Table, mut complain: impl FnMut(String)) {
+fn check_value(section: &str, keys: toml::Table) -> Result<(), String> {
     let whole = toml::Table::from_iter([(section.to_owned(), toml::Value::Table(keys))]);
-    if let Err(why) = Wire::deserialize(toml::Value::Table(whole)) {
-        complain(plain(why.message()));
-    }
+    Wire::deserialize(toml::Value::Table(whole)).map(|_| ()).map_err(|why| plain(why.message()))
 }
 
 /// serde's words, without the list of all that would have been possible when it is long.

@@ -121,7 +121,9 @@ fn later_layers_replace_whole_values() {
 
 #[test]
 fn the_environment_is_as_strict_as_a_file() {
-    let problems = with_layers(LEAST, &[], &[("OFFHOOK_TFTP__LISTN", "x"), ("OFFHOOK_PBX__SIP_PORT", "many")]).unwrap_err().problems;
+    let problems = with_layers(LEAST, &[], &[("OFFHOOK_TFTP__LISTN", "x"), ("OFFHOOK_PBX__SIP_PORT", "many")])
+        .unwrap_err()
+        .problems;
     let text = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     assert!(text.contains("OFFHOOK_TFTP__LISTN") && text.contains("OFFHOOK_PBX__SIP_PORT"), "{text}");
 }

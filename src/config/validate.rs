@@ -7,9 +7,7 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 
 use super::wire::{self, OneOrMany, Wire};
-use super::{
-    Access, Ami, AmiSecret, Config, ConfigProblem, DatabaseUrl, Pbx, PbxSource, Publish, Server, Tftp,
-};
+use super::{Access, Ami, AmiSecret, Config, ConfigProblem, DatabaseUrl, Pbx, PbxSource, Publish, Server, Tftp};
 use crate::domain::{PhoneOptions, Secret, SipTransport};
 
 /// Collects problems while reading on.
@@ -58,7 +56,9 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
             Access::Network
         }
         "open" => {
-            notes.push("access.policy is \"open\": any host in server.phone_networks can fetch any phone's file".to_owned());
+            notes.push(
+                "access.policy is \"open\": any host in server.phone_networks can fetch any phone's file".to_owned(),
+            );
             Access::Open
         }
         "own-mac" => {
@@ -85,7 +85,9 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
 fn server(report: &mut Report, wire: &wire::Server) -> Option<Server> {
     let address = match wire.address.as_str() {
         "auto" => Some(None),
-        text => report.take("server.address", text.parse::<Ipv4Addr>().map_err(|_| "is neither \"auto\" nor an IPv4 address")).map(Some),
+        text => report
+            .take("server.address", text.parse::<Ipv4Addr>().map_err(|_| "is neither \"auto\" nor an IPv4 address"))
+            .map(Some),
     };
     let mut phone_networks = Vec::new();
     for text in &wire.phone_networks {
@@ -93,12 +95,13 @@ fn server(report: &mut Report, wire: &wire::Server) -> Option<Server> {
             Ok(net) if net.prefix_len() == 0 => {
                 report.add("server.phone_networks", format!("{text} is the whole Internet; name the phones' networks"));
             }
-            Ok(net) if net.trunc() != net => report.add(
-                "server.phone_networks",
-                format!("{text} has host bits set; the network is {}", net.trunc()),
-            ),
+            Ok(net) if net.trunc() != net => {
+                report.add("server.phone_networks", format!("{text} has host bits set; the network is {}", net.trunc()))
+            }
             Ok(net) => phone_networks.push(net),
-            Err(_) => report.add("server.phone_networks", format!("{text:?} is no IPv4 network such as 192.168.0.0/16")),
+            Err(_) => {
+                report.add("server.phone_networks", format!("{text:?} is no IPv4 network such as 192.168.0.0/16"))
+            }
         }
     }
     let state_dir = absolute(report, "server.state_dir", &wire.state_dir);
@@ -134,7 +137,10 @@ fn pbx(report: &mut Report, wire: &wire::Pbx) -> Option<Pbx> {
                 Some(PbxSource::FreePbx(Some(DatabaseUrl(Secret::new(url)))))
             }
             _ => {
-                report.add("pbx.database_url", "source \"freepbx\" takes \"auto\" or mysql://user:password@host/database");
+                report.add(
+                    "pbx.database_url",
+                    "source \"freepbx\" takes \"auto\" or mysql://user:password@host/database",
+                );
                 None
             }
         },
@@ -203,7 +209,11 @@ fn ami(report: &mut Report, wire: wire::Ami) -> Option<Ami> {
     if wire.address.is_empty() {
         return None;
     }
-    if wire.address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || !port.parse::<u16>().is_ok_and(|p| p > 0)) {
+    if wire
+        .address
+        .rsplit_once(':')
+        .is_none_or(|(host, port)| host.is_empty() || !port.parse::<u16>().is_ok_and(|p| p > 0))
+    {
         report.add("ami.address", format!("{:?} is no host:port", wire.address));
     }
     let secret = if wire.secret.is_empty() {
@@ -218,7 +228,9 @@ fn sockets(report: &mut Report, key: &str, texts: &[String]) -> Vec<SocketAddrV4
     let mut addresses = Vec::new();
     for text in texts {
         match text.parse::<SocketAddrV4>() {
-            Ok(address) if addresses.contains(&address) && address.port() != 0 => report.add(key, format!("{text} is named twice")),
+            Ok(address) if addresses.contains(&address) && address.port() != 0 => {
+                report.add(key, format!("{text} is named twice"))
+            }
             Ok(address) => addresses.push(address),
             Err(_) => report.add(key, format!("{text:?} is no IPv4 address:port")),
         }
@@ -227,7 +239,11 @@ fn sockets(report: &mut Report, key: &str, texts: &[String]) -> Vec<SocketAddrV4
 }
 
 fn duration(report: &mut Report, key: &str, text: &str) -> Option<Duration> {
-    report.take(key, humantime::parse_duration(text).map_err(|why| format!("{text:?} is no duration such as \"2s\" or \"30m\": {why}")))
+    report.take(
+        key,
+        humantime::parse_duration(text)
+            .map_err(|why| format!("{text:?} is no duration such as \"2s\" or \"30m\": {why}")),
+    )
 }
 
 fn phones(report: &mut Report, wire: wire::Phones) -> PhoneOptions {
@@ -266,7 +282,8 @@ fn unbuilt(
     report.not_built("firmware.concurrent", firmware.concurrent != 10);
     report.not_built("firmware.target", !firmware.target.is_empty());
     report.not_built("firmware.erased", !firmware.erased.is_empty());
-    report.not_built("firmware.os79xx_window", humantime::parse_duration(&firmware.os79xx_window) != Ok(Duration::ZERO));
+    report
+        .not_built("firmware.os79xx_window", humantime::parse_duration(&firmware.os79xx_window) != Ok(Duration::ZERO));
     report.not_built("sntp.listen", !sntp.listen.is_empty());
     report.not_built("syslog.listen", !syslog.listen.is_empty());
     report.not_built("publish.user_event", publish.user_event);

@@ -120,7 +120,10 @@ section! {
 /// `[[dhcp.subnet]]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "the shape is checked so that typing errors show; DHCP itself is refused until it is built")]
+#[expect(
+    dead_code,
+    reason = "the shape is checked so that typing errors show; DHCP itself is refused until it is built"
+)]
 pub struct Subnet {
     network: String,
     pool: String,

@@ -75,14 +75,22 @@ pub async fn play(say: &mut impl FnMut(&str)) -> Result<Demo, String> {
     let database = folder.path().join("freepbx.db");
     let secrets: BTreeMap<&str, Secret> = CAST.iter().map(|cast| (cast.extension, Secret::new(password()))).collect();
     let stand_in = stand_in(secrets.clone()).await?;
-    say(&format!("a stand-in for Asterisk answers SIP on {} and its manager interface on {}", stand_in.sip, stand_in.manager));
-    let pool = pbx(&database, stand_in.sip.port(), &secrets).await.map_err(|why| format!("the demo's PBX database: {why}"))?;
+    say(&format!(
+        "a stand-in for Asterisk answers SIP on {} and its manager interface on {}",
+        stand_in.sip, stand_in.manager
+    ));
+    let pool =
+        pbx(&database, stand_in.sip.port(), &secrets).await.map_err(|why| format!("the demo's PBX database: {why}"))?;
     say(&format!("a PBX database with {} extensions and no phones is in {}", CAST.len(), database.display()));
 
     let running = start(config(folder.path(), &database, &stand_in)).await?;
     let at = &running.addresses;
     say(&format!("offhook serves TFTP on {}, HTTP for phones on {}", at.tftp, shown(at.http)));
-    say(&format!("for people: http://{}/metrics, and `offhook --config … phones list` over {}", shown(at.admin), at.socket.display()));
+    say(&format!(
+        "for people: http://{}/metrics, and `offhook --config … phones list` over {}",
+        shown(at.admin),
+        at.socket.display()
+    ));
 
     let tftp = at.tftp;
     for cast in CAST {
@@ -113,7 +121,9 @@ async fn stand_in(secrets: BTreeMap<&'static str, Secret>) -> Result<StandIn, St
         let password = secrets.get(user)?.clone();
         Some(Account { user: user.to_owned(), auth: user.to_owned(), password })
     };
-    StandIn::start(IpAddr::V4(Ipv4Addr::LOCALHOST), Arc::new(accounts)).await.map_err(|why| format!("the stand-in could not listen: {why}"))
+    StandIn::start(IpAddr::V4(Ipv4Addr::LOCALHOST), Arc::new(accounts))
+        .await
+        .map_err(|why| format!("the stand-in could not listen: {why}"))
 }
 
 /// Twelve letters and digits.
@@ -145,7 +155,11 @@ async fn pbx(path: &Path, sip_port: u16, secrets: &BTreeMap<&str, Secret>) -> Re
 }
 
 async fn extension(pool: &SqlitePool, cast: &Cast, secret: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("insert into users (extension, name, voicemail) values (?, ?, 'novm')").bind(cast.extension).bind(cast.name).execute(pool).await?;
+    sqlx::query("insert into users (extension, name, voicemail) values (?, ?, 'novm')")
+        .bind(cast.extension)
+        .bind(cast.name)
+        .execute(pool)
+        .await?;
     sqlx::query("insert into devices (id, tech, dial, devicetype, user, description) values (?1, 'pjsip', 'PJSIP/' || ?1, 'fixed', ?1, ?2)")
         .bind(cast.extension)
         .bind(cast.name)
@@ -174,7 +188,12 @@ async fn extension(pool: &SqlitePool, cast: &Cast, secret: &str) -> Result<(), s
 /// What an admin does: a MAC on an extension.
 async fn bind(pool: &SqlitePool, cast: &Cast) -> Result<(), sqlx::Error> {
     let mac: String = cast.mac.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_ascii_uppercase();
-    sqlx::query("insert into offhook_phones (mac, model, description) values (?, ?, ?)").bind(&mac).bind(cast.model).bind(cast.name).execute(pool).await?;
+    sqlx::query("insert into offhook_phones (mac, model, description) values (?, ?, ?)")
+        .bind(&mac)
+        .bind(cast.model)
+        .bind(cast.name)
+        .execute(pool)
+        .await?;
     sqlx::query("insert into offhook_lines (mac, button, extension, label) values (?, 1, ?, ?)")
         .bind(&mac)
         .bind(cast.extension)
@@ -234,7 +253,11 @@ async fn boot_one(cast: &Cast, tftp: SocketAddrV4, say: &mut impl FnMut(&str)) -
     let mut steps = Vec::new();
     let outcome = boot(&setup, |step| steps.push(step.what)).await;
     steps.iter().for_each(|step| say(&format!("  {} {step}", cast.model)));
-    if outcome.is_ok() { Ok(outcome.registered) } else { Err(format!("the {} did not come up: {}", cast.model, outcome.sentence())) }
+    if outcome.is_ok() {
+        Ok(outcome.registered)
+    } else {
+        Err(format!("the {} did not come up: {}", cast.model, outcome.sentence()))
+    }
 }
 
 /// Waits until the daemon has both phones.
@@ -250,7 +273,8 @@ async fn served(running: &Running) -> Result<(), String> {
 /// Waits until the daemon has heard from the PBX that both are registered.
 async fn registered(running: &Running) -> Result<(), String> {
     let mut statuses = running.hub.statuses();
-    let all = statuses.wait_for(|statuses| statuses.len() == CAST.len() && statuses.values().all(|s| s.stage == Stage::Registered));
+    let all = statuses
+        .wait_for(|statuses| statuses.len() == CAST.len() && statuses.values().all(|s| s.stage == Stage::Registered));
     match tokio::time::timeout(PATIENCE, all).await {
         Ok(Ok(_)) => Ok(()),
         _ => Err("offhook did not hear from the PBX that the phones registered".to_owned()),
@@ -264,12 +288,13 @@ async fn status_row(pool: &SqlitePool, cast: &Cast) -> Result<String, String> {
     let look = async {
         loop {
             pause.tick().await;
-            let row: Option<(String, String, String)> =
-                sqlx::query_as("select stage, health, summary from offhook_status where mac = ? and stage = 'registered'")
-                    .bind(&mac)
-                    .fetch_optional(pool)
-                    .await
-                    .map_err(|why| why.to_string())?;
+            let row: Option<(String, String, String)> = sqlx::query_as(
+                "select stage, health, summary from offhook_status where mac = ? and stage = 'registered'",
+            )
+            .bind(&mac)
+            .fetch_optional(pool)
+            .await
+            .map_err(|why| why.to_string())?;
             if let Some((stage, health, summary)) = row {
                 return Ok(format!("{mac} {stage} {health}: {summary}"));
             }

@@ -22,35 +22,71 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
          file; what is in its flash stays there until it is reset, and the PBX refuses it. Add the extension, or take the MAC off \
          it. An extension that was just added is there after Apply Config.",
     ),
-    ("no-lines", "A phone is assigned without an extension", "Its MAC has a row in offhook_phones and none in offhook_lines: give it an extension there."),
-    ("disabled", "A phone is switched off in the PBX", "Column enabled of offhook_phones is 0: the phone gets no configuration."),
+    (
+        "no-lines",
+        "A phone is assigned without an extension",
+        "Its MAC has a row in offhook_phones and none in offhook_lines: give it an extension there.",
+    ),
+    (
+        "disabled",
+        "A phone is switched off in the PBX",
+        "Column enabled of offhook_phones is 0: the phone gets no configuration.",
+    ),
     (
         "assigned-twice",
-        "Two assignments claim the same phone",
-        "The same MAC is assigned twice: by two rows that spell it differently, or in the PBX and by `offhook phones add`. \
-         Remove one; until then the PBX's assignment is used.",
+        "Two assignments claim the same phone or the same extension",
+        "A MAC is assigned twice, by two rows that spell it differently or in the PBX and by `offhook phones add`: remove one; \
+         until then the PBX's, or the first row, is used. Or an extension is on more phones than the PBX takes contacts for \
+         it: each phone's registration replaces the other's. Give each phone its own extension, or raise Max Contacts of \
+         the extension (Advanced tab) to the number of its phones.",
     ),
     (
-        "extension-shared",
-        "One extension is on several phones",
-        "Each phone's registration replaces the other's unless the PBX allows several contacts. Give each phone its own \
-         extension, or raise Max Contacts of the extension (Advanced tab) to the number of its phones.",
+        "no-such-button",
+        "An extension is on a button the phone does not have",
+        "Models differ: a 7940 or 7942 has two line keys, a 7960 or 7962 six. See `offhook models list`.",
     ),
-    ("no-such-button", "An extension is on a button the phone does not have", "Models differ: a 7940 or 7942 has two line keys, a 7960 or 7962 six. See `offhook models list`."),
-    ("unknown-model", "The model is not in the catalogue", "See `offhook models list` for those that are, or set the model to auto: the phone shows its kind by what it asks for."),
-    ("button-not-built", "A button is of a kind that is not rendered yet", "Buttons of kind speed_dial, blf and service are read and left out of the phone's file; lines work."),
-    ("no-roster", "The PBX was never read", "Until the PBX's database has been read once, no phone is told anything. `offhook check` says why it cannot be read."),
-    ("no-secret", "An extension has no secret", "Set a secret in the PBX and press Apply Config; `offhook phones secret MAC` prints one that every phone can carry."),
+    (
+        "unknown-model",
+        "The model is not in the catalogue",
+        "See `offhook models list` for those that are, or set the model to auto: the phone shows its kind by what it asks for.",
+    ),
+    (
+        "button-not-built",
+        "A button is of a kind that is not rendered yet",
+        "Buttons of kind speed_dial, blf and service are read and left out of the phone's file; lines work.",
+    ),
+    (
+        "no-roster",
+        "The PBX was never read",
+        "Until the PBX's database has been read once, no phone is told anything. `offhook check` says why it cannot be read.",
+    ),
+    (
+        "no-secret",
+        "An extension has no secret",
+        "Set a secret in the PBX and press Apply Config; `offhook phones secret MAC` prints one that every phone can carry.",
+    ),
     (
         "other-family",
         "A phone asked for a file of the other family",
         "A 7940 or 7960 reads SIP<MAC>.cnf, all others SEP<MAC>.cnf.xml. Phones probe for both; only the one they can use is served. \
          If a phone gets stuck on this, the model in offhook_phones is the wrong one: set it right, or to auto.",
     ),
-    ("not-rendered", "A file could not be made", "A value does not fit the file's format. `offhook check` names the value."),
-    ("not-found", "No file by that name", "Phones ask for many files that need not exist; \"file not found\" is the right answer to those."),
+    (
+        "not-rendered",
+        "A file could not be made",
+        "A value does not fit the file's format. `offhook check` names the value.",
+    ),
+    (
+        "not-found",
+        "No file by that name",
+        "Phones ask for many files that need not exist; \"file not found\" is the right answer to those.",
+    ),
     ("registered", "All lines are registered", "Nothing to do."),
-    ("some-lines", "Some lines are registered", "The others may follow within a minute; `offhook explain MAC` names those that cannot."),
+    (
+        "some-lines",
+        "Some lines are registered",
+        "The others may follow within a minute; `offhook explain MAC` names those that cannot.",
+    ),
     (
         "unreachable",
         "The phone registered and does not answer any more",
@@ -63,9 +99,17 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "The phone has its configuration. Whether it registered cannot be known until the manager interface answers; `offhook check` says \
          why it does not.",
     ),
-    ("registering", "The phone took its configuration and should register now", "Nothing to do but wait a few seconds."),
+    (
+        "registering",
+        "The phone took its configuration and should register now",
+        "Nothing to do but wait a few seconds.",
+    ),
     ("configured", "The phone fetched its configuration", "Nothing to do but wait a few seconds."),
     ("booting", "The phone asks for its first files", "Nothing to do but wait a few seconds."),
     ("loading", "The phone asks for firmware", "Nothing to do but wait; never cut its power now."),
-    ("apply-pending", "The PBX holds saved changes that are not live", "Press Apply Config in FreePBX. Until then Asterisk has the old settings, and phones keep theirs."),
+    (
+        "apply-pending",
+        "The PBX holds saved changes that are not live",
+        "Press Apply Config in FreePBX. Until then Asterisk has the old settings, and phones keep theirs.",
+    ),
 ];

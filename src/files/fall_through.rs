@@ -37,7 +37,10 @@ impl FallThrough {
     /// Whatever the kernel says; a name that leads out of the folder, through a link or to no regular file is an error.
     pub fn read(&self, name: &str) -> io::Result<Bytes> {
         match self.open(name) {
-            Err(why) if why.kind() == io::ErrorKind::NotFound && matches!(FileRequest::parse(name), FileRequest::Firmware(_)) => {
+            Err(why)
+                if why.kind() == io::ErrorKind::NotFound
+                    && matches!(FileRequest::parse(name), FileRequest::Firmware(_)) =>
+            {
                 self.contents(&self.same_but_for_case(name).ok_or(why)?)
             }
             Err(why) => Err(why),
@@ -120,9 +123,20 @@ mod tests {
     fn nothing_outside_is_reached() {
         let folder = folder();
         let fall_through = FallThrough::new(&folder.path().join("tftpboot"));
-        for name in
-            ["../secret", "/etc/passwd", "sub/../../secret", "link.cfg", "inner.cfg", "sub", ".", "..", "", "..\\secret", "Spa504g.cfg", "a\0b"]
-        {
+        for name in [
+            "../secret",
+            "/etc/passwd",
+            "sub/../../secret",
+            "link.cfg",
+            "inner.cfg",
+            "sub",
+            ".",
+            "..",
+            "",
+            "..\\secret",
+            "Spa504g.cfg",
+            "a\0b",
+        ] {
             assert!(fall_through.read(name).is_err(), "{name:?}");
         }
         assert!(FallThrough::new(Path::new("/nonexistent")).read("x").is_err());

@@ -115,7 +115,10 @@ impl FileRequest {
 }
 
 fn ends_with(name: &str, ending: &str) -> bool {
-    name.len().checked_sub(ending.len()).and_then(|at| name.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    name.len()
+        .checked_sub(ending.len())
+        .and_then(|at| name.get(at..))
+        .is_some_and(|end| end.eq_ignore_ascii_case(ending))
 }
 
 fn between<'a>(name: &'a str, prefix: &str, suffix: &str) -> Option<&'a str> {
@@ -172,7 +175,15 @@ mod tests {
 
     #[test]
     fn what_steers_a_phone_stays_ours() {
-        for name in ["OS79XX.TXT", "os79xx.txt", "XMLDefault.cnf.xml", "SIPDefault.cnf", "SIP001B54AABB01.cnf", "SEPx.cnf.xml", "SIPX.cnf"] {
+        for name in [
+            "OS79XX.TXT",
+            "os79xx.txt",
+            "XMLDefault.cnf.xml",
+            "SIPDefault.cnf",
+            "SIP001B54AABB01.cnf",
+            "SEPx.cnf.xml",
+            "SIPX.cnf",
+        ] {
             assert!(FileRequest::parse(name).steers(), "{name}");
         }
         for name in ["spa504g.cfg", "y000000000028.cfg", "SIP42.9-4-2SR3-1S.loads", "RINGLIST.DAT", "g3-tones.xml"] {

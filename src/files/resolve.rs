@@ -121,7 +121,11 @@ pub fn resolve(request: &FileRequest, snapshot: &Snapshot, asker: &Asker<'_>) ->
                 SharedFile::DialPlan => FileKind::DialPlan,
                 SharedFile::Os79xx => return Answer::Refuse(Refusal::NotFound),
             };
-            if snapshot.ready() { made(kind, asker.phone, &snapshot.site(asker.server)) } else { Answer::Refuse(Refusal::NoRoster) }
+            if snapshot.ready() {
+                made(kind, asker.phone, &snapshot.site(asker.server))
+            } else {
+                Answer::Refuse(Refusal::NoRoster)
+            }
         }
         FileRequest::Firmware(name) | FileRequest::Other(name) => {
             if request.steers() {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::{Seen, Snapshot};
 use crate::catalog::{Catalog, Family, Model};
-use crate::domain::{Extension, LeftOut, Line, LineKind, MacAddr, ModelName, Phone, PhoneOptions, Problem, SipTransport};
+use crate::domain::{
+    Extension, LeftOut, Line, LineKind, MacAddr, ModelName, Phone, PhoneOptions, Problem, SipTransport,
+};
 use crate::pbx::roster::{Account, Assignment, Button, Driver, Registrar};
 
 /// A phone as it should be, with all that is to be said about it.
@@ -60,7 +62,8 @@ impl Snapshot {
         let transport = self.settings.transport.unwrap_or_else(|| transport(&model, &options, seen));
         let mut lines = Vec::new();
         let mut left_out = Vec::new();
-        let mut warnings = model.fit_options(&options);
+        let mut warnings = self.problems_of.get(&assignment.mac).cloned().unwrap_or_default();
+        warnings.extend(model.fit_options(&options));
         for button in assignment.registering() {
             match self.line(button, &model, transport) {
                 Ok((line, mut notes)) => {
@@ -82,7 +85,10 @@ impl Snapshot {
         for button in assignment.buttons.iter().filter(|button| button.kind != LineKind::Line) {
             warnings.push(Problem::new(
                 "button-not-built",
-                format!("button {} of {} is a {:?}, which offhook does not render yet", button.button, assignment.mac, button.kind),
+                format!(
+                    "button {} of {} is a {:?}, which offhook does not render yet",
+                    button.button, assignment.mac, button.kind
+                ),
                 "use kind line, or leave the button out",
             ));
         }
@@ -104,7 +110,10 @@ impl Snapshot {
         if button.button == 0 || button.button > model.lines {
             return Err(Problem::new(
                 "no-such-button",
-                format!("a {} has {} line keys, and extension {} is on button {}", model.name, model.lines, button.extension, button.button),
+                format!(
+                    "a {} has {} line keys, and extension {} is on button {}",
+                    model.name, model.lines, button.extension, button.button
+                ),
                 "put the extension on a button the phone has",
             ));
         }
@@ -178,7 +187,12 @@ fn transport(model: &Model, options: &PhoneOptions, seen: &Seen) -> SipTransport
 }
 
 /// The stated model; else the one its User-Agent names; else one of its family with enough keys.
-fn choose_model(catalog: &Catalog, assignment: &Assignment, seen: &Seen, asked: Option<Family>) -> Option<(Arc<Model>, bool)> {
+fn choose_model(
+    catalog: &Catalog,
+    assignment: &Assignment,
+    seen: &Seen,
+    asked: Option<Family>,
+) -> Option<(Arc<Model>, bool)> {
     for name in [assignment.model.as_ref(), seen.model.as_ref()].into_iter().flatten() {
         if let Some(model) = catalog.get(name) {
             return Some((Arc::clone(model), true));

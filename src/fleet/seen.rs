@@ -96,7 +96,14 @@ impl Directory {
     }
 
     /// The PBX saw the phone register.
-    pub fn note_contact(&mut self, mac: MacAddr, ip: Option<IpAddr>, model: Option<ModelName>, major: Option<u16>, at: Timestamp) {
+    pub fn note_contact(
+        &mut self,
+        mac: MacAddr,
+        ip: Option<IpAddr>,
+        model: Option<ModelName>,
+        major: Option<u16>,
+        at: Timestamp,
+    ) {
         let seen = self.entry(mac, |_| true);
         seen.at = Some(at);
         seen.model = model.or(seen.model.take());

@@ -48,6 +48,8 @@ pub struct Snapshot {
     pub assignments: Arc<BTreeMap<MacAddr, Assignment>>,
     /// Rows that could not be used, and clashes.
     pub problems: Arc<Vec<RowProblem>>,
+    /// Those of them that belong to a phone.
+    pub problems_of: Arc<BTreeMap<MacAddr, Vec<Problem>>>,
     /// What the configuration says.
     pub settings: Arc<Settings>,
     /// The models.
@@ -67,6 +69,7 @@ impl Snapshot {
             polls: 0,
             assignments: Arc::default(),
             problems: Arc::default(),
+            problems_of: Arc::default(),
             settings,
             catalog,
             year,
@@ -89,12 +92,17 @@ impl Snapshot {
                 Entry::Occupied(_) => problems.push(clash(assignment.mac)),
             }
         }
-        problems.extend(shared_extensions(&assignments));
+        problems.extend(shared_extensions(&assignments, roster.as_deref()));
+        let mut problems_of: BTreeMap<MacAddr, Vec<Problem>> = BTreeMap::new();
+        for (mac, row) in problems.iter().filter_map(|row| Some((row.mac?, row))) {
+            problems_of.entry(mac).or_default().push(row.problem.clone());
+        }
         Self {
             number: self.number + 1,
             roster,
             assignments: Arc::new(assignments),
             problems: Arc::new(problems),
+            problems_of: Arc::new(problems_of),
             settings,
             ..self.clone()
         }
@@ -155,8 +163,12 @@ fn clash(mac: MacAddr) -> RowProblem {
     }
 }
 
-/// An extension on two phones: each registers over the other unless the PBX allows several contacts. Named, not undone.
-fn shared_extensions(assignments: &BTreeMap<MacAddr, Assignment>) -> Vec<RowProblem> {
+/// An extension on more phones than the PBX takes contacts: each registers over the other. Named, not undone.
+fn shared_extensions(assignments: &BTreeMap<MacAddr, Assignment>, roster: Option<&Roster>) -> Vec<RowProblem> {
+    let allowed = |extension: &str| {
+        let account = extension.parse().ok().and_then(|extension| roster?.accounts.get(&extension));
+        account.map_or(usize::MAX, |account| account.max_contacts.into())
+    };
     let mut users: BTreeMap<&str, BTreeSet<MacAddr>> = BTreeMap::new();
     for assignment in assignments.values().filter(|a| a.enabled) {
         for button in assignment.registering() {
@@ -165,14 +177,14 @@ fn shared_extensions(assignments: &BTreeMap<MacAddr, Assignment>) -> Vec<RowProb
     }
     users
         .into_iter()
-        .filter(|(_, macs)| macs.len() > 1)
+        .filter(|(extension, macs)| macs.len() > 1 && macs.len() > allowed(extension))
         .flat_map(|(extension, macs)| {
             let all = macs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             macs.into_iter().map(move |mac| RowProblem {
                 mac: Some(mac),
                 extension: Some(extension.to_owned()),
                 problem: Problem::new(
-                    "extension-shared",
+                    "assigned-twice",
                     format!("extension {extension} is on several phones ({all})"),
                     format!("give each phone its own extension, or set Max Contacts of {extension} to the number of its phones"),
                 ),

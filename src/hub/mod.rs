@@ -93,7 +93,8 @@ impl Hub {
         let snapshot = self.snapshot();
         let request = FileRequest::parse(name);
         let mut state = self.lock();
-        let mac = state.directory.note_request(&request, ip.into(), server, now, |mac| snapshot.assignment(mac).is_some());
+        let mac =
+            state.directory.note_request(&request, ip.into(), server, now, |mac| snapshot.assignment(mac).is_some());
         let seen = mac.and_then(|mac| state.directory.get(mac)).cloned().unwrap_or_default();
         let asker = mac.and_then(|mac| snapshot.desired(mac, &seen));
         let asker = Asker { server, phone: asker.as_ref(), seen: &seen, secrets: Secrets::Shown };
@@ -115,7 +116,11 @@ impl Hub {
         let mut state = self.lock();
         let mac = FileRequest::parse(name).mac().or_else(|| state.directory.at_address(ip.into()));
         if let Some(mac) = mac {
-            self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: Some(ip.into()), what: what(printable(name)) });
+            self.note(
+                &mut state,
+                &snapshot,
+                BootEvent { at: now, mac, ip: Some(ip.into()), what: what(printable(name)) },
+            );
         }
     }
 
@@ -176,14 +181,7 @@ impl Hub {
     }
 
     /// Swaps in the next snapshot and judges the phones whose lot it changes.
-    fn install(
-        &self,
-        state: &mut State,
-        before: &Snapshot,
-        roster: Option<Arc<Roster>>,
-        now: Timestamp,
-        all: bool,
-    ) {
+    fn install(&self, state: &mut State, before: &Snapshot, roster: Option<Arc<Roster>>, now: Timestamp, all: bool) {
         let next = Arc::new(before.next(roster, &state.own, Arc::clone(&before.settings)));
         self.snapshot.store(Arc::clone(&next));
         state.users = users(&next);
@@ -198,7 +196,8 @@ impl Hub {
             if site_changed || !had || !same_phone(before, &next, mac) {
                 if !all {
                     let what = if had { "its assignment changed" } else { "assigned" };
-                    let event = BootEvent { at: now, mac, ip: None, what: EventKind::Assigned { what: what.to_owned() } };
+                    let event =
+                        BootEvent { at: now, mac, ip: None, what: EventKind::Assigned { what: what.to_owned() } };
                     state.timeline.push(event);
                 }
                 state.judge(&next, mac, now);
@@ -233,7 +232,9 @@ impl Hub {
                     self.contacts(&mut state, &snapshot, &endpoint, &contacts, now);
                 }
             }
-            AmiUpdate::Endpoint { endpoint, contacts, at } => self.contacts(&mut state, &snapshot, &endpoint, &contacts, at),
+            AmiUpdate::Endpoint { endpoint, contacts, at } => {
+                self.contacts(&mut state, &snapshot, &endpoint, &contacts, at)
+            }
             AmiUpdate::Reloaded => {}
         }
     }
@@ -261,9 +262,11 @@ impl Hub {
             let extension = endpoint.to_owned();
             let what = match (before.map(|c| c.state), after) {
                 (Some(ContactState::Registered), Some(c)) if c.state == ContactState::Registered => None,
-                (_, Some(c)) if c.state == ContactState::Registered => {
-                    Some(EventKind::Registered { extension, uri: printable(&c.uri), user_agent: printable(&c.user_agent) })
-                }
+                (_, Some(c)) if c.state == ContactState::Registered => Some(EventKind::Registered {
+                    extension,
+                    uri: printable(&c.uri),
+                    user_agent: printable(&c.user_agent),
+                }),
                 (Some(ContactState::Registered) | None, Some(_)) => Some(EventKind::Unreachable { extension }),
                 (Some(_), None) => Some(EventKind::Unregistered { extension }),
                 _ => None,
@@ -342,7 +345,11 @@ impl Hub {
         let state = self.lock();
         match state.judged.get(&mac) {
             Some(judged) => judged.findings.clone(),
-            None => state.directory.get(mac).map(|seen| state.judgement(&snapshot, mac, seen, Timestamp::UNIX_EPOCH).findings).unwrap_or_default(),
+            None => state
+                .directory
+                .get(mac)
+                .map(|seen| state.judgement(&snapshot, mac, seen, Timestamp::UNIX_EPOCH).findings)
+                .unwrap_or_default(),
         }
     }
 

@@ -67,7 +67,10 @@ impl Operations {
         let snapshot = self.hub.snapshot();
         let model = ModelName::new(&add.model);
         if add.model != "auto" && snapshot.catalog.get(&model).is_none() {
-            return Err(format!("phone {} cannot be added: {:?} is no model of the catalogue; see `offhook models list`", add.mac, add.model));
+            return Err(format!(
+                "phone {} cannot be added: {:?} is no model of the catalogue; see `offhook models list`",
+                add.mac, add.model
+            ));
         }
         if add.lines.is_empty() {
             return Err(format!("phone {} cannot be added without an extension: give --line EXT", add.mac));
@@ -79,7 +82,10 @@ impl Operations {
             return Err(format!("phone {} is assigned in the PBX already; change it there", add.mac));
         }
         let assignment = own_assignment(add);
-        self.store.keep_assignment(&assignment).await.map_err(|why| format!("phone {} could not be kept: {why}", add.mac))?;
+        self.store
+            .keep_assignment(&assignment)
+            .await
+            .map_err(|why| format!("phone {} could not be kept: {why}", add.mac))?;
         let mut own = self.hub.own_assignments();
         own.retain(|other| other.mac != add.mac);
         own.push(assignment);
@@ -92,7 +98,8 @@ impl Operations {
     /// # Errors
     /// Why not, in one sentence.
     pub async fn remove(&self, mac: MacAddr) -> Result<String, String> {
-        let removed = self.store.drop_assignment(mac).await.map_err(|why| format!("phone {mac} could not be removed: {why}"))?;
+        let removed =
+            self.store.drop_assignment(mac).await.map_err(|why| format!("phone {mac} could not be removed: {why}"))?;
         if !removed {
             let in_pbx = self.hub.snapshot().assignment(mac).is_some();
             let why = if in_pbx { "it is assigned in the PBX; remove it there" } else { "it is not assigned" };
@@ -112,7 +119,8 @@ impl Operations {
 
     /// What that phone would get under that name.
     pub fn preview(&self, mac: MacAddr, name: &str, secrets: Secrets) -> Answer {
-        let server = if self.around.tftp.ip().is_unspecified() { self.own_address() } else { Some(*self.around.tftp.ip()) };
+        let server =
+            if self.around.tftp.ip().is_unspecified() { self.own_address() } else { Some(*self.around.tftp.ip()) };
         self.hub.preview(mac, name, server.unwrap_or(Ipv4Addr::LOCALHOST), secrets)
     }
 
@@ -129,8 +137,12 @@ impl Operations {
                 }
                 Ok(bytes)
             }
-            Answer::FallThrough(name) => Err(format!("{name} is none of our files; a phone gets it from tftp.fall_through, if it is there")),
-            Answer::Refuse(why) => Err(format!("{name} is not served to {mac}: {}; see `offhook explain {mac}`", why.code())),
+            Answer::FallThrough(name) => {
+                Err(format!("{name} is none of our files; a phone gets it from tftp.fall_through, if it is there"))
+            }
+            Answer::Refuse(why) => {
+                Err(format!("{name} is not served to {mac}: {}; see `offhook explain {mac}`", why.code()))
+            }
         }
     }
 
@@ -175,7 +187,10 @@ impl Operations {
             return Err(format!("{from} is not in server.phone_networks, and neither are phones that ask there"));
         }
         let server = SocketAddr::V4(SocketAddrV4::new(from, self.around.tftp.port()));
-        simulate::tftp::fetch(from.into(), server, "SIPDefault.cnf", &simulate::Timing::default()).await.map(|_| ()).map_err(|why| why.to_string())
+        simulate::tftp::fetch(from.into(), server, "SIPDefault.cnf", &simulate::Timing::default())
+            .await
+            .map(|_| ())
+            .map_err(|why| why.to_string())
     }
 
     /// The address of this host that faces the phones' networks. Connecting a datagram socket sends nothing; it asks
@@ -196,7 +211,12 @@ impl Operations {
 fn own_assignment(add: &AddPhone) -> Assignment {
     let buttons = (1_u8..)
         .zip(&add.lines)
-        .map(|(button, extension)| Button { button, kind: LineKind::Line, extension: extension.clone(), label: String::new() })
+        .map(|(button, extension)| Button {
+            button,
+            kind: LineKind::Line,
+            extension: extension.clone(),
+            label: String::new(),
+        })
         .collect();
     Assignment {
         mac: add.mac,

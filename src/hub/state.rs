@@ -121,7 +121,8 @@ pub(super) fn users(snapshot: &Snapshot) -> HashMap<String, BTreeSet<MacAddr>> {
     let mut users: HashMap<String, BTreeSet<MacAddr>> = HashMap::new();
     for (mac, assignment) in snapshot.assignments.iter().filter(|(_, a)| a.enabled) {
         for button in assignment.registering() {
-            let account = button.extension.parse().ok().and_then(|e| snapshot.roster.as_ref()?.accounts.get(&e).cloned());
+            let account =
+                button.extension.parse().ok().and_then(|e| snapshot.roster.as_ref()?.accounts.get(&e).cloned());
             if let Some(account) = account {
                 users.entry(account.sip_user).or_default().insert(*mac);
             }
@@ -132,7 +133,9 @@ pub(super) fn users(snapshot: &Snapshot) -> HashMap<String, BTreeSet<MacAddr>> {
 
 /// Whether nothing that concerns all phones differs.
 pub(super) fn same_site(a: &Snapshot, b: &Snapshot) -> bool {
-    let common = |s: &Snapshot| s.roster.as_ref().map(|r| (r.registrar, r.apply_pending, r.voicemail_code.clone(), r.time_zone.clone()));
+    let common = |s: &Snapshot| {
+        s.roster.as_ref().map(|r| (r.registrar, r.apply_pending, r.voicemail_code.clone(), r.time_zone.clone()))
+    };
     a.settings == b.settings && common(a) == common(b)
 }
 
@@ -141,7 +144,8 @@ pub(super) fn same_phone(a: &Snapshot, b: &Snapshot, mac: MacAddr) -> bool {
     let (Some(x), Some(y)) = (a.assignment(mac), b.assignment(mac)) else { return false };
     x == y
         && y.registering().all(|button| {
-            let account = |s: &Snapshot| button.extension.parse().ok().and_then(|e| s.roster.as_ref()?.accounts.get(&e).cloned());
+            let account =
+                |s: &Snapshot| button.extension.parse().ok().and_then(|e| s.roster.as_ref()?.accounts.get(&e).cloned());
             account(a) == account(b)
         })
 }

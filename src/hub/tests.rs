@@ -4,7 +4,7 @@ use crate::domain::{LineKind, ModelName, PhoneOptions, Secret};
 use crate::pbx::roster::{Account, Button, Driver, Listeners, NatFlags, Origin, Registrar, RowProblem};
 
 const IP: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 60);
-const SERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const MAC: &str = "001B54AABB01";
 
 fn at(second: i64) -> Timestamp {
@@ -20,6 +20,7 @@ fn account(extension: &str) -> Account {
         secret: Some(Secret::new("abcdef123456")),
         name: "Front desk".into(),
         mailbox: None,
+        max_contacts: 1,
         nat: NatFlags::default(),
         problems: Vec::new(),
     }
@@ -200,7 +201,8 @@ fn a_phone_that_rejects_its_file_is_refused() {
 #[test]
 fn what_cisco_phones_need_of_an_endpoint_is_found() {
     let mut natted = roster(&["1001"], assignment(Some("7960"), &["1001"]));
-    natted.accounts.get_mut(&"1001".parse().unwrap()).unwrap().nat = NatFlags { force_rport: true, rewrite_contact: true };
+    natted.accounts.get_mut(&"1001".parse().unwrap()).unwrap().nat =
+        NatFlags { force_rport: true, rewrite_contact: true };
     let first = hub(natted).findings(MAC.parse().unwrap()).remove(0);
     assert_eq!(first.code, "endpoint-nat");
     let mut udp_only = roster(&["1001"], assignment(Some("7942"), &["1001"]));
@@ -220,7 +222,13 @@ fn strangers_are_named_and_get_nothing() {
 #[test]
 fn nobody_is_told_anything_before_the_first_roster() {
     let (events, _) = mpsc::channel(1);
-    let hub = Hub::new(Snapshot::empty(Arc::default(), Arc::new(Catalog::builtin()), 2026), Vec::new(), Vec::new(), events, at(0));
+    let hub = Hub::new(
+        Snapshot::empty(Arc::default(), Arc::new(Catalog::builtin()), 2026),
+        Vec::new(),
+        Vec::new(),
+        events,
+        at(0),
+    );
     for name in ["SIP001B54AABB01.cnf", "SIPDefault.cnf"] {
         assert_eq!(ask(&hub, name, 1), Err("no-roster"));
     }
@@ -247,7 +255,7 @@ fn two_phones_with_one_extension_are_told_apart_by_address() {
     register(&hub, "1001", "Cisco-CP7960G/8.0", 2);
     is(&hub, "registered", "ok", "registered");
     assert_eq!(hub.phone("001B54AABB02".parse().unwrap()).unwrap().stage, "silent");
-    assert!(hub.snapshot().problems.iter().any(|row| row.problem.code == "extension-shared"));
+    assert!(hub.snapshot().problems.iter().any(|row| row.problem.code == "assigned-twice"));
 }
 
 #[test]

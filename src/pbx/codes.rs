@@ -15,12 +15,44 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "Asterisk's manager interface was asked and shows another password than the database's. Phones are given Asterisk's. \
          After Apply Config the two agree.",
     ),
-    ("secret-md5-only", "Only a hash of the secret is known", "The extension has md5_cred and no plain secret. A phone needs the secret itself: set a plain one."),
-    ("half-written", "An extension lacks rows in table sip", "A device without sipdriver or account is being saved, or its save broke off. Open the extension and save it again."),
-    ("extension-characters", "An extension has characters that no phone can carry", "Extensions are letters, digits and _ * + . - up to 40 of them."),
-    ("value-too-large", "A setting of an extension is too large", "A cell over 4 KiB is no setting of an extension. Save the extension again."),
-    ("table-missing", "offhook's tables are not in the PBX database", "Run contrib/sql/offhook-mariadb.sql, in the package under /usr/share/doc/offhook/sql, on the PBX database. Until then only phones of `offhook phones add` are served."),
-    ("bad-mac", "A row names no phone's MAC", "A MAC has 12 hex digits in any spelling and is neither multicast nor zero. Correct the row."),
-    ("bad-options", "The options of a phone cannot be used", "Column options of offhook_phones holds JSON whose keys are those of [phones]. The phone is served without them until it is corrected."),
-    ("bad-line", "A row of offhook_lines cannot be used", "button is a number from 1, kind one of line, speed_dial, blf, service. Correct the row."),
+    (
+        "secret-md5-only",
+        "Only a hash of the secret is known",
+        "The extension has md5_cred and no plain secret. A phone needs the secret itself: set a plain one.",
+    ),
+    (
+        "half-written",
+        "An extension lacks rows in table sip",
+        "A device without sipdriver or account is being saved, or its save broke off. Open the extension and save it again.",
+    ),
+    (
+        "extension-characters",
+        "An extension has characters that no phone can carry",
+        "Extensions are letters, digits and _ * + . - up to 40 of them.",
+    ),
+    (
+        "value-too-large",
+        "A setting of an extension is too large",
+        "A cell over 4 KiB is no setting of an extension. Save the extension again.",
+    ),
+    (
+        "table-missing",
+        "offhook's tables are not in the PBX database",
+        "Run contrib/sql/offhook-mariadb.sql, in the package under /usr/share/doc/offhook/sql, on the PBX database. Until then only phones of `offhook phones add` are served.",
+    ),
+    (
+        "bad-mac",
+        "A row names no phone's MAC",
+        "A MAC has 12 hex digits in any spelling and is neither multicast nor zero. Correct the row.",
+    ),
+    (
+        "bad-options",
+        "The options of a phone cannot be used",
+        "Column options of offhook_phones holds JSON whose keys are those of [phones]. The phone is served without them until it is corrected.",
+    ),
+    (
+        "bad-line",
+        "A row of offhook_lines cannot be used",
+        "button is a number from 1, kind one of line, speed_dial, blf, service. Correct the row.",
+    ),
 ];

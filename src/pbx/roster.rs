@@ -71,6 +71,8 @@ pub struct Account {
     pub name: String,
     /// Has a mailbox: its context.
     pub mailbox: Option<String>,
+    /// How many phones may register as it at once.
+    pub max_contacts: u16,
     /// Endpoint settings that decide whether Cisco phones can be reached.
     pub nat: NatFlags,
     /// What is odd about this account; shown as findings of every phone that has it.

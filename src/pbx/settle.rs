@@ -116,6 +116,7 @@ mod tests {
             secret: Some(Secret::new(secret)),
             name: String::new(),
             mailbox: None,
+            max_contacts: 1,
             nat: NatFlags::default(),
             problems: Vec::new(),
         }
@@ -142,9 +143,12 @@ mod tests {
         roster
     }
 
+    /// Extensions and secrets.
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+
     /// Feeds reads at milliseconds; compares the believed extensions and secrets.
     #[track_caller]
-    fn script(settle: &mut Settle, began: Instant, steps: &[(u64, Roster, Option<&[(&str, &str)]>)]) {
+    fn script(settle: &mut Settle, began: Instant, steps: &[(u64, Roster, Option<Pairs<'_>>)]) {
         for (at, fresh, expected) in steps {
             let settled = settle.feed(began + Duration::from_millis(*at), fresh.clone());
             let believed = settled.roster.as_ref().map(|roster| {
@@ -155,7 +159,8 @@ mod tests {
                     .collect();
                 pairs
             });
-            let expected = expected.map(|pairs| pairs.iter().map(|(e, s)| ((*e).to_owned(), (*s).to_owned())).collect::<Vec<_>>());
+            let expected =
+                expected.map(|pairs| pairs.iter().map(|(e, s)| ((*e).to_owned(), (*s).to_owned())).collect::<Vec<_>>());
             assert_eq!(believed, expected, "at {at} ms");
         }
     }
@@ -164,12 +169,16 @@ mod tests {
     fn the_first_roster_takes_two_equal_reads() {
         let mut settle = Settle::default();
         let full: &[(&str, &str)] = &[("1001", "a")];
-        script(&mut settle, Instant::now(), &[
-            (0, roster(&[], false), None),
-            (100, roster(full, false), None),
-            (200, roster(full, false), None),
-            (350, roster(full, false), Some(full)),
-        ]);
+        script(
+            &mut settle,
+            Instant::now(),
+            &[
+                (0, roster(&[], false), None),
+                (100, roster(full, false), None),
+                (200, roster(full, false), None),
+                (350, roster(full, false), Some(full)),
+            ],
+        );
         // The same with changes that are never applied: nothing better is known.
         let mut settle = Settle::default();
         script(&mut settle, Instant::now(), &[(0, roster(full, true), None), (250, roster(full, true), Some(full))]);
@@ -181,22 +190,30 @@ mod tests {
         let new: &[(&str, &str)] = &[("1001", "c"), ("1002", "b")];
         let mut settle = Settle::new(Some(Arc::new(roster(old, false))));
         let gone = [("1002", "b")];
-        script(&mut settle, Instant::now(), &[
-            (0, roster(old, true), Some(old)),
-            (20, roster(&gone, true), Some(old)),
-            (90, roster(new, true), Some(old)),
-            (60_000, roster(new, true), Some(old)),
-            (61_000, roster(new, false), Some(old)),
-            (61_249, roster(new, false), Some(old)),
-            (61_250, roster(new, false), Some(new)),
-        ]);
+        script(
+            &mut settle,
+            Instant::now(),
+            &[
+                (0, roster(old, true), Some(old)),
+                (20, roster(&gone, true), Some(old)),
+                (90, roster(new, true), Some(old)),
+                (60_000, roster(new, true), Some(old)),
+                (61_000, roster(new, false), Some(old)),
+                (61_249, roster(new, false), Some(old)),
+                (61_250, roster(new, false), Some(new)),
+            ],
+        );
     }
 
     #[test]
     fn a_deleted_extension_goes_once_it_is_settled() {
         let old: &[(&str, &str)] = &[("1001", "a")];
         let mut settle = Settle::new(Some(Arc::new(roster(old, false))));
-        script(&mut settle, Instant::now(), &[(0, roster(&[], false), Some(old)), (250, roster(&[], false), Some(&[]))]);
+        script(
+            &mut settle,
+            Instant::now(),
+            &[(0, roster(&[], false), Some(old)), (250, roster(&[], false), Some(&[]))],
+        );
     }
 
     #[test]

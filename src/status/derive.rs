@@ -100,9 +100,15 @@ fn health(
         return say(Health::Ok, "disabled", "this phone is disabled in the PBX".to_owned());
     }
     if total == 0 {
-        return say(Health::NeedsHands, "no-lines", "no extension is assigned to this phone: give it one in the PBX".to_owned());
+        return say(
+            Health::NeedsHands,
+            "no-lines",
+            "no extension is assigned to this phone: give it one in the PBX".to_owned(),
+        );
     }
-    let worst = findings.iter().find(|(health, finding)| *health != Health::Ok && finding.severity == crate::diagnose::Severity::Error);
+    let worst = findings
+        .iter()
+        .find(|(health, finding)| *health != Health::Ok && finding.severity == crate::diagnose::Severity::Error);
     if let Some((health, finding)) = worst {
         return (*health, finding.code.clone(), format!("{}: {}", finding.summary, finding.remedy));
     }

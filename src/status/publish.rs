@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::sinks::Sink;
 use super::PhoneStatus;
+use super::sinks::Sink;
 use crate::domain::MacAddr;
 
 /// Pauses between attempts on a sink that fails grow from the first to the second.
@@ -33,7 +33,11 @@ pub struct Difference {
 /// Compares what was published with what is. Pure.
 pub fn difference(published: &BTreeMap<MacAddr, PhoneStatus>, latest: &BTreeMap<MacAddr, PhoneStatus>) -> Difference {
     Difference {
-        write: latest.iter().filter(|(mac, status)| published.get(mac) != Some(status)).map(|(_, status)| status.clone()).collect(),
+        write: latest
+            .iter()
+            .filter(|(mac, status)| published.get(mac) != Some(status))
+            .map(|(_, status)| status.clone())
+            .collect(),
         remove: published.keys().filter(|mac| !latest.contains_key(mac)).copied().collect(),
     }
 }
@@ -77,20 +81,19 @@ pub async fn run(
         if ending {
             return;
         }
-        match pause {
-            Some(pause) => tokio::select! {
+        if let Some(pause) = pause {
+            tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 _ = restarted.changed() => {}
                 () = shutdown.cancelled() => {}
-            },
-            None => {
-                tokio::select! {
-                    changed = latest.changed() => if changed.is_err() { return },
-                    _ = restarted.changed() => published = None,
-                    () = shutdown.cancelled() => {}
-                }
-                tokio::time::sleep(GATHER).await;
             }
+        } else {
+            tokio::select! {
+                changed = latest.changed() => if changed.is_err() { return },
+                _ = restarted.changed() => published = None,
+                () = shutdown.cancelled() => {}
+            }
+            tokio::time::sleep(GATHER).await;
         }
     }
 }
@@ -136,8 +139,16 @@ mod tests {
 
     #[test]
     fn only_what_changed_is_written() {
-        let before = BTreeMap::from([status("001B54AABB01", Stage::Silent), status("001B54AABB02", Stage::Registered), status("001B54AABB03", Stage::Silent)]);
-        let after = BTreeMap::from([status("001B54AABB01", Stage::Registered), status("001B54AABB02", Stage::Registered), status("001B54AABB04", Stage::Silent)]);
+        let before = BTreeMap::from([
+            status("001B54AABB01", Stage::Silent),
+            status("001B54AABB02", Stage::Registered),
+            status("001B54AABB03", Stage::Silent),
+        ]);
+        let after = BTreeMap::from([
+            status("001B54AABB01", Stage::Registered),
+            status("001B54AABB02", Stage::Registered),
+            status("001B54AABB04", Stage::Silent),
+        ]);
         let difference = difference(&before, &after);
         let written: Vec<String> = difference.write.iter().map(|status| status.mac.to_string()).collect();
         assert_eq!(written, ["001B54AABB01", "001B54AABB04"]);

@@ -35,10 +35,14 @@ pub enum StoreError {
         why: io::Error,
     },
     /// Another daemon has it.
-    #[error("state folder {0} is in use by another offhook; stop that one first (systemctl stop offhook), or name another server.state_dir")]
+    #[error(
+        "state folder {0} is in use by another offhook; stop that one first (systemctl stop offhook), or name another server.state_dir"
+    )]
     InUse(PathBuf),
     /// SQLite.
-    #[error("database {path}: {why}; move the file away to start with an empty one: phones and secrets are read again from the PBX")]
+    #[error(
+        "database {path}: {why}; move the file away to start with an empty one: phones and secrets are read again from the PBX"
+    )]
     Open {
         /// The file.
         path: PathBuf,
@@ -115,7 +119,8 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn assignments(&self) -> Result<Vec<Assignment>, StoreError> {
-        let rows: Vec<(String,)> = sqlx::query_as("select body from assignment order by mac").fetch_all(&self.pool).await?;
+        let rows: Vec<(String,)> =
+            sqlx::query_as("select body from assignment order by mac").fetch_all(&self.pool).await?;
         rows.iter().map(|(body,)| Ok(serde_json::from_str(body)?)).collect()
     }
 
@@ -124,11 +129,13 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn keep_assignment(&self, assignment: &Assignment) -> Result<(), StoreError> {
-        sqlx::query("insert into assignment (mac, body) values (?, ?) on conflict (mac) do update set body = excluded.body")
-            .bind(assignment.mac.to_string())
-            .bind(serde_json::to_string(assignment)?)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "insert into assignment (mac, body) values (?, ?) on conflict (mac) do update set body = excluded.body",
+        )
+        .bind(assignment.mac.to_string())
+        .bind(serde_json::to_string(assignment)?)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 
@@ -137,7 +144,8 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn drop_assignment(&self, mac: MacAddr) -> Result<bool, StoreError> {
-        let done = sqlx::query("delete from assignment where mac = ?").bind(mac.to_string()).execute(&self.pool).await?;
+        let done =
+            sqlx::query("delete from assignment where mac = ?").bind(mac.to_string()).execute(&self.pool).await?;
         Ok(done.rows_affected() > 0)
     }
 
@@ -192,7 +200,8 @@ fn lock(folder: &Path) -> Result<fs::File, StoreError> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed)?;
     let path = folder.join("lock");
-    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
+    let file =
+        fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),

@@ -25,6 +25,7 @@ struct StoredAccount {
     secret: Option<String>,
     name: String,
     mailbox: Option<String>,
+    max_contacts: u16,
     nat: NatFlags,
     problems: Vec<Problem>,
 }
@@ -63,6 +64,7 @@ fn stored(account: &Account) -> StoredAccount {
         secret: account.secret.as_ref().map(|secret| secret.expose().to_owned()),
         name: account.name.clone(),
         mailbox: account.mailbox.clone(),
+        max_contacts: account.max_contacts,
         nat: account.nat,
         problems: account.problems.clone(),
     }
@@ -77,6 +79,7 @@ fn account(stored: StoredAccount) -> Account {
         secret: stored.secret.map(Secret::new),
         name: stored.name,
         mailbox: stored.mailbox,
+        max_contacts: stored.max_contacts,
         nat: stored.nat,
         problems: stored.problems,
     }

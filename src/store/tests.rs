@@ -11,6 +11,7 @@ fn a_roster() -> Roster {
         secret: Some(Secret::new("S3cr3t")),
         name: "Böb \"R&D\"".into(),
         mailbox: Some("default".into()),
+        max_contacts: 1,
         nat: crate::pbx::roster::NatFlags { force_rport: true, rewrite_contact: false },
         problems: Vec::new(),
     };

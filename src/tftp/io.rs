@@ -19,8 +19,9 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::exchange::{Config, Content, Event, Id, Meta, On, Transmit};
 use super::packet::ErrorCode;
-use super::server::{Config, Content, Event, Id, Meta, On, Server, Transmit};
+use super::server::Server;
 
 /// A datagram that could be ours fits; a longer one is cut and then no packet.
 const BUFFER: usize = 2_048;

@@ -57,7 +57,9 @@ impl Terms {
             let Some((name, after)) = text(rest) else { break };
             let Some((value, after)) = text(after) else { break };
             rest = after;
-            let known = [b"blksize".as_slice(), b"timeout", b"tsize", b"windowsize"].iter().position(|known| name.eq_ignore_ascii_case(known));
+            let known = [b"blksize".as_slice(), b"timeout", b"tsize", b"windowsize"]
+                .iter()
+                .position(|known| name.eq_ignore_ascii_case(known));
             let Some(known) = known else { continue };
             if let Some(twice) = seen.get_mut(known)
                 && std::mem::replace(twice, true)
@@ -98,7 +100,8 @@ impl Terms {
         if let Some(seconds) = self.timeout {
             put("timeout", seconds.into());
         }
-        if self.size_asked {
+        // curl takes a tsize of 0 for a fault and gives up; an option that is left out is only not agreed.
+        if self.size_asked && size > 0 {
             put("tsize", size);
         }
         if self.agreed.window {

@@ -183,7 +183,8 @@ impl Transfer {
         if now < self.deadline {
             return Progress::Going;
         }
-        let given_up = if self.answered { now.saturating_duration_since(self.heard) >= SILENCE } else { self.sends >= UNANSWERED };
+        let given_up =
+            if self.answered { now.saturating_duration_since(self.heard) >= SILENCE } else { self.sends >= UNANSWERED };
         if given_up {
             return Progress::GivenUp;
         }

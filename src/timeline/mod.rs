@@ -158,7 +158,8 @@ mod tests {
     }
 
     fn sent(second: i64, name: &str) -> BootEvent {
-        let what = EventKind::FileSent { name: name.into(), transport: Transport::Tftp, octets: 1, millis: 1, resent: 0 };
+        let what =
+            EventKind::FileSent { name: name.into(), transport: Transport::Tftp, octets: 1, millis: 1, resent: 0 };
         BootEvent { what, ..asked(second, name) }
     }
 

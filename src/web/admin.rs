@@ -14,12 +14,20 @@ use crate::hub::Hub;
 
 /// `/healthz`, `/readyz`, `/metrics`.
 pub fn router(hub: Arc<Hub>) -> Router {
-    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready)).route("/metrics", get(metrics)).with_state(hub)
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(hub)
 }
 
 /// Ready = a roster is there to serve, however old.
 async fn ready(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
-    if hub.snapshot().ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "no roster has been read yet\n") }
+    if hub.snapshot().ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "no roster has been read yet\n")
+    }
 }
 
 async fn metrics(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
@@ -42,7 +50,10 @@ fn text(hub: &Hub, now: Timestamp) -> String {
     gauge("phones_assigned", "Phones with an assignment.", count(snapshot.assignments.len()));
     gauge("extensions", "Extensions of the PBX.", count(snapshot.roster.as_ref().map_or(0, |r| r.accounts.len())));
     let polls = snapshot.polls;
-    let _ = writeln!(out, "# HELP offhook_pbx_polls_total Looks taken at the PBX.\n# TYPE offhook_pbx_polls_total counter\noffhook_pbx_polls_total {polls}");
+    let _ = writeln!(
+        out,
+        "# HELP offhook_pbx_polls_total Looks taken at the PBX.\n# TYPE offhook_pbx_polls_total counter\noffhook_pbx_polls_total {polls}"
+    );
     let _ = writeln!(out, "# HELP offhook_phones Assigned phones by stage and health.\n# TYPE offhook_phones gauge");
     let mut counts: std::collections::BTreeMap<(String, String), u64> = std::collections::BTreeMap::new();
     for phone in hub.phones().into_iter().filter(|phone| phone.ownership == "adopted") {

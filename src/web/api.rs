@@ -112,7 +112,11 @@ struct Reveal {
     reveal: bool,
 }
 
-async fn file(State(desk): State<Arc<Operations>>, Path((mac, name)): Path<(String, String)>, Query(how): Query<Reveal>) -> Response {
+async fn file(
+    State(desk): State<Arc<Operations>>,
+    Path((mac, name)): Path<(String, String)>,
+    Query(how): Query<Reveal>,
+) -> Response {
     let mac = match mac_of(&mac) {
         Ok(mac) => mac,
         Err(response) => return *response,

@@ -98,7 +98,11 @@ fn the_people_side_answers() {
     let daemon = site.serve();
     let ask = |path: &str| succeed(Command::new("curl").args(["-sSf", &format!("http://{}{path}", daemon.admin)]));
     ask("/healthz");
-    ask("/readyz");
+    crate::support::wait_for("the first roster", || {
+        let status =
+            Command::new("curl").args(["-sSf", "-o", "/dev/null", &format!("http://{}/readyz", daemon.admin)]).output();
+        if status.is_ok_and(|output| output.status.success()) { Ok(()) } else { Err("not ready".to_owned()) }
+    });
     assert!(ask("/metrics").contains("offhook_"));
     daemon.stop();
 }

@@ -50,7 +50,7 @@ fn from_a_mac_in_the_pbx_to_a_registered_phone_and_back() {
         wait_for("the entry in Asterisk's database", || {
             let shown = pbx.asterisk().cli("database show offhook");
             let entry = shown.lines().find(|line| line.starts_with(&format!("/offhook/{mac}/stage")));
-            entry.filter(|line| line.ends_with("registered")).map(|_| ()).ok_or(shown)
+            entry.filter(|line| line.trim_end().ends_with("registered")).map(|_| ()).ok_or(shown)
         });
     }
 
@@ -68,8 +68,7 @@ fn from_a_mac_in_the_pbx_to_a_registered_phone_and_back() {
 
     pbx.delete_extension("1001");
     pbx.apply();
-    let served = daemon.wait_for_file(&cnf, "without the line", |file| credentials_in_cnf(file).is_empty());
-    assert!(!served.contains("CANARY"), "a secret is left in the file");
+    wait_for("the file to be gone", || daemon.file(&cnf).map_or(Ok(()), Err));
     let phone = daemon.wait_for_phone(OLD, "in need of hands", |phone| phone["health"] == "needs-hands");
     assert!(phone["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{phone}");
     assert!(phone["summary"].as_str().is_some_and(|summary| summary.contains("1001")), "{phone}");
@@ -81,7 +80,6 @@ fn from_a_mac_in_the_pbx_to_a_registered_phone_and_back() {
     assert_eq!(other["stage"], "registered", "{other}");
 
     pbx.remove_phone(OLD);
-    wait_for("the file to be gone", || daemon.file(&cnf).map_or(Ok(()), Err));
     assert_eq!(Client::Curl.fetch(daemon.tftp, &cnf), None);
     wait_for("the row to be gone", || pbx.published(OLD).map_or(Ok(()), |row| Err(format!("{row:?}"))));
     wait_for("the entry to be gone", || {

@@ -26,8 +26,12 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
         return None;
     }
     let remedy = match desired.model.family {
-        Family::Java => "erase the trust list (Settings, Security, Trust List) or factory-reset the phone; then `offhook explain config-refused`",
-        Family::Legacy => "read Settings, Status on the phone: W310, W320 or W362 name the file; then `offhook explain config-refused`",
+        Family::Java => {
+            "erase the trust list (Settings, Security, Trust List) or factory-reset the phone; then `offhook explain config-refused`"
+        }
+        Family::Legacy => {
+            "read Settings, Status on the phone: W310, W320 or W362 name the file; then `offhook explain config-refused`"
+        }
     };
     Some(Finding {
         code: RULE.code.to_owned(),

@@ -38,6 +38,7 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
         severity: if evidence.contacts.is_empty() { Severity::Error } else { Severity::Warning },
         summary: format!("{first}; this phone listens on 5060 only and needs both off"),
         evidence: wrong.clone(),
-        remedy: "in FreePBX, on the extension's Advanced tab: Force rport: No, Rewrite Contact: No; then Apply Config".to_owned(),
+        remedy: "in FreePBX, on the extension's Advanced tab: Force rport: No, Rewrite Contact: No; then Apply Config"
+            .to_owned(),
     })
 }

@@ -9,7 +9,8 @@ mod trust_list;
 use super::Rule;
 
 /// Every rule there is.
-pub const RULES: &[Rule] = &[tcp_off::RULE, trust_list::RULE, config_refused::RULE, endpoint_nat::RULE, not_registering::RULE];
+pub const RULES: &[Rule] =
+    &[tcp_off::RULE, trust_list::RULE, config_refused::RULE, endpoint_nat::RULE, not_registering::RULE];
 
 #[cfg(test)]
 mod tests {

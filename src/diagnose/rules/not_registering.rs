@@ -24,7 +24,11 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     let desired = evidence.desired?;
     let taken = evidence.boot.config_taken.or(evidence.boot.config_sent)?;
     let waiting = evidence.now.duration_since(taken);
-    if !evidence.registrations_known || !evidence.contacts.is_empty() || desired.phone.lines.is_empty() || waiting < PATIENCE {
+    if !evidence.registrations_known
+        || !evidence.contacts.is_empty()
+        || desired.phone.lines.is_empty()
+        || waiting < PATIENCE
+    {
         return None;
     }
     let pending = evidence.roster.is_some_and(|roster| roster.apply_pending);

@@ -23,7 +23,8 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     if phone.transport != SipTransport::Tcp || !evidence.contacts.is_empty() {
         return None;
     }
-    let pjsip = |line: &&crate::domain::Line| roster.accounts.get(&line.extension).is_some_and(|a| a.driver == Driver::Pjsip);
+    let pjsip =
+        |line: &&crate::domain::Line| roster.accounts.get(&line.extension).is_some_and(|a| a.driver == Driver::Pjsip);
     let line = phone.lines.iter().find(pjsip)?;
     // A PBX that names no port at all says nothing about TCP.
     if roster.registrar.pjsip.tcp.is_some() || roster.registrar.pjsip.udp.is_none() {

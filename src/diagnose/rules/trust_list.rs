@@ -22,7 +22,8 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     Some(Finding {
         code: RULE.code.to_owned(),
         severity: Severity::Error,
-        summary: "the phone asks for a signed configuration: it holds a trust list of its former call manager".to_owned(),
+        summary: "the phone asks for a signed configuration: it holds a trust list of its former call manager"
+            .to_owned(),
         evidence: vec![format!("asked for a .sgn file at {at}")],
         remedy: "on the phone: Settings, Security Configuration, Trust List, unlock with **#, Erase".to_owned(),
     })

@@ -179,7 +179,12 @@ impl AmiHandle {
 }
 
 /// Keeps a session until `shutdown`.
-pub async fn run(config: AmiConfig, mut commands: Commands, updates: mpsc::Sender<AmiUpdate>, shutdown: CancellationToken) {
+pub async fn run(
+    config: AmiConfig,
+    mut commands: Commands,
+    updates: mpsc::Sender<AmiUpdate>,
+    shutdown: CancellationToken,
+) {
     let timing = config.timing;
     let mut failures = 0_u32;
     loop {

@@ -238,7 +238,10 @@ mod tests {
         decoder.push("K: v\n".repeat(10_000).as_bytes());
         decoder.push(b"\nEvent: Next\n\n");
         let items = all(&mut decoder);
-        assert!(matches!(items.as_slice(), [Item::Banner(_), Item::Message(next)] if next.is_event("next")), "{items:?}");
+        assert!(
+            matches!(items.as_slice(), [Item::Banner(_), Item::Message(next)] if next.is_event("next")),
+            "{items:?}"
+        );
     }
 
     /// T19: nothing can be smuggled into an action.

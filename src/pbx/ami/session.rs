@@ -4,26 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::client::{AmiConfig, AmiError, AmiUpdate, Command, Reply};
+use super::connection::{Connection, Ended};
 use super::contacts::{PER_ENDPOINT, of_detail, of_peer};
-use super::proto::{Action, Decoder, Item, Message, challenge_key};
+use super::proto::{Action, Item, Message};
 use crate::domain::Contact;
-
-/// How a session ended.
-pub(super) struct Ended {
-    /// One sentence, with what to do.
-    pub(super) why: String,
-    /// The login was refused.
-    pub(super) refused: bool,
-    /// It had come up before.
-    pub(super) was_up: bool,
-}
 
 /// Questions about single endpoints under way at once; with more changes than that the whole list is asked for.
 const QUESTIONS: usize = 16;
@@ -55,10 +43,7 @@ struct Pending {
 struct Session<'a> {
     config: &'a AmiConfig,
     updates: &'a mpsc::Sender<AmiUpdate>,
-    reader: OwnedReadHalf,
-    writer: OwnedWriteHalf,
-    decoder: Decoder,
-    next: u64,
+    connection: Connection<'a>,
     pending: HashMap<u64, Pending>,
     /// Endpoints that changed and were not asked about yet.
     changed: BTreeSet<String>,
@@ -73,26 +58,20 @@ struct Session<'a> {
 }
 
 /// Runs one session to its end.
-pub(super) async fn run(config: &AmiConfig, commands: &mut mpsc::Receiver<Command>, updates: &mpsc::Sender<AmiUpdate>) -> Ended {
-    let end = |why: String| Ended { why, refused: false, was_up: false };
-    let stream = match timeout(config.timing.patience, TcpStream::connect(&config.address)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(why)) => {
-            return end(format!("Asterisk's manager interface on {} was not reached: {why}; see that Asterisk runs and ami.address", config.address));
-        }
-        Err(_) => return end(format!("Asterisk's manager interface on {} did not answer; see ami.address", config.address)),
+pub(super) async fn run(
+    config: &AmiConfig,
+    commands: &mut mpsc::Receiver<Command>,
+    updates: &mpsc::Sender<AmiUpdate>,
+) -> Ended {
+    let connection = match Connection::open(config).await {
+        Ok(connection) => connection,
+        Err(ended) => return ended,
     };
-    // Actions are small and wait for their answer.
-    let _ = stream.set_nodelay(true);
-    let (reader, writer) = stream.into_split();
     let now = Instant::now();
     let mut session = Session {
         config,
         updates,
-        reader,
-        writer,
-        decoder: Decoder::default(),
-        next: 1,
+        connection,
         pending: HashMap::new(),
         changed: BTreeSet::new(),
         known: BTreeMap::new(),
@@ -103,7 +82,7 @@ pub(super) async fn run(config: &AmiConfig, commands: &mut mpsc::Receiver<Comman
         list_at: now,
         ping_at: now,
     };
-    let ended = match session.login().await {
+    let ended = match session.connection.login().await {
         Ok(()) => session.serve(commands).await,
         Err(ended) => ended,
     };
@@ -117,84 +96,6 @@ pub(super) async fn run(config: &AmiConfig, commands: &mut mpsc::Receiver<Comman
 }
 
 impl Session<'_> {
-    fn ended(&self, why: &str) -> Ended {
-        Ended { why: format!("Asterisk's manager interface on {}: {why}", self.config.address), refused: false, was_up: false }
-    }
-
-    async fn login(&mut self) -> Result<(), Ended> {
-        let patience = self.config.timing.patience;
-        match timeout(patience, self.item()).await {
-            Ok(Ok(Item::Banner(_))) => {}
-            Ok(Ok(Item::Message(_))) | Err(_) => return Err(self.ended("what answers there is no manager; see ami.address")),
-            Ok(Err(ended)) => return Err(ended),
-        }
-        let challenge = self.ask(Action::new("Challenge").with("AuthType", "MD5")).await?;
-        let login = Action::new("Login").with("Username", &self.config.username);
-        let login = match challenge.get("Challenge") {
-            Some(nonce) => {
-                let key = challenge_key(nonce, &self.config.secret);
-                login.and_then(|login| login.with("AuthType", "MD5")?.with("Key", &key))
-            }
-            None => login.and_then(|login| login.with("Secret", self.config.secret.expose())),
-        };
-        let answer = self.ask(login.and_then(|login| login.with("Events", "on"))).await?;
-        if answer.text("Response").eq_ignore_ascii_case("success") {
-            return Ok(());
-        }
-        let user = &self.config.username;
-        let why = format!(
-            "the login as {user} was refused ({}): see the secret, and that [{user}] with this secret is in manager_custom.conf and permits this host",
-            answer.text("Message")
-        );
-        Err(Ended { refused: true, ..self.ended(&why) })
-    }
-
-    /// Before the login: one action, its answer, nothing between.
-    async fn ask(&mut self, action: Result<Action, super::proto::BadValue>) -> Result<Message, Ended> {
-        let action = action.map_err(|why| self.ended(&format!("user or secret cannot be sent: {why}")))?;
-        let id = self.send(&action).await?;
-        let patience = self.config.timing.patience;
-        let answer = async {
-            loop {
-                match self.item().await? {
-                    Item::Message(message) if message.get("ActionID") == Some(id.to_string().as_str()) => return Ok(message),
-                    _ => {}
-                }
-            }
-        };
-        match timeout(patience, answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(self.ended("it did not answer; see whether Asterisk hangs")),
-        }
-    }
-
-    async fn send(&mut self, action: &Action) -> Result<u64, Ended> {
-        let id = self.next;
-        self.next += 1;
-        let bytes = action.emit(id);
-        match timeout(self.config.timing.patience, self.writer.write_all(&bytes)).await {
-            Ok(Ok(())) => Ok(id),
-            Ok(Err(why)) => Err(self.ended(&format!("the connection broke: {why}"))),
-            Err(_) => Err(self.ended("it takes nothing any more; see whether Asterisk hangs")),
-        }
-    }
-
-    async fn item(&mut self) -> Result<Item, Ended> {
-        loop {
-            match self.decoder.poll() {
-                Ok(Some(item)) => return Ok(item),
-                Ok(None) => {}
-                Err(why) => return Err(self.ended(&why.to_string())),
-            }
-            let mut bytes = [0; 8_192];
-            match self.reader.read(&mut bytes).await {
-                Ok(0) => return Err(self.ended("Asterisk closed the connection")),
-                Ok(n) => self.decoder.push(bytes.get(..n).unwrap_or_default()),
-                Err(why) => return Err(self.ended(&format!("the connection broke: {why}"))),
-            }
-        }
-    }
-
     /// After the login, to the end.
     async fn serve(&mut self, commands: &mut mpsc::Receiver<Command>) -> Ended {
         let timing = self.config.timing;
@@ -208,13 +109,13 @@ impl Session<'_> {
             let wake = self.pending.values().map(|pending| pending.deadline).min();
             let wake = wake.map_or(self.ping_at, |at| at.min(self.ping_at)).min(self.list_at);
             let item = tokio::select! {
-                item = self.item() => item,
+                item = self.connection.item() => item,
                 command = commands.recv() => match command {
                     Some(command) => {
                         if let Err(ended) = self.start(&command.action, Purpose::Caller(command.answer)).await { return ended; }
                         continue;
                     }
-                    None => return self.ended("nobody needs it any more"),
+                    None => return self.connection.ended("nobody needs it any more"),
                 },
                 () = tokio::time::sleep_until(wake) => continue,
             };
@@ -227,7 +128,7 @@ impl Session<'_> {
     }
 
     async fn start(&mut self, action: &Action, purpose: Purpose) -> Result<(), Ended> {
-        let id = self.send(action).await?;
+        let id = self.connection.send(action).await?;
         let deadline = Instant::now() + self.config.timing.patience;
         self.pending.insert(id, Pending { purpose, response: None, events: Vec::new(), deadline });
         Ok(())
@@ -236,15 +137,20 @@ impl Session<'_> {
     /// What is due by now: lists, questions, pings, answers that never came.
     async fn due(&mut self) -> Result<(), Ended> {
         let now = Instant::now();
-        let late: Vec<u64> = self.pending.iter().filter(|(_, pending)| pending.deadline <= now).map(|(id, _)| *id).collect();
+        let late: Vec<u64> =
+            self.pending.iter().filter(|(_, pending)| pending.deadline <= now).map(|(id, _)| *id).collect();
         for id in late {
             match self.pending.remove(&id).map(|pending| pending.purpose) {
                 Some(Purpose::Caller(answer)) => {
                     let _ = answer.send(Err(AmiError::NoAnswer));
                 }
-                Some(Purpose::Ping) => return Err(self.ended("it did not answer a ping; see whether Asterisk hangs")),
+                Some(Purpose::Ping) => {
+                    return Err(self.connection.ended("it did not answer a ping; see whether Asterisk hangs"));
+                }
                 // The old state stays; the list is asked for again.
-                Some(Purpose::Endpoint(_) | Purpose::Contacts | Purpose::Peers) => self.list_at = now + Duration::from_secs(1),
+                Some(Purpose::Endpoint(_) | Purpose::Contacts | Purpose::Peers) => {
+                    self.list_at = now + Duration::from_secs(1)
+                }
                 None => {}
             }
         }
@@ -335,7 +241,8 @@ impl Session<'_> {
             }
             Purpose::Contacts => {
                 let items = pending.events.iter().filter(|event| event.is_event("ContactStatusDetail")).count();
-                let said = pending.events.last().and_then(|end| end.get("ListItems")).and_then(|n| n.parse::<usize>().ok());
+                let said =
+                    pending.events.last().and_then(|end| end.get("ListItems")).and_then(|n| n.parse::<usize>().ok());
                 if !good && response.text("Message").contains("ermission") {
                     self.warn_permission();
                 } else if good && said.is_some_and(|said| said != items) {
@@ -419,7 +326,11 @@ impl Session<'_> {
     /// N6: a name that no endpoint has is nobody's.
     fn mark(&mut self, endpoint: &str) {
         let sound = |b: u8| b.is_ascii_alphanumeric() || b"_*+.-@".contains(&b);
-        if !endpoint.is_empty() && endpoint.len() <= 80 && endpoint.bytes().all(sound) && self.changed.len() <= QUESTIONS {
+        if !endpoint.is_empty()
+            && endpoint.len() <= 80
+            && endpoint.bytes().all(sound)
+            && self.changed.len() <= QUESTIONS
+        {
             self.changed.insert(endpoint.to_owned());
         }
     }

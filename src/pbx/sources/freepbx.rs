@@ -2,12 +2,11 @@
 //!
 //! Schema and habits: FreePBX/core `module.xml` (releases 15 to 17); chan_pjsip extensions live in table `sip` too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
-use crate::domain::{Extension, MacAddr, ModelName, PhoneOptions, Problem, Secret};
-use crate::pbx::roster::{Account, Assignment, Button, Driver, Listeners, NatFlags, Origin, Registrar, Roster, RowProblem};
+use super::assignments::assignments;
+use crate::domain::{Extension, MacAddr, Problem, Secret};
+use crate::pbx::roster::{Account, Driver, Listeners, NatFlags, Registrar, Roster, RowProblem};
 
 /// A cell: bytes, because a column may hold what is no UTF-8; `None` = NULL.
 pub type Cell = Option<Vec<u8>>;
@@ -48,17 +47,20 @@ pub fn roster(rows: &Rows) -> Roster {
         accounts,
         assignments,
         problems,
-        voicemail_code: rows.voicemail_code.as_ref().and_then(|codes| codes.iter().map(lossy).find(|code| !code.is_empty())),
+        voicemail_code: rows
+            .voicemail_code
+            .as_ref()
+            .and_then(|codes| codes.iter().map(lossy).find(|code| !code.is_empty())),
         time_zone: None,
         apply_pending: rows.need_reload,
     }
 }
 
-fn lossy(cell: &Cell) -> String {
+pub(super) fn lossy(cell: &Cell) -> String {
     cell.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
 }
 
-fn row_problem(mac: Option<MacAddr>, extension: Option<&str>, problem: Problem) -> RowProblem {
+pub(super) fn row_problem(mac: Option<MacAddr>, extension: Option<&str>, problem: Problem) -> RowProblem {
     RowProblem { mac, extension: extension.map(str::to_owned), problem }
 }
 
@@ -79,11 +81,15 @@ fn accounts(rows: &Rows, problems: &mut Vec<RowProblem>) -> BTreeMap<Extension, 
         }
         let id = lossy(id);
         let Ok(extension) = id.parse::<Extension>() else {
-            problems.push(row_problem(None, Some(&printable(&id)), Problem::new(
-                "extension-characters",
-                format!("extension {:?} has characters that no phone can carry", printable(&id)),
-                "give it a number out of digits, or letters, digits and _ * + . -",
-            )));
+            problems.push(row_problem(
+                None,
+                Some(&printable(&id)),
+                Problem::new(
+                    "extension-characters",
+                    format!("extension {:?} has characters that no phone can carry", printable(&id)),
+                    "give it a number out of digits, or letters, digits and _ * + . -",
+                ),
+            ));
             continue;
         };
         let settings = settings.get(id.as_bytes()).unwrap_or(&none);
@@ -116,21 +122,34 @@ fn account(
         ));
     };
     if settings.values().any(|cell| cell.as_ref().is_some_and(|bytes| bytes.len() > CELL_LIMIT)) {
-        return Err(Problem::new("value-too-large", format!("a setting of extension {extension} is over 4 KiB"), "save the extension again in FreePBX"));
+        return Err(Problem::new(
+            "value-too-large",
+            format!("a setting of extension {extension} is over 4 KiB"),
+            "save the extension again in FreePBX",
+        ));
     }
     let mut problems = Vec::new();
     let secret = secret(&extension, settings, &mut problems);
     let yes = |keyword: &str, default: bool| get(keyword).map_or(default, |text| text == "yes");
     let driver = if driver == "chan_sip" || tech == "sip" { Driver::ChanSip } else { Driver::Pjsip };
     let nat = match driver {
-        Driver::Pjsip => NatFlags { force_rport: yes("force_rport", true), rewrite_contact: yes("rewrite_contact", true) },
+        Driver::Pjsip => {
+            NatFlags { force_rport: yes("force_rport", true), rewrite_contact: yes("rewrite_contact", true) }
+        }
         Driver::ChanSip => {
             let nat = get("nat").unwrap_or_else(|| "yes".to_owned());
-            NatFlags { force_rport: nat.contains("yes") || nat.contains("force_rport"), rewrite_contact: nat.contains("yes") || nat.contains("comedia") }
+            NatFlags {
+                force_rport: nat.contains("yes") || nat.contains("force_rport"),
+                rewrite_contact: nat.contains("yes") || nat.contains("comedia"),
+            }
         }
     };
-    let mailbox = user.map(|[_, _, voicemail]| lossy(voicemail)).filter(|context| !context.is_empty() && context != "novm");
-    let name = user.map(|[_, name, _]| lossy(name)).filter(|name| !name.trim().is_empty()).unwrap_or_else(|| lossy(description));
+    let mailbox =
+        user.map(|[_, _, voicemail]| lossy(voicemail)).filter(|context| !context.is_empty() && context != "novm");
+    let name = user
+        .map(|[_, name, _]| lossy(name))
+        .filter(|name| !name.trim().is_empty())
+        .unwrap_or_else(|| lossy(description));
     Ok(Account {
         auth_user: get("username").unwrap_or_else(|| endpoint.clone()),
         sip_user: endpoint,
@@ -139,6 +158,8 @@ fn account(
         secret,
         name,
         mailbox,
+        // chan_sip keeps one registration per peer; 1 is chan_pjsip's default, too.
+        max_contacts: get("max_contacts").and_then(|n| n.trim().parse().ok()).unwrap_or(1),
         nat,
         problems,
     })
@@ -149,16 +170,29 @@ fn account(
 fn secret(extension: &Extension, settings: &BTreeMap<&[u8], &Cell>, problems: &mut Vec<Problem>) -> Option<Secret> {
     let bytes = settings.get(b"secret".as_slice()).and_then(|cell| cell.as_deref()).unwrap_or_default();
     if bytes.is_empty() {
-        let md5 = settings.get(b"md5_cred".as_slice()).and_then(|cell| cell.as_deref()).is_some_and(|md5| !md5.is_empty());
+        let md5 =
+            settings.get(b"md5_cred".as_slice()).and_then(|cell| cell.as_deref()).is_some_and(|md5| !md5.is_empty());
         problems.push(if md5 {
-            Problem::new("secret-md5-only", format!("extension {extension} has only an MD5 hash, and a phone needs the password itself"), "set a plain secret on the extension")
+            Problem::new(
+                "secret-md5-only",
+                format!("extension {extension} has only an MD5 hash, and a phone needs the password itself"),
+                "set a plain secret on the extension",
+            )
         } else {
-            Problem::new("no-secret", format!("extension {extension} has no secret"), "set one on the extension; `offhook phones secret MAC` prints a good one")
+            Problem::new(
+                "no-secret",
+                format!("extension {extension} has no secret"),
+                "set one on the extension; `offhook phones secret MAC` prints a good one",
+            )
         });
         return None;
     }
     let Ok(text) = std::str::from_utf8(bytes) else {
-        problems.push(Problem::new("secret-characters", format!("the secret of extension {extension} is no UTF-8 text"), "set a new secret of letters and digits"));
+        problems.push(Problem::new(
+            "secret-characters",
+            format!("the secret of extension {extension} is no UTF-8 text"),
+            "set a new secret of letters and digits",
+        ));
         return None;
     };
     let effective = effective(text);
@@ -198,8 +232,10 @@ fn effective(text: &str) -> String {
 }
 
 fn registrar(rows: &Rows) -> Registrar {
-    let settings: BTreeMap<String, String> = rows.sip_settings.iter().map(|[key, value]| (lossy(key), lossy(value))).collect();
-    let binds: Option<BTreeMap<String, BTreeMap<String, String>>> = settings.get("binds").and_then(|json| serde_json::from_str(json).ok());
+    let settings: BTreeMap<String, String> =
+        rows.sip_settings.iter().map(|[key, value]| (lossy(key), lossy(value))).collect();
+    let binds: Option<BTreeMap<String, BTreeMap<String, String>>> =
+        settings.get("binds").and_then(|json| serde_json::from_str(json).ok());
     let port = |protocol: &str| {
         let on = match &binds {
             Some(binds) => binds.get(protocol)?.iter().find(|(_, on)| *on == "on").map(|(ip, _)| ip.clone())?,
@@ -214,112 +250,7 @@ fn registrar(rows: &Rows) -> Registrar {
     }
 }
 
-fn assignments(rows: &Rows, problems: &mut Vec<RowProblem>) -> BTreeMap<MacAddr, Assignment> {
-    let (Some(phones), Some(lines)) = (&rows.phones, &rows.lines) else {
-        problems.push(row_problem(None, None, Problem::new(
-            "table-missing",
-            "the PBX database has no table offhook_phones or offhook_lines, so it assigns no phone",
-            "run contrib/sql/offhook-mariadb.sql on it (in the package: /usr/share/doc/offhook/sql)",
-        )));
-        return BTreeMap::new();
-    };
-    let mut assignments: BTreeMap<MacAddr, Assignment> = BTreeMap::new();
-    let mut twice: BTreeSet<MacAddr> = BTreeSet::new();
-    for row in phones {
-        let Some(mac) = mac(&row[0], "offhook_phones", problems) else { continue };
-        let assignment = phone(mac, row, problems);
-        if assignments.insert(mac, assignment).is_some() {
-            twice.insert(mac);
-        }
-    }
-    for mac in twice {
-        // Which of the two is meant nobody can know; neither must win by the order of rows.
-        assignments.remove(&mac);
-        problems.push(row_problem(Some(mac), None, Problem::new(
-            "assigned-twice",
-            format!("{mac} stands twice in offhook_phones, in two spellings; neither row is used"),
-            "delete one of the two rows",
-        )));
-    }
-    for row in lines {
-        let Some(mac) = mac(&row[0], "offhook_lines", problems) else { continue };
-        match button(row) {
-            Ok(button) => {
-                if let Some(assignment) = assignments.get_mut(&mac) {
-                    if assignment.buttons.iter().any(|other| other.button == button.button) {
-                        problems.push(row_problem(Some(mac), Some(&printable(&button.extension)), Problem::new(
-                            "assigned-twice",
-                            format!("button {} of {mac} is assigned twice, in two spellings of the MAC; the first is used", button.button),
-                            "delete one of the two rows of offhook_lines",
-                        )));
-                    } else {
-                        assignment.buttons.push(button);
-                    }
-                }
-            }
-            Err(problem) => problems.push(row_problem(Some(mac), None, problem)),
-        }
-    }
-    for assignment in assignments.values_mut() {
-        assignment.buttons.sort_by_key(|button| button.button);
-    }
-    assignments
-}
-
-fn mac(cell: &Cell, table: &str, problems: &mut Vec<RowProblem>) -> Option<MacAddr> {
-    let text = lossy(cell);
-    match text.parse() {
-        Ok(mac) => Some(mac),
-        Err(why) => {
-            problems.push(row_problem(None, None, Problem::new(
-                "bad-mac",
-                format!("{:?} in {table} is no phone's MAC: {why}", printable(&text)),
-                "correct the row; any spelling of 12 hex digits will do",
-            )));
-            None
-        }
-    }
-}
-
-fn phone(mac: MacAddr, row: &[Cell; 6], problems: &mut Vec<RowProblem>) -> Assignment {
-    let [_, model, description, target, options, enabled] = row;
-    let model = lossy(model);
-    let text = lossy(options);
-    let options = if text.trim().is_empty() {
-        PhoneOptions::default()
-    } else {
-        PhoneOptions::deserialize(&mut serde_json::Deserializer::from_str(&text)).unwrap_or_else(|why| {
-            problems.push(row_problem(Some(mac), None, Problem::new(
-                "bad-options",
-                format!("column options of {mac} cannot be used, the phone is served without: {why}"),
-                "correct the JSON; its keys are those of [phones] in the configuration",
-            )));
-            PhoneOptions::default()
-        })
-    };
-    Assignment {
-        mac,
-        model: (!model.is_empty() && !model.eq_ignore_ascii_case("auto")).then(|| ModelName::new(&model)),
-        description: lossy(description),
-        target_load: Some(lossy(target)).filter(|load| !load.is_empty()),
-        options,
-        enabled: lossy(enabled).trim() != "0",
-        buttons: Vec::new(),
-        origin: Origin::Pbx,
-    }
-}
-
-fn button(row: &[Cell; 5]) -> Result<Button, Problem> {
-    let [mac, number, kind, extension, label] = row;
-    let bad = |what: String| Problem::new("bad-line", format!("a row of offhook_lines for {}: {what}", printable(&lossy(mac))), "correct the row");
-    let number = lossy(number);
-    let button = number.trim().parse::<u8>().ok().filter(|n| *n > 0).ok_or_else(|| bad(format!("button {:?} is no key", printable(&number))))?;
-    let kind = lossy(kind);
-    let kind = kind.parse().map_err(|()| bad(format!("kind {:?} is none of line, speed_dial, blf, service", printable(&kind))))?;
-    Ok(Button { button, kind, extension: lossy(extension), label: lossy(label) })
-}
-
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.escape_debug().take(64).collect()
 }
 

@@ -126,7 +126,10 @@ mod tests {
                     require_once('/var/www/html/admin/bootstrap.php');\n?>\n";
         let access = DatabaseAccess::parse(text).unwrap();
         assert_eq!((access.user.as_str(), access.password.expose()), ("freepbxuser", "a'b\\c$d\""));
-        assert_eq!((access.host.as_str(), access.port, access.name.as_str(), access.socket), ("localhost", 3306, "asterisk", None));
+        assert_eq!(
+            (access.host.as_str(), access.port, access.name.as_str(), access.socket),
+            ("localhost", 3306, "asterisk", None)
+        );
     }
 
     #[test]
@@ -146,7 +149,10 @@ mod tests {
             ("$amp_conf['AMPDBUSER'] = 'u';", ConfError::Missing("AMPDBPASS")),
             ("$amp_conf['AMPDBUSER'] = 'u", ConfError::Missing("AMPDBUSER")),
             ("$amp_conf['AMPDBENGINE'] = 'sqlite3';", ConfError::Engine("sqlite3".into())),
-            ("$amp_conf['AMPDBUSER']='u';$amp_conf['AMPDBPASS']='p';$amp_conf['AMPDBPORT']='x';", ConfError::Port("x".into())),
+            (
+                "$amp_conf['AMPDBUSER']='u';$amp_conf['AMPDBPASS']='p';$amp_conf['AMPDBPORT']='x';",
+                ConfError::Port("x".into()),
+            ),
         ] {
             assert_eq!(DatabaseAccess::parse(text), Err(why), "{text}");
         }

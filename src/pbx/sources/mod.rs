@@ -1,7 +1,9 @@
 //! One PBX source: FreePBX's tables, on MariaDB or on SQLite.
 //!
-//! [`freepbx_conf`] reads how to reach the database, [`tables`] fetches rows, [`freepbx`] makes a roster of them.
+//! [`freepbx_conf`] reads how to reach the database, [`tables`] fetches rows, [`freepbx`] makes a roster of them, with
+//! `assignments` for the phones.
 
+mod assignments;
 pub mod freepbx;
 pub mod freepbx_conf;
 mod tables;

@@ -52,13 +52,12 @@ const NEED_RELOAD: &str = "select value from admin where variable = 'need_reload
 const USERS: &str = "select extension, name, voicemail from users";
 const DEVICES: &str = "select id, tech, devicetype, user, description from devices";
 const SIP: &str = "select id, keyword, data from sip where keyword in \
-    ('secret', 'sipdriver', 'account', 'username', 'md5_cred', 'force_rport', 'rewrite_contact', 'nat')";
-const SIP_SETTINGS: &str =
-    "select `key`, val from kvstore_Sipsettings where `key` = 'binds' or `key` like 'udpport-%' or `key` like 'tcpport-%'";
+    ('secret', 'sipdriver', 'account', 'username', 'md5_cred', 'force_rport', 'rewrite_contact', 'nat', 'max_contacts')";
+const SIP_SETTINGS: &str = "select `key`, val from kvstore_Sipsettings where `key` = 'binds' or `key` like 'udpport-%' or `key` like 'tcpport-%'";
 const CHAN_SIP_PORT: &str = "select data from sipsettings where keyword = 'bindport'";
-const VOICEMAIL: &str =
-    "select customcode, defaultcode from featurecodes where modulename = 'voicemail' and featurename = 'myvoicemail' and enabled = 1";
-const PHONES: &str = "select mac, model, description, target_load, options, cast(enabled as char) from offhook_phones order by mac";
+const VOICEMAIL: &str = "select customcode, defaultcode from featurecodes where modulename = 'voicemail' and featurename = 'myvoicemail' and enabled = 1";
+const PHONES: &str =
+    "select mac, model, description, target_load, options, cast(enabled as char) from offhook_phones order by mac";
 const LINES: &str = "select mac, cast(button as char), kind, extension, label from offhook_lines order by mac, button";
 
 /// `update_time` is a second wide and NULL after a server restart: a hint, so a slow full read stands behind it.
@@ -77,7 +76,12 @@ macro_rules! all {
     ($transaction:ident) => {{
         macro_rules! must {
             ($query:expr) => {
-                cells(&sqlx::query($query).fetch_all(&mut *$transaction).await?)
+                cells(
+                    &sqlx::query($query)
+                        .fetch_all(&mut *$transaction)
+                        .await
+                        .map_err(|why| Failed { query: $query, why })?,
+                )
             };
         }
         macro_rules! may {
@@ -85,7 +89,7 @@ macro_rules! all {
                 match sqlx::query($query).fetch_all(&mut *$transaction).await {
                     Ok(rows) => Some(cells(&rows)),
                     Err(why) if absent(&why) => None,
-                    Err(why) => return Err(why),
+                    Err(why) => return Err(Failed { query: $query, why }),
                 }
             };
         }
@@ -95,7 +99,9 @@ macro_rules! all {
             devices: must!(DEVICES),
             sip: must!(SIP),
             sip_settings: must!(SIP_SETTINGS),
-            chan_sip_port: may!(CHAN_SIP_PORT).and_then(|rows: Vec<[Cell; 1]>| rows.into_iter().next()).and_then(|[port]| port),
+            chan_sip_port: may!(CHAN_SIP_PORT)
+                .and_then(|rows: Vec<[Cell; 1]>| rows.into_iter().next())
+                .and_then(|[port]| port),
             voicemail_code: may!(VOICEMAIL).and_then(|rows| rows.into_iter().next()),
             phones: may!(PHONES),
             lines: may!(LINES),
@@ -115,14 +121,21 @@ impl Source {
             None => from_freepbx_conf()?,
         };
         let options = options.ssl_mode(MySqlSslMode::Disabled).charset("utf8mb4");
-        Ok(Self::MariaDb(MySqlPoolOptions::new().max_connections(2).acquire_timeout(PATIENCE).connect_lazy_with(options)))
+        Ok(Self::MariaDb(
+            MySqlPoolOptions::new().max_connections(2).acquire_timeout(PATIENCE).connect_lazy_with(options),
+        ))
     }
 
     /// A SQLite file; it must be there.
     pub fn sqlite(path: &Path) -> Self {
         let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE);
         // One connection, kept: data_version counts what *other* connections changed.
-        let pool = SqlitePoolOptions::new().max_connections(1).min_connections(1).acquire_timeout(PATIENCE).idle_timeout(None).max_lifetime(None);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .acquire_timeout(PATIENCE)
+            .idle_timeout(None)
+            .max_lifetime(None);
         Self::Sqlite(pool.connect_lazy_with(options))
     }
 
@@ -139,7 +152,9 @@ impl Source {
                     marks.extend(column(&times, 0));
                     let fresh = column(&times, 1).iter().any(|cell| cell.as_deref() == Some(b"1"));
                     let sums = sqlx::raw_sql(CHECKSUM).fetch_all(pool).await?;
-                    marks.extend(sums.iter().map(|row| row.try_get::<Option<i64>, _>(1).ok().flatten().map(|sum| sum.to_string().into_bytes())));
+                    marks.extend(sums.iter().map(|row| {
+                        row.try_get::<Option<i64>, _>(1).ok().flatten().map(|sum| sum.to_string().into_bytes())
+                    }));
                     Ok(Gate { marks, fresh })
                 }
                 Self::Sqlite(pool) => {
@@ -178,11 +193,16 @@ impl Source {
 
 fn from_freepbx_conf() -> Result<MySqlConnectOptions, SourceError> {
     let path = std::env::var("FREEPBX_CONF").unwrap_or_else(|_| FREEPBX_CONF.to_owned());
-    let bytes = std::fs::read(&path)
-        .map_err(|why| SourceError(format!("{path} could not be read: {why}; add user offhook to group asterisk, or state pbx.database_url")))?;
-    let access = DatabaseAccess::parse(&String::from_utf8_lossy(&bytes))
-        .map_err(|why| SourceError(format!("{path} does not say how to reach the database: {why}; state pbx.database_url")))?;
-    let options = MySqlConnectOptions::new().username(&access.user).password(access.password.expose()).database(&access.name);
+    let bytes = std::fs::read(&path).map_err(|why| {
+        SourceError(format!(
+            "{path} could not be read: {why}; add user offhook to group asterisk, or state pbx.database_url"
+        ))
+    })?;
+    let access = DatabaseAccess::parse(&String::from_utf8_lossy(&bytes)).map_err(|why| {
+        SourceError(format!("{path} does not say how to reach the database: {why}; state pbx.database_url"))
+    })?;
+    let options =
+        MySqlConnectOptions::new().username(&access.user).password(access.password.expose()).database(&access.name);
     Ok(match &access.socket {
         Some(socket) => options.socket(socket),
         // `localhost` means the socket to FreePBX's own client, too.
@@ -194,11 +214,32 @@ fn from_freepbx_conf() -> Result<MySqlConnectOptions, SourceError> {
 /// Where Debian's MariaDB listens.
 const DEBIAN_SOCKET: &str = "/run/mysqld/mysqld.sock";
 
-async fn in_time<T>(look: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, SourceError> {
+/// A query that failed.
+struct Failed {
+    query: &'static str,
+    why: sqlx::Error,
+}
+
+impl From<sqlx::Error> for Failed {
+    fn from(why: sqlx::Error) -> Self {
+        Self { query: "", why }
+    }
+}
+
+impl Failed {
+    /// The table that was asked.
+    fn table(&self) -> &'static str {
+        self.query.split(" from ").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or("admin")
+    }
+}
+
+async fn in_time<T>(look: impl Future<Output = Result<T, Failed>>) -> Result<T, SourceError> {
     match tokio::time::timeout(PATIENCE, look).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(why)) => Err(SourceError(sentence(&why))),
-        Err(_) => Err(SourceError("the PBX database did not answer within 5 s: see that it runs and is not overloaded".to_owned())),
+        Err(_) => Err(SourceError(
+            "the PBX database did not answer within 5 s: see that it runs and is not overloaded".to_owned(),
+        )),
     }
 }
 
@@ -209,21 +250,24 @@ fn absent(why: &sqlx::Error) -> bool {
 }
 
 fn number(why: &sqlx::Error) -> Option<u16> {
-    why.as_database_error()?.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(sqlx::mysql::MySqlDatabaseError::number)
+    why.as_database_error()?
+        .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+        .map(sqlx::mysql::MySqlDatabaseError::number)
 }
 
 /// What failed, in words for the admin.
-fn sentence(why: &sqlx::Error) -> String {
+fn sentence(failed: &Failed) -> String {
+    let (why, table) = (&failed.why, failed.table());
     match (number(why), why) {
         (Some(1044 | 1045 | 1698), _) => {
             "the PBX database refuses user or password: see pbx.database_url, or AMPDBUSER and AMPDBPASS in /etc/freepbx.conf".to_owned()
         }
         (Some(1049), _) => "the PBX's server has no such database: see pbx.database_url, or AMPDBNAME in /etc/freepbx.conf".to_owned(),
-        (Some(1142 | 1143), why) => format!("the PBX database does not let offhook read a table: {why}; run contrib/sql/grants.sql"),
-        (Some(1146 | 1054), why) => format!("the PBX database lacks a table or column of FreePBX: {why}; is it FreePBX 15 to 17?"),
+        (Some(1142 | 1143), why) => format!("the PBX database does not let offhook read table {table}: {why}; run contrib/sql/grants.sql"),
+        (Some(1146 | 1054), why) => format!("the PBX database lacks table {table} or a column of it: {why}; is it FreePBX 15 to 17?"),
         (_, sqlx::Error::Io(why)) => format!("the PBX database was not reached: {why}; see that MariaDB runs (systemctl status mariadb)"),
         (_, sqlx::Error::PoolTimedOut) => "the PBX database was not reached within 5 s; see that MariaDB runs (systemctl status mariadb)".to_owned(),
-        (_, why) => format!("the PBX database could not be read: {why}"),
+        (_, why) => format!("table {table} of the PBX database could not be read: {why}"),
     }
 }
 

@@ -30,7 +30,12 @@ impl AstDb {
         Ok(BTreeMap::new())
     }
 
-    pub(super) async fn write(&self, difference: &Difference, held: &BTreeMap<MacAddr, PhoneStatus>, now: Timestamp) -> Result<(), String> {
+    pub(super) async fn write(
+        &self,
+        difference: &Difference,
+        held: &BTreeMap<MacAddr, PhoneStatus>,
+        now: Timestamp,
+    ) -> Result<(), String> {
         for status in &difference.write {
             let before = held.get(&status.mac).map(|before| fields(before, now));
             for (index, (field, value)) in fields(status, now).into_iter().enumerate() {
@@ -40,7 +45,10 @@ impl AstDb {
                 }
                 // AstDB takes no empty value; a blank stands for none.
                 let value = value.filter(|value| !value.is_empty()).unwrap_or_else(|| " ".to_owned());
-                self.handle.db_put(FAMILY, &format!("{}/{field}", status.mac), &value).await.map_err(|why| sentence(&why))?;
+                self.handle
+                    .db_put(FAMILY, &format!("{}/{field}", status.mac), &value)
+                    .await
+                    .map_err(|why| sentence(&why))?;
             }
         }
         for mac in &difference.remove {

@@ -46,7 +46,12 @@ impl Sink {
     ///
     /// # Errors
     /// Why it cannot be written, and what to do.
-    pub async fn write(&self, difference: &Difference, held: &BTreeMap<MacAddr, PhoneStatus>, now: Timestamp) -> Result<(), String> {
+    pub async fn write(
+        &self,
+        difference: &Difference,
+        held: &BTreeMap<MacAddr, PhoneStatus>,
+        now: Timestamp,
+    ) -> Result<(), String> {
         match self {
             Self::Table(table) => table.write(difference, now).await,
             Self::AstDb(astdb) => astdb.write(difference, held, now).await,

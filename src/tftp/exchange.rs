@@ -1,0 +1,111 @@
+//! What goes into the server's core and what comes out of it.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ipnet::Ipv4Net;
+
+/// What bounds the server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Sources outside these get no byte.
+    pub networks: Vec<Ipv4Net>,
+    /// Transfers at once, in all.
+    pub transfers: usize,
+    /// Transfers at once, per source address.
+    pub per_source: usize,
+    /// Largest block size that is agreed to: what fits a datagram on the way.
+    pub max_block: u16,
+    /// Largest window that is agreed to.
+    pub max_window: u16,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        // 1,428 octets of payload fit an Ethernet frame behind one more header; phones ask for 512 anyway.
+        Self { networks: Vec::new(), transfers: 2_048, per_source: 8, max_block: 1_428, max_window: 16 }
+    }
+}
+
+/// Where a datagram came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// Who sent it.
+    pub source: SocketAddrV4,
+    /// The address of ours that it was sent to.
+    pub destination: Ipv4Addr,
+    /// On the listening port, or on a transfer socket.
+    pub on: On,
+}
+
+/// A socket of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum On {
+    /// The well-known port.
+    Listening,
+    /// An ephemeral port; the number is the edge's.
+    Transfer(u32),
+}
+
+/// Names a request between [`Event::Requested`] and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(pub(super) u64);
+
+/// What the owner has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A phone asks for a file: answer with [`Server::accept`](super::server::Server::accept) or [`Server::reject`](super::server::Server::reject).
+    Requested {
+        /// To answer with.
+        id: Id,
+        /// The name, printable or at least UTF-8 without control characters.
+        name: String,
+        /// Who asks.
+        source: SocketAddrV4,
+        /// Which address of ours was asked.
+        destination: Ipv4Addr,
+    },
+    /// The last block was acknowledged.
+    Completed {
+        /// The name as asked.
+        name: String,
+        /// Who has it now.
+        source: SocketAddrV4,
+        /// Octets of the file.
+        octets: u64,
+        /// Packets sent again.
+        resent: u64,
+        /// From acceptance to the last ACK.
+        took: Duration,
+    },
+    /// The transfer ended early.
+    Failed {
+        /// The name as asked.
+        name: String,
+        /// Who asked.
+        source: SocketAddrV4,
+        /// `no-answer`, `peer-error`, `replaced`, `refused`.
+        reason: &'static str,
+    },
+}
+
+/// A datagram to send: the bytes are in the buffer that was given to [`Server::poll_transmit`](super::server::Server::poll_transmit).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// To whom.
+    pub to: SocketAddrV4,
+    /// From which address of ours.
+    pub from: Ipv4Addr,
+    /// From which socket.
+    pub on: On,
+}
+
+/// A file to send.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// Its octets.
+    pub bytes: Bytes,
+    /// Whether it is text that needs no translation in netascii; anything else is refused in that mode.
+    pub text: bool,
+}

@@ -227,10 +227,10 @@ pub(super) fn spawn_publishing(
             Source::MariaDb(pool) => StatusTable::MariaDb(pool.clone()),
             Source::Sqlite(pool) => StatusTable::Sqlite(pool.clone()),
         };
-        sinks.push((Sink::Table(table), watch::channel(0).1));
+        sinks.push((Sink::Table(table), None));
     }
     if let (true, Some(manager)) = (config.publish.astdb, manager) {
-        sinks.push((Sink::AstDb(AstDb::new(manager.handle.clone())), manager.logins.clone()));
+        sinks.push((Sink::AstDb(AstDb::new(manager.handle.clone())), Some(manager.logins.clone())));
     }
     let mut healths = Vec::new();
     for (sink, restarted) in sinks {

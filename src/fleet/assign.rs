@@ -158,7 +158,7 @@ fn missing(button: &Button, apply_pending: bool) -> Problem {
     } else {
         "add the extension in the PBX, or take the phone's button off it"
     };
-    Problem::new(MISSING, format!("extension {} is not on the PBX", button.extension), remedy)
+    Problem::new(MISSING, format!("extension {} is not on the PBX, or is a virtual one", button.extension), remedy)
 }
 
 /// 5060 is what a registrar listens on that does not say (RFC 3261 section 19.1.2).

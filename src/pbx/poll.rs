@@ -93,9 +93,16 @@ pub async fn run(source: Source, poll: Poll, views: watch::Sender<PbxView>, shut
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = nudge.notified() => look.again = true,
-            changed = live.changed() => if changed.is_err() { tokio::time::sleep(pause).await },
+            () = more(&mut live) => {}
             () = shutdown.cancelled() => return,
         }
+    }
+}
+
+/// Waits until Asterisk tells other passwords; for ever where it never will.
+async fn more(live: &mut watch::Receiver<LiveSecrets>) {
+    if live.changed().await.is_err() {
+        std::future::pending().await
     }
 }
 

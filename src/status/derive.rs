@@ -110,7 +110,11 @@ fn health(
         .iter()
         .find(|(health, finding)| *health != Health::Ok && finding.severity == crate::diagnose::Severity::Error);
     if let Some((health, finding)) = worst {
-        return (*health, finding.code.clone(), format!("{}: {}", finding.summary, finding.remedy));
+        return (
+            *health,
+            finding.code.clone(),
+            format!("{}: {}", finding.summary.trim_end_matches('.'), finding.remedy),
+        );
     }
     let no_word = !evidence.registrations_known;
     match stage {

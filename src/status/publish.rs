@@ -47,7 +47,7 @@ pub fn difference(published: &BTreeMap<MacAddr, PhoneStatus>, latest: &BTreeMap<
 pub async fn run(
     sink: Sink,
     mut latest: watch::Receiver<Arc<BTreeMap<MacAddr, PhoneStatus>>>,
-    mut restarted: watch::Receiver<u64>,
+    mut restarted: Option<watch::Receiver<u64>>,
     health: watch::Sender<Option<String>>,
     shutdown: CancellationToken,
 ) {
@@ -55,7 +55,7 @@ pub async fn run(
     let mut failures = 0_u32;
     loop {
         let ending = shutdown.is_cancelled();
-        if restarted.has_changed().unwrap_or(false) {
+        if let Some(restarted) = restarted.as_mut().filter(|restarted| restarted.has_changed().unwrap_or(false)) {
             restarted.mark_unchanged();
             published = None;
         }
@@ -84,17 +84,28 @@ pub async fn run(
         if let Some(pause) = pause {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                _ = restarted.changed() => {}
+                () = changed(&mut restarted) => {}
                 () = shutdown.cancelled() => {}
             }
         } else {
             tokio::select! {
-                changed = latest.changed() => if changed.is_err() { return },
-                _ = restarted.changed() => published = None,
+                more = latest.changed() => if more.is_err() { return },
+                () = changed(&mut restarted) => published = None,
                 () = shutdown.cancelled() => {}
             }
             tokio::time::sleep(GATHER).await;
         }
+    }
+}
+
+/// Waits until the destination may have lost what it held; for ever where nobody will say so.
+async fn changed(restarted: &mut Option<watch::Receiver<u64>>) {
+    let told = match restarted {
+        Some(receiver) => receiver.changed().await.is_ok(),
+        None => false,
+    };
+    if !told {
+        std::future::pending().await
     }
 }
 
@@ -154,5 +165,79 @@ mod tests {
         assert_eq!(written, ["001B54AABB01", "001B54AABB04"]);
         assert_eq!(difference.remove, ["001B54AABB03".parse().unwrap()]);
         assert_eq!(super::difference(&after, &after), Difference::default());
+    }
+
+    /// A table that counts its writes, and a publisher on it.
+    #[tokio::test]
+    async fn a_destination_is_written_once_per_change_and_learnt_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let options =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("pbx.db")).create_if_missing(true);
+        let pool = sqlx::sqlite::SqlitePool::connect_with(options).await.unwrap();
+        sqlx::raw_sql(include_str!("../../contrib/sql/demo-sqlite.sql")).execute(&pool).await.unwrap();
+        sqlx::raw_sql(
+            "create table writes (mac text); \
+             create trigger count_writes after insert on offhook_status begin insert into writes values (new.mac); end; \
+             insert into offhook_status (mac, stage) values ('001B54AABBFF', 'stale');",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+        let writes =
+            async || -> Vec<String> { sqlx::query_scalar("select mac from writes").fetch_all(&pool).await.unwrap() };
+        let rows = async |wanted: usize, stage: &str| {
+            let mut pause = tokio::time::interval(Duration::from_millis(10));
+            loop {
+                pause.tick().await;
+                let macs: Vec<String> = sqlx::query_scalar("select mac from offhook_status where stage = ?")
+                    .bind(stage)
+                    .fetch_all(&pool)
+                    .await
+                    .unwrap();
+                if macs.len() == wanted {
+                    return macs;
+                }
+            }
+        };
+        let statuses = Arc::new(BTreeMap::from([
+            status("001B54AABB01", Stage::Silent),
+            status("001B54AABB02", Stage::Registered),
+        ]));
+        let (latest, receiver) = watch::channel(statuses);
+        let (health, healthy) = watch::channel(None);
+        let shutdown = CancellationToken::new();
+        let sink = Sink::Table(crate::status::sinks::StatusTable::Sqlite(pool.clone()));
+        let task = tokio::spawn(run(sink, receiver, None, health, shutdown.clone()));
+        assert_eq!(rows(1, "silent").await, ["001B54AABB01"], "the stale row is gone");
+        rows(1, "registered").await;
+        // The same again, then one change: one more write.
+        latest.send_modify(|_| {});
+        latest.send_modify(|all| {
+            let (mac, changed) = status("001B54AABB01", Stage::Registered);
+            Arc::make_mut(all).insert(mac, changed);
+        });
+        rows(2, "registered").await;
+        shutdown.cancel();
+        task.await.unwrap();
+        let written = writes().await;
+        assert_eq!(written.len(), 4, "001B54AABBFF by hand, two phones, one change: {written:?}");
+        assert_eq!(*healthy.borrow(), None);
+    }
+
+    #[tokio::test]
+    async fn a_missing_table_is_one_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let options =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("pbx.db")).create_if_missing(true);
+        let pool = sqlx::sqlite::SqlitePool::connect_with(options).await.unwrap();
+        let (_latest, receiver) = watch::channel(Arc::new(BTreeMap::from([status("001B54AABB01", Stage::Silent)])));
+        let (health, mut healthy) = watch::channel(None);
+        let shutdown = CancellationToken::new();
+        let sink = Sink::Table(crate::status::sinks::StatusTable::Sqlite(pool));
+        let task = tokio::spawn(run(sink, receiver, None, health, shutdown.clone()));
+        let why = healthy.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+        assert!(why.contains("offhook_status") && why.contains("sql"), "{why}");
+        shutdown.cancel();
+        task.await.unwrap();
     }
 }

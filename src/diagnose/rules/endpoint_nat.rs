@@ -2,6 +2,7 @@
 
 use crate::diagnose::{Evidence, Finding, Rule, Severity};
 use crate::domain::SipTransport;
+use crate::pbx::roster::Driver;
 use crate::status::Health;
 
 pub(super) const RULE: Rule = Rule {
@@ -29,14 +30,15 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
         let flags = [("force_rport", account.nat.force_rport), ("rewrite_contact", account.nat.rewrite_contact)];
         let on: Vec<_> = flags.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
         if !on.is_empty() {
-            wrong.push(format!("extension {}: {} = yes", line.extension, on.join(" and ")));
+            let settings = if account.driver == Driver::ChanSip { "nat".to_owned() } else { on.join(" and ") };
+            wrong.push(format!("extension {}: {settings} = yes", line.extension));
         }
     }
     let first = wrong.first()?;
     Some(Finding {
         code: RULE.code.to_owned(),
         severity: if evidence.contacts.is_empty() { Severity::Error } else { Severity::Warning },
-        summary: format!("{first}; this phone listens on 5060 only and needs both off"),
+        summary: format!("{first}; this phone listens on 5060 only and needs that off"),
         evidence: wrong.clone(),
         remedy: "in FreePBX, on the extension's Advanced tab: Force rport: No, Rewrite Contact: No; then Apply Config"
             .to_owned(),

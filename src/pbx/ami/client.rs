@@ -4,7 +4,7 @@
 //! leads to a question, and the answer replaces what was known. A list in full follows now and then, because a refreshed
 //! registration raises no event. Action and event names: Asterisk main/manager.c, res/res_pjsip.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -160,6 +160,25 @@ impl AmiHandle {
             Ok(_) | Err(AmiError::Refused(_)) => Ok(()),
             Err(why) => Err(why),
         }
+    }
+
+    /// First parts of the keys of an AstDB family: `MAC` of `/offhook/MAC/stage`. A family that is not there has none.
+    ///
+    /// # Errors
+    /// See [`AmiError`].
+    pub async fn db_children(&self, family: &str) -> Result<BTreeSet<String>, AmiError> {
+        let reply = match self.action(Action::new("DBGetTree").with("Family", family)?).await {
+            Ok(reply) => reply,
+            // Asterisk before 18 does not know the action, and a family without keys is "not found".
+            Err(AmiError::Refused(_)) => return Ok(BTreeSet::new()),
+            Err(why) => return Err(why),
+        };
+        let first = |event: &Message| {
+            let key = event.text("Key");
+            let key = key.strip_prefix(&format!("/{family}/")).unwrap_or(key).trim_start_matches('/');
+            key.split('/').next().map(str::to_owned)
+        };
+        Ok(reply.events.iter().filter(|event| event.is_event("DBGetTreeResponse")).filter_map(first).collect())
     }
 
     /// Passwords of chan_pjsip as Asterisk has them, by digest user.

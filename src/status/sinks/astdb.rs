@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::fields;
+use super::{fields, unknown};
 use crate::domain::MacAddr;
 use crate::pbx::ami::client::{AmiError, AmiHandle};
 use crate::status::PhoneStatus;
@@ -24,10 +24,10 @@ impl AstDb {
         Self { handle }
     }
 
-    /// Nothing is known of what Asterisk holds: everything is written once.
-    #[expect(clippy::unused_async, reason = "one shape for all destinations")]
+    /// The MACs that have entries. Each is written anew once: an entry tells less than a state.
     pub(super) async fn held(&self) -> Result<BTreeMap<MacAddr, PhoneStatus>, String> {
-        Ok(BTreeMap::new())
+        let macs = self.handle.db_children(FAMILY).await.map_err(|why| sentence(&why))?;
+        Ok(macs.iter().filter_map(|mac| mac.parse().ok()).map(|mac| (mac, unknown(mac))).collect())
     }
 
     pub(super) async fn write(
@@ -37,7 +37,10 @@ impl AstDb {
         now: Timestamp,
     ) -> Result<(), String> {
         for status in &difference.write {
-            let before = held.get(&status.mac).map(|before| fields(before, now));
+            let before = held
+                .get(&status.mac)
+                .filter(|before| **before != unknown(status.mac))
+                .map(|before| fields(before, now));
             for (index, (field, value)) in fields(status, now).into_iter().enumerate() {
                 let same = before.as_ref().and_then(|before| before.get(index)).is_some_and(|(_, old)| *old == value);
                 if same && field != "updated" {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::mysql::MySqlPool;
 use sqlx::sqlite::SqlitePool;
 
-use super::fields;
+use super::{fields, unknown};
 use crate::domain::MacAddr;
 use crate::status::PhoneStatus;
 use crate::status::publish::Difference;
@@ -62,22 +62,6 @@ impl StatusTable {
         }
         .await;
         written.map_err(|why| sentence(&why))
-    }
-}
-
-/// A row whose contents are not known; it equals no state that is ever published.
-fn unknown(mac: MacAddr) -> PhoneStatus {
-    PhoneStatus {
-        mac,
-        ip: None,
-        stage: crate::status::Stage::Silent,
-        health: crate::status::Health::Ok,
-        reason: String::new(),
-        summary: String::new(),
-        load: None,
-        lines_registered: 0,
-        lines_total: 0,
-        since: Timestamp::UNIX_EPOCH,
     }
 }
 

@@ -75,6 +75,22 @@ fn fields(status: &PhoneStatus, now: Timestamp) -> [(&'static str, Option<String
     ]
 }
 
+/// What a destination is known to hold of a phone, without knowing what; it equals no state that is ever published.
+fn unknown(mac: MacAddr) -> PhoneStatus {
+    PhoneStatus {
+        mac,
+        ip: None,
+        stage: super::Stage::Silent,
+        health: super::Health::Ok,
+        reason: String::new(),
+        summary: String::new(),
+        load: None,
+        lines_registered: 0,
+        lines_total: 0,
+        since: Timestamp::UNIX_EPOCH,
+    }
+}
+
 /// The word the contract has for it.
 fn word(value: impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()

@@ -233,7 +233,7 @@ impl Server {
                 self.events.push_back(event);
                 self.end(meta.source, None);
             }
-            Progress::GivenUp => self.end(meta.source, Some("no-answer")),
+            Progress::GivenUp | Progress::Unconfirmed => self.end(meta.source, Some("no-answer")),
         }
     }
 
@@ -256,6 +256,7 @@ impl Server {
             let Some(transfer) = &mut slot.transfer else { continue };
             match transfer.handle_timeout(now) {
                 Progress::Going => self.schedule(source),
+                Progress::Unconfirmed => self.end(source, Some("unconfirmed")),
                 Progress::Done | Progress::GivenUp => self.end(source, Some("no-answer")),
             }
         }

@@ -85,7 +85,8 @@ pub enum Event {
         name: String,
         /// Who asked.
         source: SocketAddrV4,
-        /// `no-answer`, `peer-error`, `replaced`, `refused`.
+        /// `no-answer`, `unconfirmed` (all sent, only the last ACK is missing), `peer-error`, `replaced`, `refused`,
+        /// `unanswered` (by the owner, in time).
         reason: &'static str,
     },
 }

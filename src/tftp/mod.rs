@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod io;
 pub mod options;
 pub mod packet;
+mod pauses;
 pub mod server;
 pub mod transfer;
 

@@ -74,7 +74,8 @@ impl Terms {
                 }
                 (0, Some(_)) => return Err(Refused),
                 (1, Some(seconds @ 1..=255)) => terms.timeout = u8::try_from(seconds).ok(),
-                (2, Some(_)) => terms.size_asked = true,
+                // Clients send 0; one that sends what it expects may send more digits than a block size has.
+                (2, _) => terms.size_asked = octets(value).is_some(),
                 (3, Some(window @ 1..=65_535)) => {
                     terms.window = u16::try_from(window).unwrap_or(u16::MAX).min(max_window);
                     terms.agreed.window = true;
@@ -109,6 +110,11 @@ impl Terms {
         }
         (packet.len() > 2).then_some(packet)
     }
+}
+
+/// A size in octets; what does not fit is no number.
+fn octets(value: &[u8]) -> Option<u64> {
+    if value.iter().all(u8::is_ascii_digit) { std::str::from_utf8(value).ok()?.parse().ok() } else { None }
 }
 
 /// `^[0-9]{1,5}$`; anything else is no number and its option is ignored.

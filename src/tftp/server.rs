@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use super::exchange::{Config, Content, Event, Id, Meta, On, Transmit};
 use super::options::Terms;
 use super::packet::{ErrorCode, Packet, Request};
+use super::pauses::Pauses;
 use super::transfer::{Progress, Transfer};
 
 /// Names longer than this are no file of a phone; nothing is answered.
@@ -23,25 +24,24 @@ const NAME_LIMIT: usize = 128;
 /// Ports that no client sends from: answering them would be a reflection or a loop (discard, echo, chargen, DHCP, TFTP).
 const SERVICE_PORTS: &[u16] = &[0, 7, 9, 19, 67, 69];
 
-/// A refused write, or an unknown transfer, is answered once in this time per source.
-const REFUSAL_PAUSE: Duration = Duration::from_secs(10);
+/// How long an answer to a request is waited for. The phone has asked again by then, or given up.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// As above, for packets of no transfer.
-const STRAY_PAUSE: Duration = Duration::from_secs(1);
+/// Errors that wait to be sent; what comes on top while the kernel has no room is dropped, and phones ask again.
+const ERRORS: usize = 1_024;
 
-/// Sources remembered for the two pauses.
-const PAUSES: usize = 1_024;
+/// Ended transfers whose late packets are known for what they are: no stranger's, so not answered.
+const ENDED: usize = 64;
 
 struct Slot {
     id: Id,
     name: String,
-    source: SocketAddrV4,
     destination: Ipv4Addr,
     on: On,
     netascii: bool,
     terms: Terms,
     transfer: Option<Transfer>,
-    /// The time in the heap, if any.
+    /// The time in the heap that counts; others of this slot in there are leftovers.
     armed: Option<Instant>,
     queued: bool,
 }
@@ -51,12 +51,14 @@ pub struct Server {
     config: Config,
     slots: HashMap<SocketAddrV4, Slot>,
     by_id: HashMap<Id, SocketAddrV4>,
-    per_source: HashMap<Ipv4Addr, usize>,
+    /// The ports that each source has slots for.
+    per_source: HashMap<Ipv4Addr, Vec<u16>>,
     timers: BinaryHeap<Reverse<(Instant, Id)>>,
     ready: VecDeque<SocketAddrV4>,
     errors: VecDeque<(Transmit, ErrorCode)>,
     events: VecDeque<Event>,
-    paused: HashMap<(Ipv4Addr, bool), Instant>,
+    ended: VecDeque<(SocketAddrV4, On)>,
+    pauses: Pauses,
     next: u64,
     closing: bool,
 }
@@ -73,7 +75,8 @@ impl Server {
             ready: VecDeque::new(),
             errors: VecDeque::new(),
             events: VecDeque::new(),
-            paused: HashMap::new(),
+            ended: VecDeque::new(),
+            pauses: Pauses::default(),
             next: 0,
             closing: false,
         }
@@ -97,7 +100,7 @@ impl Server {
         let Ok(packet) = Packet::parse(bytes) else { return };
         match (packet, meta.on) {
             (Packet::Read(request), On::Listening) => self.read(now, meta, on, request),
-            (Packet::Write, On::Listening) => self.refuse(now, meta, ErrorCode::AccessViolation, REFUSAL_PAUSE),
+            (Packet::Write, On::Listening) => self.refuse(now, meta, ErrorCode::AccessViolation),
             (Packet::Ack(block), On::Transfer(_)) => self.ack(now, meta, block),
             (Packet::Error(_), On::Transfer(_)) => self.peer_error(meta),
             _ => {}
@@ -132,7 +135,12 @@ impl Server {
             }
         };
         // The same request again, from the same port: the phone did not hear us yet; timers take care of it.
-        if self.slots.get(&meta.source).is_some_and(|slot| slot.name == name) {
+        // One that has gone quiet in the middle is a phone that started over and came to the same port.
+        if self.slots.get(&meta.source).is_some_and(|slot| {
+            slot.name == name
+                && slot.destination == meta.destination
+                && slot.transfer.as_ref().is_none_or(|transfer| !transfer.abandoned(now))
+        }) {
             return;
         }
         let Ok(terms) = Terms::negotiate(request.options, self.config.max_block, self.config.max_window) else {
@@ -140,7 +148,7 @@ impl Server {
             return;
         };
         self.forget_older(meta.source, name);
-        let here = self.per_source.get(meta.source.ip()).copied().unwrap_or(0);
+        let here = self.per_source.get(meta.source.ip()).map_or(0, Vec::len);
         if self.slots.len() >= self.config.transfers || here >= self.config.per_source {
             return;
         }
@@ -149,19 +157,18 @@ impl Server {
         let slot = Slot {
             id,
             name: name.to_owned(),
-            source: meta.source,
             destination: meta.destination,
             on,
             netascii,
             terms,
             transfer: None,
-            armed: None,
+            armed: Some(now + ANSWER_LIMIT),
             queued: false,
         };
+        self.timers.push(Reverse((now + ANSWER_LIMIT, id)));
         self.slots.insert(meta.source, slot);
         self.by_id.insert(id, meta.source);
-        *self.per_source.entry(*meta.source.ip()).or_default() += 1;
-        let _ = now;
+        self.per_source.entry(*meta.source.ip()).or_default().push(meta.source.port());
         self.events.push_back(Event::Requested {
             id,
             name: name.to_owned(),
@@ -173,17 +180,11 @@ impl Server {
     /// The phone that asks anew, from the same port for another file or from another port for the same one, has given
     /// the older transfer up.
     fn forget_older(&mut self, source: SocketAddrV4, name: &str) {
-        if self.per_source.get(source.ip()).copied().unwrap_or(0) == 0 {
-            return;
-        }
-        let older: Vec<SocketAddrV4> = self
-            .slots
-            .values()
-            .filter(|slot| {
-                slot.source.ip() == source.ip() && (slot.source.port() == source.port() || slot.name == name)
-            })
-            .map(|slot| slot.source)
-            .collect();
+        let Some(ports) = self.per_source.get(source.ip()) else { return };
+        let same = |older: &SocketAddrV4| {
+            older.port() == source.port() || self.slots.get(older).is_some_and(|slot| slot.name == name)
+        };
+        let older: Vec<_> = ports.iter().map(|port| SocketAddrV4::new(*source.ip(), *port)).filter(same).collect();
         for source in older {
             self.end(source, Some("replaced"));
         }
@@ -214,8 +215,10 @@ impl Server {
     }
 
     fn ack(&mut self, now: Instant, meta: Meta, block: u16) {
-        let Some(slot) = self.slots.get_mut(&meta.source).filter(|slot| slot.on == meta.on) else {
-            self.refuse(now, meta, ErrorCode::UnknownTid, STRAY_PAUSE);
+        let Some(slot) = self.slots.get_mut(&meta.source).filter(|slot| slot.hears(&meta)) else {
+            if !self.ended.contains(&(meta.source, meta.on)) {
+                self.refuse(now, meta, ErrorCode::UnknownTid);
+            }
             return;
         };
         let Some(transfer) = &mut slot.transfer else { return };
@@ -238,7 +241,7 @@ impl Server {
     }
 
     fn peer_error(&mut self, meta: Meta) {
-        if self.slots.get(&meta.source).is_some_and(|slot| slot.on == meta.on) {
+        if self.slots.get(&meta.source).is_some_and(|slot| slot.hears(&meta)) {
             self.end(meta.source, Some("peer-error"));
         }
     }
@@ -251,9 +254,12 @@ impl Server {
             }
             self.timers.pop();
             let Some(source) = self.by_id.get(&id).copied() else { continue };
-            let Some(slot) = self.slots.get_mut(&source) else { continue };
+            let Some(slot) = self.slots.get_mut(&source).filter(|slot| slot.armed == Some(at)) else { continue };
             slot.armed = None;
-            let Some(transfer) = &mut slot.transfer else { continue };
+            let Some(transfer) = &mut slot.transfer else {
+                self.end(source, Some("unanswered"));
+                continue;
+            };
             match transfer.handle_timeout(now) {
                 Progress::Going => self.schedule(source),
                 Progress::Unconfirmed => self.end(source, Some("unconfirmed")),
@@ -311,34 +317,242 @@ impl Server {
     fn end(&mut self, source: SocketAddrV4, failed: Option<&'static str>) {
         let Some(slot) = self.slots.remove(&source) else { return };
         self.by_id.remove(&slot.id);
-        if let Some(count) = self.per_source.get_mut(source.ip()) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+        if let Some(ports) = self.per_source.get_mut(source.ip()) {
+            ports.retain(|port| *port != source.port());
+            if ports.is_empty() {
                 self.per_source.remove(source.ip());
             }
         }
+        if self.ended.len() >= ENDED {
+            self.ended.pop_front();
+        }
+        self.ended.push_back((source, slot.on));
         if let Some(reason) = failed {
             self.events.push_back(Event::Failed { name: slot.name, source, reason });
         }
     }
 
     fn error(&mut self, to: SocketAddrV4, from: Ipv4Addr, on: On, code: ErrorCode) {
-        self.errors.push_back((Transmit { to, from, on }, code));
+        if self.errors.len() < ERRORS {
+            self.errors.push_back((Transmit { to, from, on }, code));
+        }
     }
 
     /// An error that a source gets once in a while only.
-    fn refuse(&mut self, now: Instant, meta: Meta, code: ErrorCode, pause: Duration) {
-        let key = (*meta.source.ip(), code == ErrorCode::AccessViolation);
-        if self.paused.get(&key).is_some_and(|at| now.saturating_duration_since(*at) < pause) {
-            return;
+    fn refuse(&mut self, now: Instant, meta: Meta, code: ErrorCode) {
+        if self.pauses.may_tell(now, *meta.source.ip(), code) {
+            self.error(meta.source, meta.destination, meta.on, code);
         }
-        if self.paused.len() >= PAUSES {
-            self.paused.retain(|_, at| now.saturating_duration_since(*at) < REFUSAL_PAUSE);
-            if self.paused.len() >= PAUSES {
-                return;
+    }
+}
+
+impl Slot {
+    /// Whether a packet from its phone's address and port came to the address and socket that it runs on.
+    fn hears(&self, meta: &Meta) -> bool {
+        self.on == meta.on && self.destination == meta.destination
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    const PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(127, 0, 1, 60), 50_000);
+    const ON: On = On::Transfer(3);
+
+    struct Bench {
+        core: Server,
+        now: Instant,
+        /// Whether requests are answered with a file.
+        answers: bool,
+        failed: Vec<&'static str>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let config = Config { networks: vec!["127.0.0.0/8".parse().unwrap()], ..Config::default() };
+            Self { core: Server::new(config), now: Instant::now(), answers: true, failed: Vec::new() }
+        }
+
+        fn datagram(&mut self, source: SocketAddrV4, destination: Ipv4Addr, on: On, bytes: &[u8]) {
+            self.core.handle_datagram(self.now, Meta { source, destination, on }, ON, bytes);
+        }
+
+        fn ask(&mut self, name: &str) -> Vec<Vec<u8>> {
+            self.datagram(PHONE, Ipv4Addr::LOCALHOST, On::Listening, format!("\0\x01{name}\0octet\0").as_bytes());
+            self.sent()
+        }
+
+        fn ack(&mut self, block: u16) -> Vec<Vec<u8>> {
+            self.datagram(PHONE, Ipv4Addr::LOCALHOST, ON, &ack(block));
+            self.sent()
+        }
+
+        fn sent(&mut self) -> Vec<Vec<u8>> {
+            while let Some(event) = self.core.poll_event() {
+                match event {
+                    Event::Requested { id, .. } if self.answers => {
+                        let bytes = Bytes::from_static(&[7; 512 * 5]);
+                        self.core.accept(self.now, id, Content { bytes, text: true });
+                    }
+                    Event::Failed { reason, .. } => self.failed.push(reason),
+                    _ => {}
+                }
+            }
+            let (mut sent, mut out) = (Vec::new(), Vec::new());
+            while self.core.poll_transmit(self.now, &mut out).is_some() {
+                sent.push(out.clone());
+            }
+            sent
+        }
+    }
+
+    fn ack(block: u16) -> [u8; 4] {
+        let [high, low] = block.to_be_bytes();
+        [0, 4, high, low]
+    }
+
+    /// A phone that was switched off in the middle comes to the same port again, and is served from the start at once.
+    #[test]
+    fn a_phone_that_starts_over_is_served_anew() {
+        let mut bench = Bench::new();
+        bench.ask("f");
+        bench.ack(1);
+        bench.ack(2);
+        assert!(bench.ask("f").is_empty(), "a request that was doubled on the way");
+        bench.now += Duration::from_secs(20);
+        let sent = bench.ask("f");
+        assert!(matches!(sent.as_slice(), [data] if data.starts_with(&[0, 3, 0, 1])));
+        assert_eq!((bench.core.active(), bench.failed.as_slice()), (1, &["replaced"][..]));
+    }
+
+    /// A request that its owner never answers, because its lookup died or hangs, holds its place for a while only.
+    #[test]
+    fn a_request_without_an_answer_is_forgotten() {
+        let mut bench = Bench { answers: false, ..Bench::new() };
+        assert!(bench.ask("f").is_empty());
+        assert_eq!((bench.core.active(), bench.core.poll_timeout()), (1, Some(bench.now + ANSWER_LIMIT)));
+        bench.now += ANSWER_LIMIT;
+        bench.core.handle_timeout(bench.now);
+        bench.sent();
+        assert_eq!((bench.core.active(), bench.failed.as_slice()), (0, &["unanswered"][..]));
+        assert_eq!(bench.core.poll_timeout(), None);
+    }
+
+    /// An answer that comes late is served by the timers of the transfer, not ended by the one of the request.
+    #[test]
+    fn a_late_answer_is_served() {
+        let mut bench = Bench { answers: false, ..Bench::new() };
+        bench.ask("f");
+        bench.now += Duration::from_millis(9_500);
+        bench.core.accept(bench.now, Id(0), Content { bytes: Bytes::new(), text: true });
+        assert_eq!(bench.sent().len(), 1);
+        bench.now += Duration::from_secs(1);
+        bench.core.handle_timeout(bench.now);
+        assert_eq!((bench.sent().len(), bench.core.active()), (1, 1));
+    }
+
+    /// Each transfer has one time in the heap that counts; leftovers of waits that shrank go as they come up.
+    #[test]
+    fn timers_do_not_pile_up() {
+        let mut bench = Bench::new();
+        bench.ask("f");
+        bench.ack(1);
+        for _ in 0..2_000 {
+            bench.now += Duration::from_millis(10);
+            bench.core.handle_timeout(bench.now);
+            bench.sent();
+            assert!(bench.core.timers.len() <= 3, "{}", bench.core.timers.len());
+        }
+        // Losses and recoveries in turn: the wait grows and shrinks.
+        let mut bench = Bench::new();
+        let wide = Bytes::from(vec![7; 512 * 2_000]);
+        bench.answers = false;
+        bench.ask("f");
+        bench.core.accept(bench.now, Id(0), Content { bytes: wide, text: true });
+        bench.sent();
+        for block in 1..1_000 {
+            for _ in 0..if block % 3 == 0 { 30 } else { 1 } {
+                bench.now += Duration::from_millis(10);
+                bench.core.handle_timeout(bench.now);
+                bench.sent();
+            }
+            bench.ack(block);
+            assert!(bench.core.timers.len() <= 32, "block {block}: {}", bench.core.timers.len());
+        }
+    }
+
+    /// T9: the right port of the phone at another address or socket of ours is no part of the transfer.
+    #[test]
+    fn all_four_parts_of_the_address_count() {
+        let mut bench = Bench::new();
+        bench.ask("f");
+        let elsewhere = Ipv4Addr::new(127, 0, 0, 2);
+        for (destination, on) in [(elsewhere, ON), (Ipv4Addr::LOCALHOST, On::Transfer(4))] {
+            bench.datagram(PHONE, destination, on, b"\0\x05\0\0\0");
+            bench.datagram(PHONE, destination, on, &ack(1));
+            assert!(bench.sent().iter().all(|bytes| bytes.starts_with(&[0, 5, 0, 5])));
+        }
+        assert!(matches!(bench.ack(1).as_slice(), [data] if data.starts_with(&[0, 3, 0, 2])));
+    }
+
+    /// The last ACK, doubled on the way, is no stranger's.
+    #[test]
+    fn late_packets_of_an_ended_transfer_get_no_answer() {
+        let mut bench = Bench::new();
+        bench.ask("f");
+        for block in 1..=6 {
+            bench.ack(block);
+        }
+        assert_eq!(bench.core.active(), 0);
+        assert!(bench.ack(6).is_empty());
+    }
+
+    /// While the kernel takes nothing, refusals are kept up to a bound.
+    #[test]
+    fn refusals_that_wait_are_bounded() {
+        let mut bench = Bench::new();
+        for n in 0..10_000_u16 {
+            bench.datagram(SocketAddrV4::new(*PHONE.ip(), 40_000), Ipv4Addr::LOCALHOST, On::Listening, b"\0\x01\0x\0");
+            bench.datagram(SocketAddrV4::new(*PHONE.ip(), n), Ipv4Addr::LOCALHOST, On::Listening, b"\0\x02x\0octet\0");
+        }
+        assert_eq!(bench.sent().len(), ERRORS);
+    }
+
+    proptest::proptest! {
+        /// Whatever comes: no panic, bounds kept, no answer longer than the request and 24 octets before a file is agreed.
+        #[test]
+        fn any_datagrams(packets in proptest::collection::vec(
+            (0_u16..4, proptest::bool::ANY, 0_u8..8, proptest::collection::vec(proptest::num::u8::ANY, 0..40)), 0..60)
+        ) {
+            let mut bench = Bench { answers: false, ..Bench::new() };
+            for (port, listening, opcode, rest) in packets {
+                let bytes = [&[0, opcode], rest.as_slice()].concat();
+                let on = if listening { On::Listening } else { ON };
+                bench.datagram(SocketAddrV4::new(*PHONE.ip(), 50_000 + port), Ipv4Addr::LOCALHOST, on, &bytes);
+                for sent in bench.sent() {
+                    assert!(sent.len() <= bytes.len() + 24 && sent.starts_with(&[0, 5]));
+                }
+                assert!(bench.core.active() <= 4);
+                bench.now += Duration::from_millis(700);
+                bench.core.handle_timeout(bench.now);
             }
         }
-        self.paused.insert(key, now);
-        self.error(meta.source, meta.destination, meta.on, code);
+
+        /// Options in any spelling: what is agreed is within its range, and the answer reads back as it was meant.
+        #[test]
+        fn any_options(options in proptest::collection::vec(
+            (proptest::sample::select(vec!["blksize", "tsize", "timeout", "windowsize", "BLKSIZE", "x"]), "[0-9a-z]{0,6}"), 0..6)
+        ) {
+            let text: String = options.iter().flat_map(|(name, value)| [name, "\0", value.as_str(), "\0"]).collect();
+            let Ok(terms) = Terms::negotiate(text.as_bytes(), 1_428, 16) else { return Ok(()) };
+            assert!((8..=1_428).contains(&terms.block_size) && (1..=16).contains(&terms.window));
+            if let Some(oack) = terms.oack(1_000) {
+                let again = Terms::negotiate(&oack[2..], 1_428, 16).unwrap();
+                assert_eq!((again.block_size, again.window, again.timeout), (terms.block_size, terms.window, terms.timeout));
+                assert_eq!(again.oack(1_000), Some(oack));
+            }
+        }
     }
 }

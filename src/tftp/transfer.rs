@@ -25,7 +25,7 @@ const UNANSWERED: u32 = 3;
 
 /// Time without a new block acknowledged after which a transfer that was answered is given up: phones stall 20 s and
 /// more while they write flash. ACKs seen before do not prolong it, or one packet a minute would hold it for ever.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Sends of one block before it is given up, however long that takes: at 10 % loss each way six sends lose 9 % of the
 /// files of 2,048 blocks, ten lose 0.01 %. It also outlasts a pause of this process, after which `SILENCE` is long over.
@@ -350,7 +350,7 @@ mod tests {
             line.transfer.handle_ack(line.now, 1);
             assert_eq!(line.sent(), [2]);
             for _ in 0..3 {
-                line.pass(Duration::from_secs(wait) - Duration::from_millis(1));
+                line.pass(Duration::from_millis(wait * 1_000 - 1));
                 assert!(line.sent().is_empty(), "{seconds}: not before");
                 line.pass(Duration::from_millis(1));
                 assert_eq!(line.sent(), [2], "{seconds}");
@@ -395,7 +395,7 @@ mod tests {
         line.sent();
         line.transfer.handle_ack(line.now, 1);
         line.sent();
-        assert_eq!(line.pass(Duration::from_secs(300)), Progress::Going);
+        assert_eq!(line.pass(Duration::from_mins(5)), Progress::Going);
         assert_eq!(line.sent(), [2]);
         assert_eq!(line.transfer.handle_ack(line.now, 2), Progress::Going);
     }

@@ -71,6 +71,8 @@ pub struct Transfer {
     /// When something new was acknowledged.
     heard: Instant,
     deadline: Instant,
+    /// When the last packet went out.
+    last_sent: Instant,
     /// When the newest block of the window went out for the first time; `None` after a resend (Karn's algorithm).
     clock: Option<(u64, Instant)>,
     smoothed: Option<Duration>,
@@ -99,6 +101,7 @@ impl Transfer {
             began: now,
             heard: now,
             deadline: now + wait,
+            last_sent: now,
             clock: None,
             smoothed: None,
             variance: Duration::ZERO,
@@ -116,6 +119,7 @@ impl Transfer {
             if !std::mem::take(&mut self.oack_due) {
                 return false;
             }
+            self.last_sent = now;
             out.clear();
             out.extend_from_slice(oack);
             return true;
@@ -124,6 +128,7 @@ impl Transfer {
         if self.sent >= end {
             return false;
         }
+        self.last_sent = now;
         self.sent += 1;
         if self.sent > self.highest {
             self.highest = self.sent;
@@ -180,8 +185,13 @@ impl Transfer {
     }
 
     /// Something new was acknowledged. The wait stays as it is: after a resend it is the doubled one until a block
-    /// that was sent once is timed (RFC 6298 section 5, Karn), or a round trip that grew would never be measured.
+    /// that was sent once is timed (RFC 6298 section 5, Karn), or a round trip that grew would never be measured. Only
+    /// the first ACK is timed in any case: waits of seconds over a lost first packet cost more than a guess that is
+    /// too low, and that one is put right by the rule above.
     fn answer(&mut self, now: Instant) {
+        if self.smoothed.is_none() {
+            self.measure(now.saturating_duration_since(self.last_sent));
+        }
         self.answered = true;
         self.heard = now;
         self.sends = 1;
@@ -336,6 +346,22 @@ mod tests {
         let delay = |packets: usize| Duration::from_millis(if packets < 100 { 5 } else { 300 });
         assert_eq!(line.play(1, delay), Progress::Done);
         assert!(line.packets <= 1_020, "{} packets", line.packets);
+    }
+
+    /// A first packet that is lost costs its own wait, not a slow transfer.
+    #[test]
+    fn a_lost_first_packet_slows_nothing_else() {
+        for options in [&b""[..], b"blksize\x00512\0"] {
+            let mut line = Line::new(9, options);
+            let first = line.sent();
+            line.pass(FIRST_WAIT);
+            assert_eq!(line.sent(), first);
+            line.now += Duration::from_millis(5);
+            line.transfer.handle_ack(line.now, first[0]);
+            assert_eq!(line.sent(), [first[0] + 1]);
+            line.pass(Duration::from_millis(100));
+            assert_eq!(line.sent(), [first[0] + 1]);
+        }
     }
 
     /// RFC 2349: a client that asks for a timeout gets that one, up to the ceiling.

@@ -1,15 +1,19 @@
 //! The edge of the TFTP server: sockets, clock, and the question to its owner what a name means.
 //!
-//! Each address listened on is one task with one core and two sockets: the well-known port, where requests come in, and
-//! an ephemeral one that all its transfers share. A transfer is told apart by the phone's address and port, so a block
-//! costs one receive (many at once, where they wait) and one send, and a thousand phones cost two sockets. Answers
-//! leave from the address that was asked, also on a host with many (`IP_PKTINFO`, through `quinn-udp`).
+//! Each address listened on is one task with one core, the socket of the well-known port, where requests come in, and
+//! a few on ephemeral ports that its transfers share. A transfer picks one of these at random, so that its port is not
+//! known beforehand (RFC 1350 section 4) and a late packet of the one before, from the same port of the phone, is
+//! hardly ever taken for its own; it is told apart by both addresses and both ports. A block costs one receive (many at
+//! once, where they wait) and one send, a thousand phones cost no more sockets than one, and none is opened once the
+//! daemon runs: running out of file descriptors ends nothing here. Answers leave from the address that was asked, also
+//! on a host with many (`IP_PKTINFO`, through `quinn-udp`).
 
 use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use quinn_udp::{RecvMeta, UdpSocketState};
@@ -35,6 +39,12 @@ const ROUNDS: usize = 4;
 /// Answers that are being looked up at once; beyond that a request is told that there is no such file.
 const LOOKUPS: usize = 256;
 
+/// Sockets that transfers share.
+const POOL: u32 = 16;
+
+/// Between two log lines on the same trouble.
+const COMPLAINT: Duration = Duration::from_mins(1);
+
 /// What the kernel may hold for us while we are elsewhere, in octets.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
@@ -59,10 +69,13 @@ pub enum Reply {
     Later(Pin<Box<dyn Future<Output = Option<Content>> + Send>>),
 }
 
+type Endpoint = (UdpSocket, UdpSocketState);
+
 /// Bound sockets of one listening address.
 pub struct Listener {
-    well_known: (UdpSocket, UdpSocketState),
-    transfers: (UdpSocket, UdpSocketState),
+    well_known: Endpoint,
+    /// `POOL` of them, in the order of `On::Transfer`.
+    transfers: Vec<Endpoint>,
     address: SocketAddrV4,
     config: Config,
 }
@@ -73,7 +86,7 @@ pub struct Listener {
 /// What the kernel says.
 pub fn bind(address: SocketAddrV4, config: Config) -> io::Result<Listener> {
     let well_known = open(address)?;
-    let transfers = open(SocketAddrV4::new(*address.ip(), 0))?;
+    let transfers = (0..POOL).map(|_| open(SocketAddrV4::new(*address.ip(), 0))).collect::<io::Result<_>>()?;
     let address = match well_known.0.local_addr()? {
         SocketAddr::V4(address) => address,
         SocketAddr::V6(_) => address,
@@ -81,7 +94,7 @@ pub fn bind(address: SocketAddrV4, config: Config) -> io::Result<Listener> {
     Ok(Listener { well_known, transfers, address, config })
 }
 
-fn open(address: SocketAddrV4) -> io::Result<(UdpSocket, UdpSocketState)> {
+fn open(address: SocketAddrV4) -> io::Result<Endpoint> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     // As much as the system allows; less is no failure.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
@@ -118,6 +131,8 @@ impl Listener {
             pending: None,
             lookups: Arc::new(tokio::sync::Semaphore::new(LOOKUPS)),
             late: late_in,
+            deaf: Complaint::default(),
+            mute: Complaint::default(),
         };
         let mut until: Option<tokio::time::Instant> = None;
         loop {
@@ -132,8 +147,8 @@ impl Listener {
                 }
             };
             let writable = async {
-                match &engine.pending {
-                    Some(transmit) => self.socket(transmit.on).0.writable().await,
+                match engine.pending.and_then(|transmit| self.socket(transmit.on)) {
+                    Some((socket, _)) => socket.writable().await,
                     None => std::future::pending().await,
                 }
             };
@@ -144,10 +159,11 @@ impl Listener {
                 }
             };
             tokio::select! {
-                ready = self.transfers.0.readable() => { ready?; engine.receive(&self, On::Transfer(0)); }
-                ready = self.well_known.0.readable() => { ready?; engine.receive(&self, On::Listening); }
+                ready = self.readable() => { ready?; engine.receive(&self); }
                 Some((id, content)) = late.recv() => engine.answered(id, content),
-                () = timer => engine.core.handle_timeout(Instant::now()),
+                // What waits on the sockets is older than the time that is up: after a pause of this process the ACKs
+                // are there, and nobody has been silent.
+                () = timer => { engine.receive(&self); engine.core.handle_timeout(Instant::now()); }
                 ready = writable => ready?,
                 () = shutdown.cancelled(), if until.is_none() => {
                     engine.core.close();
@@ -158,11 +174,24 @@ impl Listener {
         }
     }
 
-    fn socket(&self, on: On) -> &(UdpSocket, UdpSocketState) {
+    fn socket(&self, on: On) -> Option<&Endpoint> {
         match on {
-            On::Listening => &self.well_known,
-            On::Transfer(_) => &self.transfers,
+            On::Listening => Some(&self.well_known),
+            On::Transfer(number) => self.transfers.get(usize::try_from(number).ok()?),
         }
+    }
+
+    /// Until something waits on any of the sockets.
+    async fn readable(&self) -> io::Result<()> {
+        let poll = |context: &mut std::task::Context<'_>| {
+            for (socket, _) in self.transfers.iter().chain([&self.well_known]) {
+                if let Poll::Ready(ready) = socket.poll_recv_ready(context) {
+                    return Poll::Ready(ready);
+                }
+            }
+            Poll::Pending
+        };
+        std::future::poll_fn(poll).await
     }
 }
 
@@ -177,12 +206,21 @@ struct Engine {
     pending: Option<Transmit>,
     lookups: Arc<tokio::sync::Semaphore>,
     late: mpsc::Sender<(Id, Option<Content>)>,
+    deaf: Complaint,
+    mute: Complaint,
 }
 
 impl Engine {
-    /// Takes what waits on a socket, within bounds.
-    fn receive(&mut self, listener: &Listener, on: On) {
-        let (socket, state) = listener.socket(on);
+    /// Takes what waits on the sockets, within bounds; transfers first.
+    fn receive(&mut self, listener: &Listener) {
+        for number in 0..POOL {
+            self.receive_on(listener, On::Transfer(number));
+        }
+        self.receive_on(listener, On::Listening);
+    }
+
+    fn receive_on(&mut self, listener: &Listener, on: On) {
+        let Some((socket, state)) = listener.socket(on) else { return };
         for _ in 0..ROUNDS {
             let taken = {
                 let mut parts = self.buffer.chunks_mut(BUFFER);
@@ -190,9 +228,13 @@ impl Engine {
                     std::array::from_fn(|_| IoSliceMut::new(parts.next().unwrap_or_default()));
                 socket.try_io(Interest::READABLE, || state.recv(socket.into(), &mut slices, &mut self.metas))
             };
-            // Would-block ends the round; another error concerns one datagram, and the next round meets what follows.
-            let Ok(taken) = taken else { return };
             let now = Instant::now();
+            let taken = match taken {
+                Ok(taken) => taken,
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => return,
+                // It concerns one datagram, and the next round meets what follows.
+                Err(why) => return self.deaf.log(now, "receive", &why),
+            };
             for (meta, buffer) in self.metas.iter().zip(self.buffer.chunks(BUFFER)).take(taken) {
                 let SocketAddr::V4(source) = meta.addr else { continue };
                 let destination = match meta.dst_ip {
@@ -201,7 +243,8 @@ impl Engine {
                 };
                 let bytes = buffer.get(..meta.len).unwrap_or_default();
                 for datagram in bytes.chunks(meta.stride.max(1)) {
-                    self.core.handle_datagram(now, Meta { source, destination, on }, On::Transfer(0), datagram);
+                    let next = On::Transfer(rand::random_range(0..POOL));
+                    self.core.handle_datagram(now, Meta { source, destination, on }, next, datagram);
                 }
             }
             if taken < BATCH {
@@ -262,7 +305,7 @@ impl Engine {
 
     /// False when the kernel has no room: the datagram is kept.
     fn send(&mut self, listener: &Listener, transmit: Transmit) -> bool {
-        let (socket, state) = listener.socket(transmit.on);
+        let Some((socket, state)) = listener.socket(transmit.on) else { return true };
         let datagram = quinn_udp::Transmit {
             destination: SocketAddr::V4(transmit.to),
             ecn: None,
@@ -276,7 +319,34 @@ impl Engine {
                 false
             }
             // A host or network that cannot be reached concerns this phone alone; its timer tries again.
-            _ => true,
+            Err(why) => {
+                self.mute.log(Instant::now(), "send", &why);
+                true
+            }
+            Ok(()) => true,
         }
     }
 }
+
+/// Trouble with the sockets, logged once in a while with how often it came.
+#[derive(Default)]
+struct Complaint {
+    times: u64,
+    logged: Option<Instant>,
+}
+
+impl Complaint {
+    fn log(&mut self, now: Instant, what: &str, why: &io::Error) {
+        self.times = self.times.saturating_add(1);
+        if self.logged.is_none_or(|at| now.saturating_duration_since(at) >= COMPLAINT) {
+            tracing::warn!(
+                times = self.times,
+                "TFTP could not {what}: {why}; a firewall or an interface that is down does this"
+            );
+            (self.times, self.logged) = (0, Some(now));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

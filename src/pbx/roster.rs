@@ -22,6 +22,8 @@ pub struct Roster {
     pub voicemail_code: Option<String>,
     /// IANA zone of the PBX, if it says.
     pub time_zone: Option<String>,
+    /// False when the PBX has no table of assignments (any more): then nothing is known of them, which is not "none".
+    pub assignments_known: bool,
     /// True while the PBX holds saved changes that are not applied (FreePBX's `need_reload`).
     pub apply_pending: bool,
 }
@@ -143,15 +145,19 @@ pub struct RowProblem {
     pub problem: Problem,
 }
 
-/// Passwords as Asterisk itself has them, by digest user; `None` = it does not tell.
+/// Passwords as Asterisk itself has them, by name of the auth section; `None` = it does not tell.
+///
+/// By section and not by user: a trunk's outbound login may use an extension's number as its user.
 pub type LiveSecrets = Option<Arc<HashMap<String, Secret>>>;
 
 /// The roster with the passwords that Asterisk says are live, where they differ from what the database makes one
-/// expect; `None` = nothing differs. The difference is a problem of the account.
+/// expect; `None` = nothing differs. The difference is a problem of the account. FreePBX names an extension's section
+/// `<extension>-auth`; by hand it is often the endpoint's own name.
 pub fn confirm(roster: &Roster, live: &LiveSecrets) -> Option<Roster> {
     let live = live.as_ref()?;
     let differs = |account: &Account| {
-        let known = live.get(&account.auth_user).filter(|secret| !secret.expose().is_empty())?;
+        let known = live.get(&format!("{}-auth", account.sip_user)).or_else(|| live.get(&account.sip_user));
+        let known = known.filter(|secret| !secret.expose().is_empty())?;
         (account.driver == Driver::Pjsip && account.secret.as_ref() != Some(known)).then(|| known.clone())
     };
     if !roster.accounts.values().any(|account| differs(account).is_some()) {

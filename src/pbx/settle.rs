@@ -35,7 +35,11 @@ impl Settle {
     }
 
     /// A read came in.
-    pub fn feed(&mut self, now: Instant, fresh: Roster) -> Settled {
+    pub fn feed(&mut self, now: Instant, mut fresh: Roster) -> Settled {
+        // A table that vanished (a module that was uninstalled, a restore under way) takes no phone's file away.
+        if let (Some(believed), false) = (&self.believed, fresh.assignments_known) {
+            fresh.assignments = believed.assignments.clone();
+        }
         let again = match &self.believed {
             Some(believed) if same_accounts(believed, &fresh) => {
                 self.waiting = None;
@@ -98,7 +102,13 @@ fn with_assignments_of(believed: &Roster, fresh: Roster) -> Roster {
     let mut problems: Vec<RowProblem> = of_accounts(believed).cloned().collect();
     let of_phones = fresh.problems.into_iter().filter(|row| row.mac.is_some());
     problems.extend(of_phones);
-    Roster { assignments: fresh.assignments, problems, apply_pending: fresh.apply_pending, ..believed.clone() }
+    Roster {
+        assignments: fresh.assignments,
+        assignments_known: fresh.assignments_known,
+        problems,
+        apply_pending: fresh.apply_pending,
+        ..believed.clone()
+    }
 }
 
 #[cfg(test)]
@@ -124,7 +134,7 @@ mod tests {
 
     fn roster(accounts: &[(&str, &str)], apply_pending: bool) -> Roster {
         let accounts = accounts.iter().map(|(e, s)| (e.parse().unwrap(), account(e, s))).collect();
-        Roster { accounts, apply_pending, ..Roster::default() }
+        Roster { accounts, apply_pending, assignments_known: true, ..Roster::default() }
     }
 
     fn with_phone(mut roster: Roster, mac: &str) -> Roster {
@@ -225,6 +235,15 @@ mod tests {
         let settled = settle.feed(Instant::now(), mid_save).roster.unwrap();
         assert!(settled.assignments.contains_key(&mac.parse().unwrap()));
         assert_eq!(settled.accounts, old.accounts);
+    }
+
+    #[test]
+    fn a_table_that_vanished_takes_no_phone_away() {
+        let mac = "001B54AABB01";
+        let mut settle = Settle::new(Some(Arc::new(with_phone(roster(&[("1001", "a")], false), mac))));
+        let gone = Roster { assignments_known: false, ..roster(&[("1001", "a")], false) };
+        let settled = settle.feed(Instant::now(), gone).roster.unwrap();
+        assert!(settled.assignments.contains_key(&mac.parse().unwrap()));
     }
 
     #[test]

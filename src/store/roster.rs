@@ -13,6 +13,7 @@ struct Stored {
     problems: Vec<RowProblem>,
     voicemail_code: Option<String>,
     time_zone: Option<String>,
+    assignments_known: bool,
     apply_pending: bool,
 }
 
@@ -38,6 +39,7 @@ pub(super) fn write(roster: &Roster) -> Result<String, serde_json::Error> {
         problems: roster.problems.clone(),
         voicemail_code: roster.voicemail_code.clone(),
         time_zone: roster.time_zone.clone(),
+        assignments_known: roster.assignments_known,
         apply_pending: roster.apply_pending,
     })
 }
@@ -51,6 +53,7 @@ pub(super) fn read(body: &str) -> Result<Roster, serde_json::Error> {
         problems: stored.problems,
         voicemail_code: stored.voicemail_code,
         time_zone: stored.time_zone,
+        assignments_known: stored.assignments_known,
         apply_pending: stored.apply_pending,
     })
 }

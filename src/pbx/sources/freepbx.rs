@@ -52,6 +52,7 @@ pub fn roster(rows: &Rows) -> Roster {
             .as_ref()
             .and_then(|codes| codes.iter().map(lossy).find(|code| !code.is_empty())),
         time_zone: None,
+        assignments_known: rows.phones.is_some() && rows.lines.is_some(),
         apply_pending: rows.need_reload,
     }
 }
@@ -234,14 +235,16 @@ fn effective(text: &str) -> String {
 fn registrar(rows: &Rows) -> Registrar {
     let settings: BTreeMap<String, String> =
         rows.sip_settings.iter().map(|[key, value]| (lossy(key), lossy(value))).collect();
-    let binds: Option<BTreeMap<String, BTreeMap<String, String>>> =
-        settings.get("binds").and_then(|json| serde_json::from_str(json).ok());
+    let binds: Option<serde_json::Value> = settings.get("binds").and_then(|json| serde_json::from_str(json).ok());
     let port = |protocol: &str| {
-        let on = match &binds {
-            Some(binds) => binds.get(protocol)?.iter().find(|(_, on)| *on == "on").map(|(ip, _)| ip.clone())?,
+        // PHP writes an empty object as `[]`, so each protocol is looked at by itself.
+        let address = match &binds {
+            Some(binds) => {
+                binds.get(protocol)?.as_object()?.iter().find(|(_, on)| *on == "on").map(|(ip, _)| ip.clone())?
+            }
             None => "0.0.0.0".to_owned(),
         };
-        settings.get(&format!("{protocol}port-{on}"))?.trim().parse::<u16>().ok().filter(|port| *port > 0)
+        settings.get(&format!("{protocol}port-{address}"))?.trim().parse::<u16>().ok().filter(|port| *port > 0)
     };
     let chan_sip = lossy(&rows.chan_sip_port).trim().parse::<u16>().ok().filter(|port| *port > 0);
     Registrar {

@@ -59,6 +59,20 @@ fn an_extension_as_it_is() {
     assert_eq!(account.secret.as_ref().unwrap().expose(), "alice-secret-1001");
 }
 
+#[test]
+fn listeners() {
+    for (binds, udp, tcp) in [
+        (r#"{"udp":{"0.0.0.0":"on"},"tcp":{"0.0.0.0":"on"}}"#, Some(5060), Some(5060)),
+        (r#"{"udp":{"0.0.0.0":"on"},"tcp":[]}"#, Some(5060), None),
+        (r#"{"udp":{"0.0.0.0":"off"}}"#, None, None),
+        ("[]", None, None),
+    ] {
+        let mut rows = rows();
+        rows.sip_settings[0][1] = text(binds);
+        assert_eq!(roster(&rows).registrar.pjsip, Listeners { udp, tcp }, "{binds}");
+    }
+}
+
 /// Measured on FreePBX 16 with Asterisk 16: what is left, trimmed, of the text before the first `;`.
 #[test]
 fn the_secret_that_asterisk_has() {

@@ -243,10 +243,10 @@ async fn in_time<T>(look: impl Future<Output = Result<T, Failed>>) -> Result<T, 
     }
 }
 
-/// MariaDB 1146 and SQLite's own words for a table that is not there; 1142 is a table this account may not read.
+/// MariaDB 1146 and SQLite's own words for a table that is not there.
 fn absent(why: &sqlx::Error) -> bool {
     let Some(database) = why.as_database_error() else { return false };
-    matches!(number(why), Some(1146 | 1142)) || database.message().starts_with("no such table")
+    number(why) == Some(1146) || database.message().starts_with("no such table")
 }
 
 fn number(why: &sqlx::Error) -> Option<u16> {

@@ -79,7 +79,10 @@ pub async fn start(config: Config) -> Result<Running, String> {
     })?;
 
     let now = Timestamp::now();
-    let known = store.roster().await.map_err(|why| why.to_string())?;
+    let known = store.roster().await.unwrap_or_else(|why| {
+        tracing::error!(code = "roster-unreadable", "{why}; phones are served once the PBX has been read");
+        None
+    });
     let own = store.assignments().await.map_err(|why| why.to_string())?;
     let past = store.events().await.map_err(|why| why.to_string())?;
     let settings = Arc::new(settings(&config, parts::answers_time().await));

@@ -159,20 +159,33 @@ pub(super) fn spawn_manager(
     });
     let (hub, nudge, asking) = (Arc::clone(hub), Arc::clone(nudge), handle.clone());
     tasks.spawn(async move {
+        let mut asked = 0_u64;
+        let newest = watch::Sender::new(asked);
         while let Some(update) = changes.recv().await {
             let came_up = matches!(update, AmiUpdate::Up);
             let reloaded = matches!(update, AmiUpdate::Reloaded);
+            if matches!(update, AmiUpdate::Down { .. }) {
+                // What was live may not be any more; the database's word stands meanwhile.
+                live_in.send_replace(None);
+            }
             hub.ami(update, Timestamp::now());
             if came_up {
                 logins_in.send_modify(|n| *n += 1);
             }
             if came_up || reloaded {
-                // Not awaited here: the answer comes through the session that this queue drains.
-                let (asking, live_in, nudge) = (asking.clone(), live_in.clone(), Arc::clone(&nudge));
+                // Not awaited here: the answer comes through the session that this queue drains. Of two answers the
+                // newer counts, whichever comes last.
+                asked += 1;
+                let (asking, live_in, nudge, newest) =
+                    (asking.clone(), live_in.clone(), Arc::clone(&nudge), newest.clone());
+                newest.send_replace(asked);
                 tokio::spawn(async move {
                     // A manager user that may not ask leaves the database's word standing.
-                    live_in.send_replace(asking.auths().await.ok().map(Arc::new));
-                    nudge.notify_one();
+                    let secrets = asking.auths().await.ok().map(Arc::new);
+                    if *newest.borrow() == asked {
+                        live_in.send_replace(secrets);
+                        nudge.notify_one();
+                    }
                 });
             }
         }
@@ -236,8 +249,13 @@ pub(super) fn spawn_publishing(
     for (sink, restarted) in sinks {
         let (health_in, health) = watch::channel(None);
         healths.push((sink.name().to_owned(), health));
-        let (statuses, shutdown) = (hub.statuses(), shutdown.clone());
+        let (mut statuses, shutdown) = (hub.statuses(), shutdown.clone());
         tasks.spawn(async move {
+            // Before the first word there is nothing to publish, and nothing that is stale.
+            tokio::select! {
+                first = statuses.changed() => if first.is_err() { return Ok(()) },
+                () = shutdown.cancelled() => return Ok(()),
+            }
             publish::run(sink, statuses, restarted, health_in, shutdown).await;
             Ok(())
         });
@@ -263,11 +281,16 @@ pub(super) fn spawn_poll(
     let (hub, store) = (Arc::clone(hub), Arc::clone(store));
     tasks.spawn(async move {
         let mut kept = None;
+        let mut written: Option<Timestamp> = None;
         while views.changed().await.is_ok() {
             let view = views.borrow_and_update().clone();
             let changed = hub.pbx(&view, Timestamp::now());
-            if let (true, Some(roster), Some(at)) = (changed, &view.roster, view.confirmed_at) {
-                keep(&store, roster, at).await;
+            if let (Some(roster), Some(at)) = (&view.roster, view.confirmed_at) {
+                let stale = written.is_none_or(|written| at.duration_since(written).as_secs() >= 60);
+                if changed || stale {
+                    keep(&store, roster, at).await;
+                    written = Some(at);
+                }
             }
             kept = view.roster.zip(view.confirmed_at).or(kept);
         }

@@ -97,18 +97,26 @@ impl FileRequest {
         }
     }
 
+    /// Whether the name stays below the folder it is looked up in: no empty part, no `.` and no `..`.
+    pub fn is_plain(name: &str) -> bool {
+        !name.split('/').any(|part| matches!(part, "" | "." | ".."))
+    }
+
     /// Whether the name steers firmware or configuration of a phone. Such a file never comes out of the fall-through
     /// folder: a stale one there would reflash a phone or hand out an old secret.
     pub fn steers(&self) -> bool {
         match self {
             Self::Phone(PhoneFile::SipCnf | PhoneFile::SepXml | PhoneFile::SepXmlSigned, _) => true,
-            Self::Phone(..) | Self::Firmware(_) => false,
+            Self::Phone(..) => false,
             Self::Shared(file) => matches!(file, SharedFile::Os79xx | SharedFile::XmlDefault | SharedFile::SipDefault),
-            // `SIP….cnf` and `SEP….cnf.xml` with anything between, such as a MAC that is none.
-            Self::Other(name) => {
-                between(name, "SIP", ".cnf").is_some()
-                    || between(name, "SEP", ".cnf.xml").is_some()
-                    || between(name, "SEP", ".sgn").is_some()
+            // Also in a folder, and with anything where the MAC should be.
+            Self::Firmware(name) | Self::Other(name) => {
+                let last = name.rsplit('/').next().unwrap_or(name);
+                let shared = SHARED.iter().find(|(known, _)| known.eq_ignore_ascii_case(last));
+                shared.is_some_and(|(_, file)| Self::Shared(*file).steers())
+                    || between(last, "SIP", ".cnf").is_some()
+                    || between(last, "SEP", ".cnf.xml").is_some()
+                    || between(last, "SEP", ".sgn").is_some()
             }
         }
     }
@@ -171,6 +179,14 @@ mod tests {
         ] {
             assert_eq!(FileRequest::parse(name).mac(), None, "{name}");
         }
+    }
+
+    #[test]
+    fn names_that_wander() {
+        for name in ["./x", "a//b", "a/../b", "..", "a/", "/a"] {
+            assert!(!FileRequest::is_plain(name), "{name}");
+        }
+        assert!(FileRequest::is_plain("English_United_States/mk-sip.jar") && FileRequest::is_plain("..a"));
     }
 
     #[test]

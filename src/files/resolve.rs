@@ -128,7 +128,7 @@ pub fn resolve(request: &FileRequest, snapshot: &Snapshot, asker: &Asker<'_>) ->
             }
         }
         FileRequest::Firmware(name) | FileRequest::Other(name) => {
-            if request.steers() {
+            if request.steers() || !FileRequest::is_plain(name) {
                 Answer::Refuse(Refusal::NotFound)
             } else {
                 Answer::FallThrough(name.clone())

@@ -65,7 +65,7 @@ impl Snapshot {
         let mut warnings = self.problems_of.get(&assignment.mac).cloned().unwrap_or_default();
         warnings.extend(model.fit_options(&options));
         for button in assignment.registering() {
-            match self.line(button, &model, transport) {
+            match self.line(button, &model, transport, &options) {
                 Ok((line, mut notes)) => {
                     warnings.append(&mut notes);
                     lines.push(line);
@@ -106,7 +106,13 @@ impl Snapshot {
         Desired { phone, model, model_known, warnings }
     }
 
-    fn line(&self, button: &Button, model: &Model, transport: SipTransport) -> Result<(Line, Vec<Problem>), Problem> {
+    fn line(
+        &self,
+        button: &Button,
+        model: &Model,
+        transport: SipTransport,
+        options: &PhoneOptions,
+    ) -> Result<(Line, Vec<Problem>), Problem> {
         if button.button == 0 || button.button > model.lines {
             return Err(Problem::new(
                 "no-such-button",
@@ -143,7 +149,7 @@ impl Snapshot {
             sip_user: account.sip_user.clone(),
             auth_user: account.auth_user.clone(),
             secret,
-            voicemail: account.mailbox.is_some().then(|| self.options().voicemail).flatten(),
+            voicemail: account.mailbox.as_ref().and_then(|_| options.voicemail.clone()),
             port: self.settings.sip_port.unwrap_or_else(|| port(&roster.registrar, account, transport)),
         };
         let mut notes = model.fit(&line, None)?;

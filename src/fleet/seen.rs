@@ -51,8 +51,9 @@ impl Seen {
 
     fn note(&mut self, file: PhoneFile) {
         match file {
-            PhoneFile::SipCnf => self.asked_sip = true,
-            PhoneFile::Itl | PhoneFile::SepXmlSigned => self.asked_itl = true,
+            // The later of two contradicting requests counts: a person with a TFTP client asks for anything once.
+            PhoneFile::SipCnf => (self.asked_sip, self.asked_itl, self.asked_sep) = (true, false, 0),
+            PhoneFile::Itl | PhoneFile::SepXmlSigned => (self.asked_sip, self.asked_itl) = (false, true),
             PhoneFile::SepXml => self.asked_sep = self.asked_sep.saturating_add(1),
             PhoneFile::Ctl | PhoneFile::Mgcp => {}
         }

@@ -60,7 +60,7 @@ impl Hub {
     ) -> Self {
         let mut state = State { own, ..State::default() };
         for event in past {
-            state.timeline.push(event);
+            state.timeline.push(event, true);
         }
         let hub = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -126,7 +126,9 @@ impl Hub {
 
     fn note(&self, state: &mut State, snapshot: &Snapshot, event: BootEvent) {
         let (mac, at) = (event.mac, event.at);
-        if state.timeline.push(event.clone()) && snapshot.assignment(mac).is_some() {
+        let assigned = snapshot.assignment(mac).is_some();
+        state.timeline.push(event.clone(), assigned);
+        if assigned {
             // A full queue loses the stored copy of an event, never the phone's file.
             let _ = self.events.try_send(event);
         }
@@ -185,6 +187,7 @@ impl Hub {
         let next = Arc::new(before.next(roster, &state.own, Arc::clone(&before.settings)));
         self.snapshot.store(Arc::clone(&next));
         state.users = users(&next);
+        state.dirty = true;
         for mac in before.assignments.keys().filter(|mac| next.assignment(**mac).is_none()) {
             state.judged.remove(mac);
             state.dirty = true;
@@ -198,8 +201,9 @@ impl Hub {
                     let what = if had { "its assignment changed" } else { "assigned" };
                     let event =
                         BootEvent { at: now, mac, ip: None, what: EventKind::Assigned { what: what.to_owned() } };
-                    state.timeline.push(event);
+                    state.timeline.push(event, true);
                 }
+                state.meet(&next, mac, now);
                 state.judge(&next, mac, now);
             }
         }
@@ -298,10 +302,10 @@ impl Hub {
         self.hand_out();
     }
 
-    /// Hands out statuses that changed.
+    /// Hands out statuses that changed; none before the first roster, because "no phones" would be a lie till then.
     pub fn hand_out(&self) {
         let mut state = self.lock();
-        if std::mem::take(&mut state.dirty) {
+        if self.snapshot().ready() && std::mem::take(&mut state.dirty) {
             let statuses = state.judged.iter().map(|(mac, judged)| (*mac, judged.status.clone())).collect();
             self.statuses.send_replace(Arc::new(statuses));
         }

@@ -42,6 +42,21 @@ impl State {
         }
     }
 
+    /// Contacts that were there before the phone was: what they say of it.
+    pub(super) fn meet(&mut self, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) {
+        let seen = self.directory.get(mac).cloned().unwrap_or_default();
+        let Some(desired) = snapshot.desired(mac, &seen) else { return };
+        for line in &desired.phone.lines {
+            let sole = self.users.get(&line.sip_user).is_some_and(|macs| macs.len() == 1);
+            if let Some(contact) =
+                self.contacts.get(&line.sip_user).and_then(|all| own_contact(self, mac, &line.sip_user, all))
+            {
+                let model = snapshot.catalog.by_user_agent(&contact.user_agent).map(|model| model.name.clone());
+                self.directory.note_contact(mac, contact.ip.filter(|_| sole), model, major(&contact.user_agent), now);
+            }
+        }
+    }
+
     pub(super) fn judge_all(&mut self, snapshot: &Snapshot, now: Timestamp) {
         let macs: Vec<MacAddr> = snapshot.assignments.keys().copied().collect();
         for mac in macs {

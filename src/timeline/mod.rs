@@ -12,8 +12,9 @@ use crate::files::name::{FileRequest, PhoneFile, SharedFile};
 /// Events kept per phone.
 pub const EVENTS_PER_PHONE: usize = 200;
 
-/// Phones kept at most: far more than any site has, and a bound all the same.
-const PHONES: usize = 20_000;
+/// Strangers kept at most, and events of each: enough to say what one asks for.
+const STRANGERS: usize = 512;
+const EVENTS_PER_STRANGER: usize = 50;
 
 /// A request this long after the one before begins another boot: a 7960 that found nothing asks again after 31 s, a
 /// flashing loader is silent for up to 65 s.
@@ -23,30 +24,32 @@ const BOOT_GAP: SignedDuration = SignedDuration::from_secs(120);
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     phones: BTreeMap<MacAddr, VecDeque<BootEvent>>,
+    strangers: VecDeque<MacAddr>,
 }
 
 impl Timeline {
-    /// Adds an event. False when it was not kept, because too many strangers knock.
-    pub fn push(&mut self, event: BootEvent) -> bool {
-        if self.phones.len() >= PHONES && !self.phones.contains_key(&event.mac) {
-            return false;
+    /// Adds an event of a phone that is assigned, or of a stranger; the stranger seen first is forgotten for a new one.
+    pub fn push(&mut self, event: BootEvent, assigned: bool) {
+        if !assigned && !self.phones.contains_key(&event.mac) {
+            if self.strangers.len() >= STRANGERS
+                && let Some(oldest) = self.strangers.pop_front()
+            {
+                self.phones.remove(&oldest);
+            }
+            self.strangers.push_back(event.mac);
+        } else if assigned && let Some(at) = self.strangers.iter().position(|mac| *mac == event.mac) {
+            self.strangers.remove(at);
         }
         let ring = self.phones.entry(event.mac).or_default();
-        if ring.len() >= EVENTS_PER_PHONE {
+        if ring.len() >= if assigned { EVENTS_PER_PHONE } else { EVENTS_PER_STRANGER } {
             ring.pop_front();
         }
         ring.push_back(event);
-        true
     }
 
     /// The events of a phone, oldest first.
     pub fn of(&self, mac: MacAddr) -> impl DoubleEndedIterator<Item = &BootEvent> + Clone {
         self.phones.get(&mac).into_iter().flatten()
-    }
-
-    /// Forgets a phone.
-    pub fn forget(&mut self, mac: MacAddr) {
-        self.phones.remove(&mac);
     }
 }
 
@@ -194,10 +197,23 @@ mod tests {
     fn a_ring_is_bounded() {
         let mut timeline = Timeline::default();
         for n in 0..1_000 {
-            timeline.push(asked(n, "x"));
+            timeline.push(asked(n, "x"), true);
         }
         let kept: Vec<_> = timeline.of("001B54AABB01".parse().unwrap()).collect();
         assert_eq!(kept.len(), EVENTS_PER_PHONE);
         assert_eq!(kept.last().unwrap().at, at(999));
+    }
+
+    #[test]
+    fn strangers_are_bounded_and_push_no_assigned_phone_out() {
+        let mut timeline = Timeline::default();
+        timeline.push(asked(0, "x"), true);
+        for n in 0..5_000_u32 {
+            let [_, a, b, c] = n.to_be_bytes();
+            let mac = MacAddr::new([0, 0x1c, 0x54, a, b, c]).unwrap();
+            timeline.push(BootEvent { mac, ..asked(1, "x") }, false);
+        }
+        assert_eq!(timeline.of("001B54AABB01".parse().unwrap()).count(), 1);
+        assert_eq!(timeline.phones.len(), STRANGERS + 1);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderValue, Response, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, Response, StatusCode, Uri, header};
 use axum::routing::get;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -28,6 +28,7 @@ const NAME_LIMIT: usize = 128;
 async fn answer(
     State((hub, fall_through)): State<(Arc<Hub>, Option<FallThrough>)>,
     ConnectInfo(ends): ConnectInfo<Ends>,
+    method: Method,
     uri: Uri,
 ) -> Response<Body> {
     let path = uri.path().strip_prefix('/').unwrap_or(uri.path());
@@ -46,7 +47,9 @@ async fn answer(
     let Some(bytes) = bytes else { return absent() };
     let octets = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let what = |name| EventKind::FileSent { name, transport: Transport::Http, octets, millis: 0, resent: 0 };
-    hub.delivered(&name, ends.peer, what, Timestamp::now());
+    if method == Method::GET {
+        hub.delivered(&name, ends.peer, what, Timestamp::now());
+    }
     present(&name, bytes)
 }
 

@@ -3,6 +3,8 @@
 //! One task per sink. What a sink holds is learnt when it is first reached, so a restart rewrites nothing that is right
 //! and takes away what is stale.
 
+pub mod row;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,33 +16,13 @@ use tokio_util::sync::CancellationToken;
 use super::PhoneStatus;
 use super::sinks::Sink;
 use crate::domain::MacAddr;
+use row::{Difference, Row, Rows, difference};
 
 /// Pauses between attempts on a sink that fails grow from the first to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// Changes are gathered this long before they are written: a boot storm is many changes of few phones.
 const GATHER: Duration = Duration::from_millis(100);
-
-/// What has to be written to make a destination agree.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Difference {
-    /// Rows to write.
-    pub write: Vec<PhoneStatus>,
-    /// Rows to take away.
-    pub remove: Vec<MacAddr>,
-}
-
-/// Compares what was published with what is. Pure.
-pub fn difference(published: &BTreeMap<MacAddr, PhoneStatus>, latest: &BTreeMap<MacAddr, PhoneStatus>) -> Difference {
-    Difference {
-        write: latest
-            .iter()
-            .filter(|(mac, status)| published.get(mac) != Some(status))
-            .map(|(_, status)| status.clone())
-            .collect(),
-        remove: published.keys().filter(|mac| !latest.contains_key(mac)).copied().collect(),
-    }
-}
 
 /// Keeps one sink up to date until `shutdown`; then writes the last state once more. `health` holds why it is not
 /// written, `None` while it is. `restarted` counts up when the destination may have lost what it held.
@@ -51,7 +33,7 @@ pub async fn run(
     health: watch::Sender<Option<String>>,
     shutdown: CancellationToken,
 ) {
-    let mut published: Option<BTreeMap<MacAddr, PhoneStatus>> = None;
+    let mut published: Option<Rows> = None;
     let mut failures = 0_u32;
     loop {
         let ending = shutdown.is_cancelled();
@@ -74,8 +56,8 @@ pub async fn run(
                 health.send_replace(Some(why));
                 // What the destination holds is not certain after a failure.
                 published = None;
-                let full = BACKOFF.0.saturating_mul(1 << (failures - 1).min(6)).min(BACKOFF.1);
-                Some(full.mul_f64(rand::random_range(0.5..=1.0)))
+                let most = BACKOFF.0.saturating_mul(1 << failures.min(6)).min(BACKOFF.1);
+                Some(BACKOFF.0 + most.saturating_sub(BACKOFF.0).mul_f64(rand::random_range(0.0..=1.0)))
             }
         };
         if ending {
@@ -111,133 +93,125 @@ async fn changed(restarted: &mut Option<watch::Receiver<u64>>) {
 
 async fn bring_up_to_date(
     sink: &Sink,
-    published: &mut Option<BTreeMap<MacAddr, PhoneStatus>>,
+    published: &mut Option<Rows>,
     latest: &BTreeMap<MacAddr, PhoneStatus>,
 ) -> Result<(), String> {
     let held = match published.take() {
         Some(held) => held,
         None => sink.held().await?,
     };
-    let difference = difference(&held, latest);
+    let wanted: Rows = latest.iter().map(|(mac, status)| (*mac, Row::of(status))).collect();
+    let difference = difference(&held, &wanted);
     if difference != Difference::default() {
         sink.write(&difference, &held, Timestamp::now()).await?;
     }
-    *published = Some(latest.clone());
+    *published = Some(wanted);
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+
+    use super::row::tests::status;
     use super::*;
-    use crate::status::{Health, Stage};
+    use crate::status::Stage;
+    use crate::status::sinks::StatusTable;
 
-    fn status(mac: &str, stage: Stage) -> (MacAddr, PhoneStatus) {
-        let mac = mac.parse().unwrap();
-        let status = PhoneStatus {
-            mac,
-            ip: None,
-            stage,
-            health: Health::Ok,
-            reason: "registered".into(),
-            summary: String::new(),
-            load: None,
-            lines_registered: 1,
-            lines_total: 1,
-            since: Timestamp::UNIX_EPOCH,
-        };
-        (mac, status)
+    type Statuses = Arc<BTreeMap<MacAddr, PhoneStatus>>;
+
+    /// The table, and one that counts what is written to it.
+    const TABLES: &str = "create table offhook_status (mac text primary key, ip text, stage text, health text, reason text, \
+        summary text, load_id text, lines_registered smallint, lines_total smallint, since datetime, updated datetime); \
+        create table writes (mac text); \
+        create trigger count_writes after insert on offhook_status begin insert into writes values (new.mac); end;";
+
+    /// A publisher on a table of its own.
+    struct Bench {
+        pool: SqlitePool,
+        latest: watch::Sender<Statuses>,
+        _folder: tempfile::TempDir,
     }
 
-    #[test]
-    fn only_what_changed_is_written() {
-        let before = BTreeMap::from([
-            status("001B54AABB01", Stage::Silent),
-            status("001B54AABB02", Stage::Registered),
-            status("001B54AABB03", Stage::Silent),
-        ]);
-        let after = BTreeMap::from([
-            status("001B54AABB01", Stage::Registered),
-            status("001B54AABB02", Stage::Registered),
-            status("001B54AABB04", Stage::Silent),
-        ]);
-        let difference = difference(&before, &after);
-        let written: Vec<String> = difference.write.iter().map(|status| status.mac.to_string()).collect();
-        assert_eq!(written, ["001B54AABB01", "001B54AABB04"]);
-        assert_eq!(difference.remove, ["001B54AABB03".parse().unwrap()]);
-        assert_eq!(super::difference(&after, &after), Difference::default());
+    impl Bench {
+        async fn new(statuses: &[(&str, Stage)]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let options = SqliteConnectOptions::new().filename(folder.path().join("pbx.db")).create_if_missing(true);
+            let pool = SqlitePool::connect_with(options).await.unwrap();
+            Self { pool, latest: watch::Sender::new(all(statuses)), _folder: folder }
+        }
+
+        async fn sql(&self, sql: &'static str) {
+            sqlx::raw_sql(sql).execute(&self.pool).await.unwrap();
+        }
+
+        /// Publishes until `done` of the health; what is due is written once more at the end.
+        async fn publish(&self, done: impl AsyncFnOnce(watch::Receiver<Option<String>>)) {
+            let (health, healthy) = watch::channel(Some("not begun".to_owned()));
+            let shutdown = CancellationToken::new();
+            let sink = Sink::Table(StatusTable::Sqlite(self.pool.clone()));
+            let task = tokio::spawn(run(sink, self.latest.subscribe(), None, health, shutdown.clone()));
+            done(healthy).await;
+            shutdown.cancel();
+            task.await.unwrap();
+        }
+
+        async fn rows(&self) -> Vec<(String, String)> {
+            sqlx::query_as("select mac, stage from offhook_status order by mac").fetch_all(&self.pool).await.unwrap()
+        }
+
+        async fn writes(&self) -> Vec<String> {
+            sqlx::query_scalar("select mac from writes order by rowid").fetch_all(&self.pool).await.unwrap()
+        }
     }
 
-    /// A table that counts its writes, and a publisher on it.
+    fn all(statuses: &[(&str, Stage)]) -> Statuses {
+        Arc::new(statuses.iter().map(|(mac, stage)| status(mac, *stage, "")).collect())
+    }
+
+    async fn well(mut health: watch::Receiver<Option<String>>) {
+        health.wait_for(Option::is_none).await.unwrap();
+    }
+
+    const ONE: &str = "001B54AABB01";
+    const TWO: &str = "001B54AABB02";
+
+    /// What is there is learnt: stale rows go, rows that are right are not written again, by this run or the next.
     #[tokio::test]
-    async fn a_destination_is_written_once_per_change_and_learnt_after_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let options =
-            sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("pbx.db")).create_if_missing(true);
-        let pool = sqlx::sqlite::SqlitePool::connect_with(options).await.unwrap();
-        sqlx::raw_sql(include_str!("../../contrib/sql/demo-sqlite.sql")).execute(&pool).await.unwrap();
-        sqlx::raw_sql(
-            "create table writes (mac text); \
-             create trigger count_writes after insert on offhook_status begin insert into writes values (new.mac); end; \
-             insert into offhook_status (mac, stage) values ('001B54AABBFF', 'stale');",
-        )
-        .execute(&pool)
-        .await
-        .unwrap();
-        let writes =
-            async || -> Vec<String> { sqlx::query_scalar("select mac from writes").fetch_all(&pool).await.unwrap() };
-        let rows = async |wanted: usize, stage: &str| {
-            let mut pause = tokio::time::interval(Duration::from_millis(10));
-            loop {
-                pause.tick().await;
-                let macs: Vec<String> = sqlx::query_scalar("select mac from offhook_status where stage = ?")
-                    .bind(stage)
-                    .fetch_all(&pool)
-                    .await
-                    .unwrap();
-                if macs.len() == wanted {
-                    return macs;
-                }
-            }
-        };
-        let statuses = Arc::new(BTreeMap::from([
-            status("001B54AABB01", Stage::Silent),
-            status("001B54AABB02", Stage::Registered),
-        ]));
-        let (latest, receiver) = watch::channel(statuses);
-        let (health, healthy) = watch::channel(None);
-        let shutdown = CancellationToken::new();
-        let sink = Sink::Table(crate::status::sinks::StatusTable::Sqlite(pool.clone()));
-        let task = tokio::spawn(run(sink, receiver, None, health, shutdown.clone()));
-        assert_eq!(rows(1, "silent").await, ["001B54AABB01"], "the stale row is gone");
-        rows(1, "registered").await;
-        // The same again, then one change: one more write.
-        latest.send_modify(|_| {});
-        latest.send_modify(|all| {
-            let (mac, changed) = status("001B54AABB01", Stage::Registered);
-            Arc::make_mut(all).insert(mac, changed);
-        });
-        rows(2, "registered").await;
-        shutdown.cancel();
-        task.await.unwrap();
-        let written = writes().await;
-        assert_eq!(written.len(), 4, "001B54AABBFF by hand, two phones, one change: {written:?}");
-        assert_eq!(*healthy.borrow(), None);
+    async fn a_restart_rewrites_nothing_that_is_right() {
+        let bench = Bench::new(&[(ONE, Stage::Silent), (TWO, Stage::Registered)]).await;
+        bench.sql(TABLES).await;
+        bench.sql("insert into offhook_status (mac, stage) values ('001B54AABBFF', 'stale')").await;
+        bench.sql("delete from writes").await;
+        bench.publish(well).await;
+        assert_eq!(bench.rows().await, [(ONE.into(), "silent".into()), (TWO.into(), "registered".into())]);
+        assert_eq!(bench.writes().await, [ONE, TWO]);
+        bench.publish(well).await;
+        assert_eq!(bench.writes().await.len(), 2, "nothing changed");
+        bench.latest.send_replace(all(&[(ONE, Stage::Registered), (TWO, Stage::Registered)]));
+        bench.publish(well).await;
+        assert_eq!(bench.writes().await, [ONE, TWO, ONE]);
+        bench.latest.send_replace(all(&[(TWO, Stage::Registered)]));
+        bench.publish(well).await;
+        assert_eq!(bench.rows().await, [(TWO.into(), "registered".into())]);
     }
 
+    /// A destination that is not there is named in one sentence; when it comes, only the newest state is written.
     #[tokio::test]
-    async fn a_missing_table_is_one_sentence() {
-        let folder = tempfile::tempdir().unwrap();
-        let options =
-            sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("pbx.db")).create_if_missing(true);
-        let pool = sqlx::sqlite::SqlitePool::connect_with(options).await.unwrap();
-        let (_latest, receiver) = watch::channel(Arc::new(BTreeMap::from([status("001B54AABB01", Stage::Silent)])));
-        let (health, mut healthy) = watch::channel(None);
-        let shutdown = CancellationToken::new();
-        let sink = Sink::Table(crate::status::sinks::StatusTable::Sqlite(pool));
-        let task = tokio::spawn(run(sink, receiver, None, health, shutdown.clone()));
-        let why = healthy.wait_for(Option::is_some).await.unwrap().clone().unwrap();
-        assert!(why.contains("offhook_status") && why.contains("sql"), "{why}");
-        shutdown.cancel();
-        task.await.unwrap();
+    async fn after_an_outage_only_the_newest_is_written() {
+        let bench = Bench::new(&[(ONE, Stage::Silent)]).await;
+        bench
+            .publish(async |mut health| {
+                let missing =
+                    |why: &Option<String>| why.as_ref().is_some_and(|why| why.contains("no table offhook_status"));
+                health.wait_for(missing).await.unwrap();
+                bench.latest.send_replace(all(&[(ONE, Stage::Booting)]));
+                bench.latest.send_replace(all(&[(ONE, Stage::Registered)]));
+                bench.sql(TABLES).await;
+                well(health).await;
+            })
+            .await;
+        assert_eq!(bench.rows().await, [(ONE.into(), "registered".into())]);
+        assert_eq!(bench.writes().await, [ONE]);
     }
 }

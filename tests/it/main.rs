@@ -1,11 +1,13 @@
 //! The real daemon binary against the real things: MariaDB, Asterisk, TFTP and HTTP clients, a SIP user agent.
 //!
-//! Only outside faces are used (command line, JSON, TFTP, HTTP, SQL, AMI by way of Asterisk's console). A component that
-//! is absent makes its tests say so and pass; with `CI=true` they fail. `tests/env/install` brings what is missing.
+//! Only outside faces are used (command line, JSON, TFTP, HTTP, SQL, AMI by way of Asterisk's console), but for `manager`.
+//! A component that is absent makes its tests say so and pass; with `CI=true` they fail. `tests/env/install` brings what
+//! is missing.
 //!
 //! - [`support`]: the daemon, the PBX and the clients as values that end what they started
 //! - `path`: from a MAC in the PBX to a registered phone, and back
 //! - `clients`, `sipp`, `storm`, `advice`: every client, a foreign user agent, 200 phones, what `check` says
+//! - `manager`: contacts and AstDB as a real Asterisk tells of them
 //! - `config`, `rows`, `requests`, `lifecycle`, `outages`: bad input and faults
 // The helpers of a test binary are tests too, where a broken assumption ends the test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -17,6 +19,7 @@ mod advice;
 mod clients;
 mod config;
 mod lifecycle;
+mod manager;
 mod outages;
 mod path;
 mod requests;

@@ -4,13 +4,16 @@
 //! leads to a question, and the answer replaces what was known. A list in full follows now and then, because a refreshed
 //! registration raises no event. Action and event names: Asterisk main/manager.c, res/res_pjsip.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::contacts::{self, Known};
+use super::outbox::Outbox;
 use super::proto::{Action, BadValue, Message};
 use super::session;
 use crate::domain::{Contact, Secret};
@@ -58,11 +61,15 @@ pub struct AmiConfig {
 pub struct Timing {
     /// For a connection, a banner, an answer.
     pub patience: Duration,
-    /// Between two pings of an idle session.
+    /// For `FullyBooted` after a login; then `CoreStatus` is asked, since a user without class system never hears of it.
+    pub boot: Duration,
+    /// Between two pings of a session.
     pub ping: Duration,
     /// Between two lists in full.
     pub list: Duration,
-    /// First and longest pause before connecting anew.
+    /// Least time between two lists in full, when changes or failures ask for one early; doubles with each failure.
+    pub retry: Duration,
+    /// Shortest and longest pause before connecting anew. The shortest is the bound on logins per time.
     pub backoff: (Duration, Duration),
     /// Pause after a refused login: Asterisk counts those, and so does fail2ban.
     pub refused: Duration,
@@ -72,8 +79,10 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             patience: Duration::from_secs(10),
+            boot: Duration::from_secs(5),
             ping: Duration::from_secs(30),
             list: Duration::from_secs(60),
+            retry: Duration::from_secs(1),
             backoff: (Duration::from_secs(1), Duration::from_secs(60)),
             refused: Duration::from_secs(60),
         }
@@ -95,12 +104,21 @@ pub enum AmiError {
     /// No session.
     #[error("Asterisk's manager interface is away")]
     Away,
+    /// Too many actions wait for their answer.
+    #[error("Asterisk's manager interface has too much to answer already")]
+    Busy,
     /// No answer in time.
     #[error("Asterisk's manager interface did not answer")]
     NoAnswer,
+    /// Our manager user lacks the class that the action needs.
+    #[error("Asterisk does not permit it to our manager user; give that user write = system,reporting")]
+    Denied,
     /// Asterisk refused it.
     #[error("Asterisk refused it: {0}")]
     Refused(String),
+    /// A list ended early.
+    #[error("Asterisk's answer is not whole: {0}")]
+    NotWhole(String),
     /// A value cannot be sent.
     #[error(transparent)]
     Value(#[from] BadValue),
@@ -112,8 +130,16 @@ pub(super) struct Command {
     pub(super) answer: oneshot::Sender<Result<Reply, AmiError>>,
 }
 
-/// Actions that may wait for the session; more are refused, as if it were away.
-const COMMANDS: usize = 64;
+impl Command {
+    /// There is no session to send it.
+    pub(super) fn refuse(self) {
+        // The caller may have gone meanwhile.
+        let _ = self.answer.send(Err(AmiError::Away));
+    }
+}
+
+/// Actions of callers that may wait for the session, and as many for an answer; more are refused.
+pub(super) const COMMANDS: usize = 64;
 
 /// The way to send actions; cheap to clone.
 #[derive(Clone)]
@@ -131,17 +157,28 @@ impl AmiHandle {
         (Self { commands }, Commands(receiver))
     }
 
-    /// Sends an action and waits for its answer.
+    /// Sends an action and waits for its answer; fails at once while there is no session.
     ///
     /// # Errors
     /// See [`AmiError`].
     pub async fn action(&self, action: Action) -> Result<Reply, AmiError> {
         let (answer, outcome) = oneshot::channel();
-        self.commands.send(Command { action, answer }).await.map_err(|_| AmiError::Away)?;
+        self.commands.try_send(Command { action, answer }).map_err(|why| match why {
+            TrySendError::Full(_) => AmiError::Busy,
+            TrySendError::Closed(_) => AmiError::Away,
+        })?;
         outcome.await.unwrap_or(Err(AmiError::Away))
     }
 
-    /// Writes a key of AstDB.
+    /// The events of a list, without its end.
+    async fn list(&self, action: Action) -> Result<Vec<Message>, AmiError> {
+        let mut reply = self.action(action).await?;
+        contacts::whole(&reply.events).map_err(AmiError::NotWhole)?;
+        reply.events.pop();
+        Ok(reply.events)
+    }
+
+    /// Writes a key of AstDB. An empty value is one; leading blanks do not survive the way.
     ///
     /// # Errors
     /// See [`AmiError`].
@@ -150,95 +187,160 @@ impl AmiHandle {
         self.action(action).await.map(|_| ())
     }
 
+    /// Deletes a key of AstDB. That there is none is no failure.
+    ///
+    /// # Errors
+    /// See [`AmiError`].
+    pub async fn db_del(&self, family: &str, key: &str) -> Result<(), AmiError> {
+        let action = Action::new("DBDel").with("Family", family)?.with("Key", key)?;
+        absent_is_well(self.action(action).await)
+    }
+
     /// Deletes a key of AstDB and all below it. That there is none is no failure.
     ///
     /// # Errors
     /// See [`AmiError`].
     pub async fn db_del_tree(&self, family: &str, key: &str) -> Result<(), AmiError> {
         let action = Action::new("DBDelTree").with("Family", family)?.with("Key", key)?;
+        absent_is_well(self.action(action).await)
+    }
+
+    /// A value of AstDB; `None` where there is no such key.
+    ///
+    /// # Errors
+    /// See [`AmiError`].
+    pub async fn db_get(&self, family: &str, key: &str) -> Result<Option<String>, AmiError> {
+        let action = Action::new("DBGet").with("Family", family)?.with("Key", key)?;
         match self.action(action).await {
-            Ok(_) | Err(AmiError::Refused(_)) => Ok(()),
+            Ok(reply) => {
+                Ok(reply.events.iter().find(|event| event.is_event("DBGetResponse")).map(|e| e.text("Val").to_owned()))
+            }
+            Err(AmiError::Refused(why)) if why.contains("not found") => Ok(None),
             Err(why) => Err(why),
         }
     }
 
-    /// First parts of the keys of an AstDB family: `MAC` of `/offhook/MAC/stage`. A family that is not there has none.
+    /// All keys of a family of AstDB, without the family, and their values. Asterisk 16.24, 18.10 and later.
+    ///
+    /// # Errors
+    /// See [`AmiError`]; [`AmiError::Refused`] where Asterisk is older.
+    pub async fn db_tree(&self, family: &str) -> Result<BTreeMap<String, String>, AmiError> {
+        let events = self.list(Action::new("DBGetTree").with("Family", family)?).await?;
+        let start = format!("/{family}/");
+        let pair = |event: &Message| {
+            let key = event.text("Key").strip_prefix(start.as_str())?;
+            Some((key.to_owned(), event.text("Val").to_owned()))
+        };
+        Ok(events.iter().filter_map(pair).collect())
+    }
+
+    /// Passwords of chan_pjsip as Asterisk has them, by name of the auth section. Digest users need not be unique: two
+    /// sections may hold one user with different passwords.
+    ///
+    /// # Errors
+    /// See [`AmiError`]; [`AmiError::Denied`] when our manager user may not ask.
+    pub async fn auths(&self) -> Result<HashMap<String, Secret>, AmiError> {
+        let events = self.list(Action::new("PJSIPShowAuths")).await?;
+        Ok(events
+            .iter()
+            .filter(|event| event.is_event("AuthList") && !event.text("ObjectName").is_empty())
+            .map(|event| (event.text("ObjectName").to_owned(), Secret::new(event.text("Password"))))
+            .collect())
+    }
+
+    /// The settings of an endpoint of chan_pjsip as Asterisk has them, by name (`ForceRport` = `true`); none of them is
+    /// a secret. `None` where there is no such endpoint.
     ///
     /// # Errors
     /// See [`AmiError`].
-    pub async fn db_children(&self, family: &str) -> Result<BTreeSet<String>, AmiError> {
-        let reply = match self.action(Action::new("DBGetTree").with("Family", family)?).await {
-            Ok(reply) => reply,
-            // Asterisk before 18 does not know the action, and a family without keys is "not found".
-            Err(AmiError::Refused(_)) => return Ok(BTreeSet::new()),
-            Err(why) => return Err(why),
-        };
-        let first = |event: &Message| {
-            let key = event.text("Key");
-            let key = key.strip_prefix(&format!("/{family}/")).unwrap_or(key).trim_start_matches('/');
-            key.split('/').next().map(str::to_owned)
-        };
-        Ok(reply.events.iter().filter(|event| event.is_event("DBGetTreeResponse")).filter_map(first).collect())
-    }
-
-    /// Passwords of chan_pjsip as Asterisk has them, by digest user.
-    ///
-    /// # Errors
-    /// See [`AmiError`]; [`AmiError::Refused`] when our manager user may not ask.
-    pub async fn auths(&self) -> Result<HashMap<String, Secret>, AmiError> {
-        let reply = self.action(Action::new("PJSIPShowAuths")).await?;
-        Ok(reply
-            .events
-            .iter()
-            .filter(|event| event.is_event("AuthList"))
-            .map(|event| (event.text("Username").to_owned(), Secret::new(event.text("Password"))))
-            .filter(|(user, _)| !user.is_empty())
-            .collect())
+    pub async fn endpoint(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, AmiError> {
+        match self.list(Action::new("PJSIPShowEndpoint").with("Endpoint", name)?).await {
+            Ok(events) => Ok(events.iter().find(|event| event.is_event("EndpointDetail")).map(|event| {
+                let own = |(key, _): &(&str, &str)| !["Event", "ActionID", "ObjectType"].contains(key);
+                event.headers().filter(own).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+            })),
+            Err(AmiError::Refused(why)) if why.starts_with(NO_ENDPOINT) => Ok(None),
+            Err(why) => Err(why),
+        }
     }
 }
 
-/// Keeps a session until `shutdown`.
+/// How Asterisk begins to say that there is no endpoint of a name (res/res_pjsip/pjsip_configuration.c).
+pub(super) const NO_ENDPOINT: &str = "Unable to retrieve endpoint";
+
+/// Of a deletion: `Database entry not found`, `Database entry could not be deleted` (main/db.c) mean that it is not there.
+fn absent_is_well(outcome: Result<Reply, AmiError>) -> Result<(), AmiError> {
+    match outcome {
+        Ok(_) => Ok(()),
+        Err(AmiError::Refused(why)) if why.starts_with("Database entry") => Ok(()),
+        Err(why) => Err(why),
+    }
+}
+
+/// Keeps a session until `shutdown`, or until nobody reads `updates`.
 pub async fn run(
     config: AmiConfig,
     mut commands: Commands,
     updates: mpsc::Sender<AmiUpdate>,
     shutdown: CancellationToken,
 ) {
-    let timing = config.timing;
+    let mut outbox = Outbox::new(updates.clone());
+    let mut known = Known::default();
     let mut failures = 0_u32;
     loop {
         let ended = tokio::select! {
-            ended = session::run(&config, &mut commands.0, &updates) => ended,
+            ended = session::run(&config, &mut commands.0, &mut outbox, &mut known) => ended,
             () = shutdown.cancelled() => return,
+            () = updates.closed() => return,
         };
-        if updates.is_closed() {
-            return;
-        }
         failures = if ended.was_up { 1 } else { failures.saturating_add(1) };
         if failures == 1 {
             tracing::warn!(code = "manager-down", "{}", ended.why);
         }
-        // Nobody listening means the house is closing.
-        let _ = updates.send(AmiUpdate::Down { why: ended.why }).await;
-        let pause = if ended.refused { timing.refused } else { backoff(timing.backoff, failures) };
-        let wait = tokio::time::sleep(pause);
+        outbox.push(AmiUpdate::Down { why: ended.why });
+        let wait = tokio::time::sleep(pause(&config.timing, ended.refused, failures, rand::random()));
         tokio::pin!(wait);
         loop {
             tokio::select! {
                 () = &mut wait => break,
                 () = shutdown.cancelled() => return,
-                command = commands.0.recv() => match command {
-                    // The caller may have gone meanwhile.
-                    Some(command) => { let _ = command.answer.send(Err(AmiError::Away)); }
-                    None => return,
-                },
+                () = updates.closed() => return,
+                () = outbox.deliver(), if outbox.is_waiting() => {}
+                Some(command) = commands.0.recv() => command.refuse(),
             }
         }
     }
 }
 
-/// Full jitter between half and all of first, 2 × first, 4 × first … most.
-fn backoff((first, most): (Duration, Duration), failures: u32) -> Duration {
-    let full = first.saturating_mul(1 << failures.saturating_sub(1).min(6)).min(most);
-    full.mul_f64(rand::random_range(0.5..=1.0))
+/// How long to wait before connecting anew: after a refusal the time set for it; else full jitter between the shortest
+/// pause and 2 × shortest, 4 × … longest. `chance` is in 0..1.
+fn pause(timing: &Timing, refused: bool, failures: u32, chance: f64) -> Duration {
+    if refused {
+        return timing.refused;
+    }
+    let (shortest, longest) = timing.backoff;
+    let most = shortest.saturating_mul(1 << failures.min(6)).min(longest).max(shortest);
+    shortest + most.saturating_sub(shortest).mul_f64(chance.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod pauses {
+    use super::*;
+
+    /// F11: at most one login per second, a minute after a refusal, never more than a minute otherwise.
+    #[test]
+    fn f11_pauses() {
+        let timing = Timing::default();
+        for (refused, failures, chance, expected) in [
+            (false, 1, 0.0, 1_000),
+            (false, 1, 1.0, 2_000),
+            (false, 3, 0.5, 4_500),
+            (false, 40, 0.0, 1_000),
+            (false, 40, 1.0, 60_000),
+            (true, 1, 0.0, 60_000),
+        ] {
+            let pause = pause(&timing, refused, failures, chance);
+            assert_eq!(pause.as_millis(), expected, "{refused} {failures} {chance}");
+        }
+    }
 }

@@ -6,7 +6,10 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 use super::client::AmiConfig;
-use super::proto::{Action, Decoder, Item, Message, challenge_key};
+use super::proto::{Action, Decoder, Item, Message, ProtocolError, challenge_key};
+
+/// Octets read at once.
+const READ: usize = 8 * 1024;
 
 /// How a session ended.
 pub(super) struct Ended {
@@ -24,6 +27,7 @@ pub(super) struct Connection<'a> {
     reader: OwnedReadHalf,
     writer: OwnedWriteHalf,
     decoder: Decoder,
+    bytes: Vec<u8>,
     next: u64,
 }
 
@@ -49,9 +53,10 @@ impl<'a> Connection<'a> {
         // Actions are small and wait for their answer.
         let _ = stream.set_nodelay(true);
         let (reader, writer) = stream.into_split();
-        Ok(Self { config, reader, writer, decoder: Decoder::default(), next: 1 })
+        Ok(Self { config, reader, writer, decoder: Decoder::default(), bytes: vec![0; READ], next: 1 })
     }
 
+    /// An end of this connection, for a reason that says what to do.
     pub(super) fn ended(&self, why: &str) -> Ended {
         Ended {
             why: format!("Asterisk's manager interface on {}: {why}", self.config.address),
@@ -60,12 +65,13 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// Banner, then challenge and key; the secret itself goes out only where no challenge is offered.
     pub(super) async fn login(&mut self) -> Result<(), Ended> {
         let patience = self.config.timing.patience;
         match timeout(patience, self.item()).await {
             Ok(Ok(Item::Banner(_))) => {}
             Ok(Ok(Item::Message(_))) | Err(_) => {
-                return Err(self.ended("what answers there is no manager; see ami.address"));
+                return Err(self.ended(&ProtocolError::NoBanner.to_string()));
             }
             Ok(Err(ended)) => return Err(ended),
         }
@@ -79,7 +85,7 @@ impl<'a> Connection<'a> {
             None => login.and_then(|login| login.with("Secret", self.config.secret.expose())),
         };
         let answer = self.ask(login.and_then(|login| login.with("Events", "on"))).await?;
-        if answer.text("Response").eq_ignore_ascii_case("success") {
+        if answer.is_success() {
             return Ok(());
         }
         let user = &self.config.username;
@@ -111,6 +117,7 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// Sends an action; returns the number that its answers carry.
     pub(super) async fn send(&mut self, action: &Action) -> Result<u64, Ended> {
         let id = self.next;
         self.next += 1;
@@ -122,6 +129,7 @@ impl<'a> Connection<'a> {
         }
     }
 
+    /// The next item. May be given up at any point; nothing is lost.
     pub(super) async fn item(&mut self) -> Result<Item, Ended> {
         loop {
             match self.decoder.poll() {
@@ -129,10 +137,9 @@ impl<'a> Connection<'a> {
                 Ok(None) => {}
                 Err(why) => return Err(self.ended(&why.to_string())),
             }
-            let mut bytes = [0; 8_192];
-            match self.reader.read(&mut bytes).await {
+            match self.reader.read(&mut self.bytes).await {
                 Ok(0) => return Err(self.ended("Asterisk closed the connection")),
-                Ok(n) => self.decoder.push(bytes.get(..n).unwrap_or_default()),
+                Ok(n) => self.decoder.push(self.bytes.get(..n).unwrap_or_default()),
                 Err(why) => return Err(self.ended(&format!("the connection broke: {why}"))),
             }
         }

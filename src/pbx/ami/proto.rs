@@ -3,7 +3,7 @@
 //! A message is `Key: Value` lines ended by an empty line; lines end in CRLF, a bare LF is accepted (Asterisk,
 //! main/manager.c). Output lines of Asterisk have no limit, so ours is 8 KiB; beyond it the stream is not trusted any more.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use md5::{Digest, Md5};
 
@@ -19,9 +19,21 @@ const HEADER_LIMIT: usize = 256;
 const ACTION_LINE_LIMIT: usize = 1_000;
 
 /// One message: headers in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Message {
     headers: Vec<(String, String)>,
+}
+
+/// Lists of Asterisk carry SIP passwords in clear (`AuthList`, `AuthDetail`), so their values are not shown.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secret = |key: &str| {
+            let key = key.to_ascii_lowercase();
+            ["password", "secret", "md5cred", "token", "key"].iter().any(|word| key.contains(word))
+        };
+        let shown = self.headers.iter().map(|(key, value)| (key, if secret(key) { "…" } else { value.as_str() }));
+        f.debug_map().entries(shown).finish()
+    }
 }
 
 impl Message {
@@ -38,6 +50,21 @@ impl Message {
     /// Whether it is an event of that name.
     pub fn is_event(&self, name: &str) -> bool {
         self.get("Event").is_some_and(|event| event.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether it is a response that grants what was asked.
+    pub fn is_success(&self) -> bool {
+        ["success", "goodbye"].iter().any(|word| self.text("Response").eq_ignore_ascii_case(word))
+    }
+
+    /// Whether it refuses because our manager user lacks the class that the action needs.
+    pub fn is_denied(&self) -> bool {
+        self.text("Message").starts_with("Permission denied")
+    }
+
+    /// Whether it refuses because this Asterisk does not have the action (its module is not loaded, or of another release).
+    pub fn is_unknown_action(&self) -> bool {
+        self.text("Message").starts_with("Invalid/unknown command")
     }
 
     /// All headers in order.
@@ -59,10 +86,10 @@ pub enum Item {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
     /// The first line is another program's.
-    #[error("what answers there is no Asterisk manager interface")]
+    #[error("what answers there is no Asterisk manager interface; see ami.address")]
     NoBanner,
     /// A line over the limit.
-    #[error("a line of over 8 KiB came in")]
+    #[error("a line of over 8 KiB came in; connecting anew")]
     LongLine,
 }
 
@@ -219,15 +246,57 @@ mod tests {
         }
     }
 
-    /// N2: lines that are none.
+    /// N2: lines that are none cost themselves; a line without end costs the connection.
     #[test]
     fn n2_odd_lines() {
+        let odd = |key: &str, text: &[u8]| {
+            let mut decoder = Decoder::default();
+            decoder.push(b"Asterisk Call Manager/5.0\r\n");
+            decoder.push(text);
+            assert!(matches!(decoder.poll(), Ok(Some(Item::Banner(_)))));
+            match decoder.poll() {
+                Ok(Some(Item::Message(message))) => message.get(key).map(str::to_owned),
+                Ok(other) => other.map(|item| format!("{item:?}")),
+                Err(why) => Some(why.to_string()),
+            }
+        };
+        let long = ProtocolError::LongLine.to_string();
+        let million = vec![b'a'; 1_000_000];
+        let fits = [b"Event: ", "x".repeat(LINE_LIMIT - 8).as_bytes(), b"\n\n"].concat();
+        for (case, key, text, expected) in [
+            ("no colon", "Event", &b"no colon here\r\nEvent: X\r\n\r\n"[..], Some("X")),
+            ("LF only", "Event", b"Event: X\n\n", Some("X")),
+            ("empty lines before", "Event", b"\r\n\n\r\nEvent: X\r\n\r\n", Some("X")),
+            ("NUL", "\0", b"\0: y\r\n\r\n", Some("y")),
+            ("no UTF-8", "Event", b"Event: \xff\r\n\r\n", Some("\u{fffd}")),
+            ("no blank after the colon", "event", b"Event:X\r\n\r\n", Some("X")),
+            ("empty value", "Val", b"Val: \r\n\r\n", Some("")),
+            ("repeated", "Output", b"Output: a\r\nOutput: b\r\n\r\n", Some("a")),
+            ("CR only", "Event", b"Event: X\r\r", None),
+            ("a megabyte", "Event", &million, Some(long.as_str())),
+            ("a megabyte of CR", "Event", &vec![b'\r'; 1_000_000], Some(long.as_str())),
+            ("just short enough", "Missing", &fits, None),
+        ] {
+            assert_eq!(odd(key, text).as_deref(), expected, "{case}");
+        }
+    }
+
+    /// `Output` comes once per line; all are there, in order.
+    #[test]
+    fn headers_keep_their_order() {
         let mut decoder = Decoder::default();
-        decoder.push(b"Asterisk Call Manager/5.0\nno colon here\nEvent: X\n\0: y\n\xff\xfe: z\n\n\n\n");
+        decoder.push(b"Asterisk Call Manager/5.0\r\nOutput: a\r\nX: 1\r\nOutput: b\r\n\r\n");
         let items = all(&mut decoder);
-        assert_eq!(items.len(), 2);
-        decoder.push(&vec![b'a'; LINE_LIMIT + 1]);
-        assert_eq!(decoder.poll(), Err(ProtocolError::LongLine));
+        let Item::Message(message) = &items[1] else { panic!("a message") };
+        assert_eq!(message.headers().collect::<Vec<_>>(), [("Output", "a"), ("X", "1"), ("Output", "b")]);
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let mut decoder = Decoder::default();
+        decoder.push(b"Asterisk Call Manager/5.0\r\nUsername: 1001\r\nPassword: CANARY\r\nMd5Cred: CANARY\r\n\r\n");
+        let shown = format!("{:?}", all(&mut decoder));
+        assert!(shown.contains("1001") && !shown.contains("CANARY"), "{shown}");
     }
 
     /// N3: too many headers cost that message alone.

@@ -1,15 +1,10 @@
 //! Writes table `offhook_status` of the PBX database, and no other: inserts, updates and deletes rows by MAC.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use sqlx::mysql::MySqlPool;
 use sqlx::sqlite::SqlitePool;
 
-use super::{fields, unknown};
-use crate::domain::MacAddr;
-use crate::status::PhoneStatus;
-use crate::status::publish::Difference;
+use crate::status::publish::row::{Difference, Row, Rows, seconds};
 
 /// The table, on either database.
 pub enum StatusTable {
@@ -19,34 +14,44 @@ pub enum StatusTable {
     Sqlite(SqlitePool),
 }
 
-const MACS: &str = "select mac from offhook_status";
+/// Everything as text, so that both databases are read alike.
+const HELD: &str = "select mac, ip, stage, health, reason, summary, load_id, cast(lines_registered as char), \
+    cast(lines_total as char), cast(since as char) from offhook_status";
 const DELETE: &str = "delete from offhook_status where mac = ?";
 const REPLACE: &str = "replace into offhook_status \
     (mac, ip, stage, health, reason, summary, load_id, lines_registered, lines_total, since, updated) \
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
+type Text = Option<String>;
+type Columns = (String, Text, Text, Text, Text, Text, Text, Text, Text, Text);
+
 impl StatusTable {
-    /// The MACs that have a row. Each is written anew once: a row tells less than a state.
-    pub(super) async fn held(&self) -> Result<BTreeMap<MacAddr, PhoneStatus>, String> {
-        let macs: Result<Vec<String>, sqlx::Error> = match self {
-            Self::MariaDb(pool) => sqlx::query_scalar(MACS).fetch_all(pool).await,
-            Self::Sqlite(pool) => sqlx::query_scalar(MACS).fetch_all(pool).await,
+    /// The rows that are there. One whose key is no MAC is not ours and stays.
+    pub(super) async fn held(&self) -> Result<Rows, String> {
+        let rows: Result<Vec<Columns>, sqlx::Error> = match self {
+            Self::MariaDb(pool) => sqlx::query_as(HELD).fetch_all(pool).await,
+            Self::Sqlite(pool) => sqlx::query_as(HELD).fetch_all(pool).await,
         };
-        let macs = macs.map_err(|why| sentence(&why))?;
-        Ok(macs.iter().filter_map(|mac| mac.parse().ok()).map(|mac| (mac, unknown(mac))).collect())
+        let row = |columns: Columns| {
+            let (mac, ip, stage, health, reason, summary, load, registered, total, since) = columns;
+            let row = Row::held([ip, stage, health, reason, summary, load, registered, total, since]);
+            mac.parse().ok().map(|mac| (mac, row))
+        };
+        Ok(rows.map_err(|why| sentence(&why))?.into_iter().filter_map(row).collect())
     }
 
+    /// Writes all or nothing.
     pub(super) async fn write(&self, difference: &Difference, now: Timestamp) -> Result<(), String> {
         /// The same statements for both kinds of pool.
         macro_rules! write {
             ($pool:expr) => {{
                 let mut transaction = $pool.begin().await?;
-                for status in &difference.write {
-                    let mut query = sqlx::query(REPLACE).bind(status.mac.to_string());
-                    for (_, value) in fields(status, now) {
-                        query = query.bind(value);
+                for (mac, row) in &difference.write {
+                    let mut query = sqlx::query(REPLACE).bind(mac.to_string());
+                    for (_, value) in row.fields() {
+                        query = query.bind(value.map(str::to_owned));
                     }
-                    query.execute(&mut *transaction).await?;
+                    query.bind(seconds(now)).execute(&mut *transaction).await?;
                 }
                 for mac in &difference.remove {
                     sqlx::query(DELETE).bind(mac.to_string()).execute(&mut *transaction).await?;
@@ -66,13 +71,73 @@ impl StatusTable {
 }
 
 fn sentence(why: &sqlx::Error) -> String {
-    let absent = why.as_database_error().is_some_and(|error| {
-        let message = error.message();
-        message.contains("no such table") || message.contains("doesn't exist")
-    });
+    // MariaDB's SQLSTATE for a missing table; SQLite has only words for it.
+    let absent = why
+        .as_database_error()
+        .is_some_and(|error| error.code().as_deref() == Some("42S02") || error.message().starts_with("no such table"));
     if absent {
         "the PBX database has no table offhook_status, so status is not written there: run contrib/sql/offhook-mariadb.sql".to_owned()
     } else {
         format!("offhook_status in the PBX database could not be written: {why}; see contrib/sql/grants.sql")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::*;
+    use crate::status::Stage;
+    use crate::status::publish::row::difference;
+    use crate::status::publish::row::tests::status;
+
+    const TABLE: &str = "create table offhook_status (mac char(12) not null primary key, ip varchar(45), stage varchar(16), \
+        health varchar(16), reason varchar(40), summary varchar(255), load_id varchar(40), lines_registered smallint, \
+        lines_total smallint, since datetime, updated datetime)";
+
+    async fn table(folder: &tempfile::TempDir) -> (StatusTable, SqlitePool) {
+        let options = SqliteConnectOptions::new().filename(folder.path().join("pbx.db")).create_if_missing(true);
+        let pool = SqlitePool::connect_with(options).await.unwrap();
+        (StatusTable::Sqlite(pool.clone()), pool)
+    }
+
+    /// What is written is read back as it is wanted, hostile text included: then nothing is left to write.
+    #[tokio::test]
+    async fn what_is_written_is_found_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (table, pool) = table(&folder).await;
+        sqlx::raw_sql(TABLE).execute(&pool).await.unwrap();
+        let wanted: Rows = [
+            status("001B54AABB01", Stage::Registered, "R&D <1>; '); drop table offhook_status --"),
+            status("001B54AABB02", Stage::Silent, &"ü".repeat(400)),
+            status("001B54AABB03", Stage::Silent, ""),
+        ]
+        .iter()
+        .map(|(mac, status)| (*mac, Row::of(status)))
+        .collect();
+        let now = Timestamp::from_second(1_795_243_100).unwrap();
+        table.write(&difference(&Rows::new(), &wanted), now).await.unwrap();
+        assert_eq!(table.held().await.unwrap(), wanted);
+        let updated: Vec<String> =
+            sqlx::query_scalar("select distinct updated from offhook_status").fetch_all(&pool).await.unwrap();
+        assert_eq!(updated, ["2026-11-21 06:38:20"]);
+        // A phone goes; what is no MAC is nobody's business.
+        sqlx::raw_sql("insert into offhook_status (mac) values ('note')").execute(&pool).await.unwrap();
+        let mut fewer = wanted.clone();
+        fewer.pop_first();
+        let held = table.held().await.unwrap();
+        table.write(&difference(&held, &fewer), now).await.unwrap();
+        assert_eq!(table.held().await.unwrap(), fewer);
+        let macs: Vec<String> =
+            sqlx::query_scalar("select mac from offhook_status order by mac").fetch_all(&pool).await.unwrap();
+        assert_eq!(macs, ["001B54AABB02", "001B54AABB03", "note"]);
+    }
+
+    #[tokio::test]
+    async fn no_table_is_said_in_one_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+        let (table, _) = table(&folder).await;
+        let why = table.held().await.unwrap_err();
+        assert!(why.contains("no table offhook_status") && why.contains("contrib/sql"), "{why}");
     }
 }

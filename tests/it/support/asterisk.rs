@@ -21,16 +21,21 @@ pub(crate) struct Asterisk {
 impl Asterisk {
     /// Started, without any extension, with the manager user that the README tells administrators to make.
     pub(crate) fn start() -> Self {
+        Self::start_with("", "")
+    }
+
+    /// The same with further manager users and with extensions, as sections of their files.
+    pub(crate) fn start_with(users: &str, extensions: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("oha").tempdir_in("/tmp").unwrap();
         std::fs::create_dir(folder.path().join("etc")).unwrap();
         let asterisk = Self { folder, sip_port: free_port(), manager_port: free_port() };
-        asterisk.write("extensions_pjsip.conf", "");
+        asterisk.write("extensions_pjsip.conf", extensions);
         asterisk.write("pjsip.conf", "#include \"env_transport.conf\"\n#include \"extensions_pjsip.conf\"\n");
         asterisk.write(
             "manager.conf",
             &format!(
                 "[general]\n#include \"env_manager.conf\"\n\n[offhook]\nsecret = {MANAGER_SECRET}\ndeny = 0.0.0.0/0.0.0.0\n\
-                 permit = 127.0.0.1/255.255.255.255\nread = system,reporting\nwrite = system,reporting\n"
+                 permit = 127.0.0.1/255.255.255.255\nread = system,reporting\nwrite = system,reporting\n\n{users}"
             ),
         );
         asterisk.up();

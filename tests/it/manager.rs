@@ -1,0 +1,275 @@
+//! The manager client and what it writes into `AstDB`, against a real Asterisk: here the library is called, since what it
+//! tells of each contact is more than the daemon's faces show.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use md5::{Digest, Md5};
+use offhook::domain::{Contact, ContactState, MacAddr, Secret};
+use offhook::pbx::ami::client::{self, AmiConfig, AmiError, AmiHandle, AmiUpdate, Timing};
+use offhook::status::publish;
+use offhook::status::sinks::{AstDb, Sink};
+use offhook::status::{Health, PhoneStatus, Stage};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::support::asterisk::{Asterisk, MANAGER_SECRET};
+use crate::support::{Component, have};
+
+/// How long anything may take; only a failure takes it.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A digest user whose name is not the section's, and a contact that is asked whether it answers.
+const EXTENSION: &str = "[1001]\ntype = endpoint\ncontext = none\ndisallow = all\nallow = ulaw\nauth = 1001-auth\naors = 1001\n\n\
+    [1001-auth]\ntype = auth\nauth_type = userpass\nusername = 1001\npassword = pw1001\n\n\
+    [1001]\ntype = aor\nmax_contacts = 2\nqualify_frequency = 1\nqualify_timeout = 0.5\n";
+
+/// Neither may read events of class system; the second may not list either.
+const USERS: &str = "[deaf]\nsecret = s-deaf\nread = call\nwrite = system,reporting\n\n\
+    [weak]\nsecret = s-weak\nread = call\nwrite = call\n";
+
+fn client(asterisk: &Asterisk, username: &str, secret: &str) -> Client {
+    let (handle, commands) = AmiHandle::new();
+    let (sender, updates) = mpsc::channel(64);
+    let shutdown = CancellationToken::new();
+    let config = AmiConfig {
+        address: format!("127.0.0.1:{}", asterisk.manager_port),
+        username: username.to_owned(),
+        secret: Secret::new(secret),
+        timing: Timing { boot: Duration::from_millis(200), refused: PATIENCE * 2, ..Timing::default() },
+    };
+    tokio::spawn(client::run(config, commands, sender, shutdown.clone()));
+    Client { handle, updates, _shutdown: shutdown.drop_guard() }
+}
+
+struct Client {
+    handle: AmiHandle,
+    updates: mpsc::Receiver<AmiUpdate>,
+    _shutdown: DropGuard,
+}
+
+impl Client {
+    /// The first update that `pick` takes.
+    async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(AmiUpdate) -> Option<T>) -> T {
+        let mut seen = Vec::new();
+        let found = timeout(PATIENCE, async {
+            loop {
+                let update = self.updates.recv().await.unwrap();
+                seen.push(format!("{update:?}"));
+                if let Some(found) = pick(update) {
+                    return found;
+                }
+            }
+        });
+        let found = found.await;
+        found.unwrap_or_else(|_| panic!("waited in vain for {what}; seen: {seen:#?}"))
+    }
+
+    /// What is told of one endpoint, by itself or in a list, once it is as wanted.
+    async fn contacts(&mut self, name: &str, wanted: impl Fn(&[Contact]) -> bool) -> Vec<Contact> {
+        self.until(&format!("contacts of {name}"), |update| {
+            let contacts = match update {
+                AmiUpdate::Endpoint { endpoint, contacts, .. } if endpoint == name => contacts,
+                AmiUpdate::Contacts(all) => all.into_iter().filter(|contact| contact.endpoint == name).collect(),
+                _ => return None,
+            };
+            wanted(&contacts).then_some(contacts)
+        })
+        .await
+    }
+
+    async fn down(&mut self) -> String {
+        self.until("being down", |update| match update {
+            AmiUpdate::Down { why } => Some(why),
+            _ => None,
+        })
+        .await
+    }
+}
+
+/// A phone that registers over UDP with a digest (RFC 3261 section 22, RFC 2617) and does nothing else.
+struct Phone {
+    socket: UdpSocket,
+    sip: u16,
+    sequence: u32,
+}
+
+impl Phone {
+    fn new(asterisk: &Asterisk) -> Self {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self { socket, sip: asterisk.sip_port, sequence: 0 }
+    }
+
+    fn port(&self) -> u16 {
+        self.socket.local_addr().unwrap().port()
+    }
+
+    /// Registers 1001 for so many seconds; 0 = takes the registration away.
+    fn register(&mut self, expires: u32) {
+        let challenge = self.send(expires, "");
+        assert!(challenge.starts_with("SIP/2.0 401"), "{challenge}");
+        let line = challenge.lines().find(|line| line.starts_with("WWW-Authenticate:")).unwrap();
+        let value = |key: &str| line.split_once(&format!("{key}=\"")).unwrap().1.split('"').next().unwrap();
+        let (realm, nonce) = (value("realm"), value("nonce"));
+        let uri = format!("sip:127.0.0.1:{}", self.sip);
+        let md5 = |text: String| {
+            Md5::digest(text).iter().fold(String::new(), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
+        };
+        let (user, method) = (md5(format!("1001:{realm}:pw1001")), md5(format!("REGISTER:{uri}")));
+        let response = md5(format!("{user}:{nonce}:00000001:cafe:auth:{method}"));
+        let opaque =
+            if line.contains("opaque=\"") { format!(", opaque=\"{}\"", value("opaque")) } else { String::new() };
+        let done = self.send(
+            expires,
+            &format!(
+                "Authorization: Digest username=\"1001\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
+                 response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"cafe\"{opaque}\r\n"
+            ),
+        );
+        assert!(done.starts_with("SIP/2.0 200"), "{done}");
+    }
+
+    fn send(&mut self, expires: u32, authorization: &str) -> String {
+        self.sequence += 1;
+        let (port, sip, sequence) = (self.port(), self.sip, self.sequence);
+        let request = format!(
+            "REGISTER sip:127.0.0.1:{sip} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{port}{sequence}\r\n\
+             From: <sip:1001@127.0.0.1>;tag=t{port}\r\nTo: <sip:1001@127.0.0.1>\r\nCall-ID: call-{port}\r\nCSeq: {sequence} REGISTER\r\n\
+             Contact: <sip:1001@127.0.0.1:{port}>\r\nExpires: {expires}\r\nUser-Agent: Cisco-CP7960G/8.0\r\nMax-Forwards: 70\r\n\
+             {authorization}Content-Length: 0\r\n\r\n"
+        );
+        self.socket.send_to(request.as_bytes(), (Ipv4Addr::LOCALHOST, sip)).unwrap();
+        let mut packet = [0; 4_096];
+        loop {
+            let octets = self.socket.recv(&mut packet).unwrap();
+            let text = String::from_utf8_lossy(&packet[..octets]).into_owned();
+            // Asterisk also asks OPTIONS of the contact; only answers to this request are wanted.
+            if text.starts_with("SIP/2.0") && text.contains(&format!("CSeq: {sequence} REGISTER")) {
+                return text;
+            }
+        }
+    }
+}
+
+fn status(stage: Stage) -> BTreeMap<MacAddr, PhoneStatus> {
+    let mac = "001B54AABB01".parse().unwrap();
+    let status = PhoneStatus {
+        mac,
+        ip: Some("10.0.0.5".parse().unwrap()),
+        stage,
+        health: Health::Ok,
+        reason: "registered".into(),
+        summary: "R&D: \"first\" line; ü".into(),
+        load: None,
+        lines_registered: 1,
+        lines_total: 1,
+        since: Timestamp::UNIX_EPOCH,
+    };
+    BTreeMap::from([(mac, status)])
+}
+
+/// One Asterisk for all: starting it is most of the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn contacts_and_keys_of_a_real_asterisk() {
+    if !have(&[Component::Asterisk]) {
+        return;
+    }
+    let asterisk = Asterisk::start_with(USERS, EXTENSION);
+    registrations(&asterisk).await;
+    astdb(&asterisk).await;
+    users(&asterisk).await;
+}
+
+/// Registered, taken away, registered again; Asterisk stops and comes back.
+async fn registrations(asterisk: &Asterisk) {
+    let mut client = client(asterisk, "offhook", MANAGER_SECRET);
+    client.until("being up", |update| matches!(update, AmiUpdate::Up).then_some(())).await;
+    client.contacts("1001", <[Contact]>::is_empty).await;
+    let mut phone = Phone::new(asterisk);
+    phone.register(3_600);
+    let contacts = client.contacts("1001", |contacts| !contacts.is_empty()).await;
+    let contact = &contacts[0];
+    assert_eq!(contact.uri, format!("sip:1001@127.0.0.1:{}", phone.port()));
+    assert_eq!(contact.ip, Some(Ipv4Addr::LOCALHOST.into()));
+    assert_eq!(contact.user_agent, "Cisco-CP7960G/8.0");
+    assert_eq!(contact.call_id, format!("call-{}", phone.port()));
+    let left = contact.expires.unwrap().as_second() - Timestamp::now().as_second();
+    assert!((3_000..=3_700).contains(&left), "{left} s are left");
+    // The phone answers no OPTIONS: it is bound and silent.
+    let silent = client.contacts("1001", |all| all.iter().any(|one| one.state == ContactState::Unreachable)).await;
+    assert_eq!((silent.len(), silent[0].since), (1, contact.since), "it is the same contact");
+    phone.register(0);
+    client.contacts("1001", <[Contact]>::is_empty).await;
+    phone.register(3_600);
+    client.contacts("1001", |contacts| contacts.len() == 1).await;
+
+    let settings = client.handle.endpoint("1001").await.unwrap().unwrap();
+    assert_eq!(settings.get("ObjectName").map(String::as_str), Some("1001"));
+    assert!(settings.contains_key("ForceRport") && !settings.contains_key("Password"), "{settings:?}");
+    assert_eq!(client.handle.endpoint("7777").await, Ok(None));
+    let auths = client.handle.auths().await.unwrap();
+    assert_eq!(auths.get("1001-auth").map(Secret::expose), Some("pw1001"));
+
+    asterisk.down();
+    client.down().await;
+    assert_eq!(client.handle.db_put("offhook", "a", "b").await, Err(AmiError::Away));
+    asterisk.up();
+    client.until("being up again", |update| matches!(update, AmiUpdate::Up).then_some(())).await;
+    client.contacts("1001", |contacts| contacts.len() == 1).await;
+}
+
+/// Written, found again by the next run, changed, taken away.
+async fn astdb(asterisk: &Asterisk) {
+    let mut client = client(asterisk, "offhook", MANAGER_SECRET);
+    client.until("being up", |update| matches!(update, AmiUpdate::Up).then_some(())).await;
+    let handle = client.handle.clone();
+    let publish = async |statuses: BTreeMap<_, _>| {
+        let (_latest, receiver) = watch::channel(Arc::new(statuses));
+        let (health, mut healthy) = watch::channel(Some("not begun".to_owned()));
+        let shutdown = CancellationToken::new();
+        let sink = Sink::AstDb(AstDb::new(handle.clone()));
+        let task = tokio::spawn(publish::run(sink, receiver, None, health, shutdown.clone()));
+        timeout(PATIENCE, healthy.wait_for(Option::is_none)).await.unwrap().unwrap();
+        shutdown.cancel();
+        task.await.unwrap();
+    };
+    publish(status(Stage::Registered)).await;
+    let shown = asterisk.cli("database show offhook");
+    for (field, value) in [("stage", "registered"), ("summary", "R&D: \"first\" line; ü"), ("lines_total", "1")] {
+        let line = shown.lines().find(|line| line.contains(&format!("/offhook/001B54AABB01/{field} "))).unwrap();
+        assert!(line.ends_with(value) || line.trim_end().ends_with(value), "{line}");
+    }
+    // What is right is left alone: the time of writing would show otherwise.
+    handle.db_put("offhook", "001B54AABB01/updated", "long ago").await.unwrap();
+    publish(status(Stage::Registered)).await;
+    assert_eq!(handle.db_get("offhook", "001B54AABB01/updated").await, Ok(Some("long ago".into())));
+    publish(status(Stage::Unreachable)).await;
+    assert_eq!(handle.db_get("offhook", "001B54AABB01/stage").await, Ok(Some("unreachable".into())));
+    publish(BTreeMap::new()).await;
+    assert_eq!(handle.db_tree("offhook").await, Ok(BTreeMap::new()), "a phone that is gone leaves nothing");
+    assert_eq!(handle.db_get("offhook", "none").await, Ok(None));
+    assert_eq!(handle.db_del("offhook", "none").await, Ok(()), "nothing to delete is no failure");
+}
+
+/// Users that may do less, and one with a wrong secret.
+async fn users(asterisk: &Asterisk) {
+    // Without read class system nothing says that Asterisk is booted, and it is asked.
+    let mut deaf = client(asterisk, "deaf", "s-deaf");
+    deaf.contacts("1001", |contacts| contacts.len() == 1).await;
+    let mut weak = client(asterisk, "weak", "s-weak");
+    let why = weak.down().await;
+    assert!(why.contains("may not list registrations") && why.contains("write = system,reporting"), "{why}");
+    assert_eq!(weak.handle.db_put("offhook", "a", "b").await, Err(AmiError::Denied));
+    let mut wrong = client(asterisk, "offhook", "another");
+    let why = wrong.down().await;
+    assert!(why.contains("refused") && why.contains("see the secret"), "{why}");
+}

@@ -1,8 +1,12 @@
 //! The composition root: opens and binds everything, joins the tasks, ends them in order. The only part that knows
 //! everyone.
 
+mod manager;
 mod parts;
+mod pbx;
 mod reload;
+mod stage;
+mod tftp;
 
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
@@ -13,24 +17,26 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::files::fall_through::FallThrough;
-use crate::fleet::Snapshot;
+use crate::fleet::{self, Snapshot};
 use crate::hub::{Hub, Operations, Surroundings};
 use crate::pbx::poll::Poll;
 use crate::store::Store;
-use crate::{tftp, web};
+use crate::web;
+use stage::Stage;
 
 pub use reload::settings;
 
 /// How long transfers under way may take to end once the daemon was told to.
 const DRAIN: Duration = Duration::from_secs(20);
 
-/// How often phones on their way are judged anew, by the passing of time alone.
+/// How long the last writes may take after that, each kind.
+const WRITING: Duration = Duration::from_secs(5);
+
+/// How often time is looked at, and what changed is handed out.
 const TICK: Duration = Duration::from_millis(250);
 
 /// Events that may wait for the store. When it is full, stored tails lose events; phones lose nothing.
@@ -58,8 +64,12 @@ pub struct Running {
     operations: Arc<Operations>,
     store: Arc<Store>,
     config: ArcSwap<Config>,
-    shutdown: CancellationToken,
-    tasks: JoinSet<Result<(), String>>,
+    /// What phones and people reach, and the poll: ends first.
+    edges: Stage,
+    /// Writes the status to the PBX: what the edges' end changed, too.
+    publishing: Stage,
+    /// The manager session, which publishing needs, and the events of all that went before: ends last.
+    last: Stage,
 }
 
 /// Opens the store, binds every socket, starts every task. Returns once phones are served.
@@ -68,9 +78,9 @@ pub struct Running {
 /// One sentence: what could not be opened or bound, why, and what to do.
 pub async fn start(config: Config) -> Result<Running, String> {
     // Sockets first: they need rights that nothing else needs, and a port that is taken should say so at once.
-    let tftp = parts::bind_tftp(&config)?;
+    let tftp = tftp::bind(&config)?;
     let tftp_address =
-        tftp.first().map(tftp::io::Listener::local_addr).ok_or("TFTP listens nowhere: set tftp.listen")?;
+        tftp.first().map(crate::tftp::io::Listener::local_addr).ok_or("TFTP listens nowhere: set tftp.listen")?;
     let http = bind_all("HTTP for phones", "http.listen", &config.http).await?;
     let admin = bind_all("HTTP for people", "admin.listen", &config.admin).await?;
     let store = Arc::new(Store::open(&config.server.state_dir).await.map_err(|why| why.to_string())?);
@@ -84,9 +94,9 @@ pub async fn start(config: Config) -> Result<Running, String> {
         None
     });
     let own = store.assignments().await.map_err(|why| why.to_string())?;
-    let past = store.events().await.map_err(|why| why.to_string())?;
+    let past = parts::past(&store, &own, known.as_ref().map(|(roster, _)| roster), now).await?;
     let settings = Arc::new(settings(&config, parts::answers_time().await));
-    let mut first = Snapshot::empty(settings, Arc::new(Catalog::builtin()), parts::year(now));
+    let mut first = Snapshot::empty(settings, Arc::new(Catalog::builtin()), fleet::year(now));
     if let Some((roster, at)) = &known {
         first.roster = Some(Arc::new(roster.clone()));
         first.confirmed_at = Some(*at);
@@ -94,30 +104,25 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let (events_in, events_out) = mpsc::channel(EVENT_QUEUE);
     let hub = Arc::new(Hub::new(first, own, past, events_in, now));
 
-    let shutdown = CancellationToken::new();
-    let mut tasks = JoinSet::new();
+    let (mut edges, mut publishing, mut last) = (Stage::default(), Stage::default(), Stage::default());
     let nudge = Arc::new(Notify::new());
     let fall_through = config.tftp.fall_through.as_deref().map(FallThrough::new);
 
-    let manager = parts::spawn_manager(&mut tasks, &config, &hub, &nudge, &shutdown);
-    // A PBX that cannot be reached, or not be found, keeps no phone from its last good file.
-    let source = parts::open_source(&config).inspect_err(|why| tracing::warn!(code = "pbx-down", "{why}"));
-    let sinks = parts::spawn_publishing(&mut tasks, &config, &hub, source.as_ref().ok(), manager.as_ref(), &shutdown);
-    match source {
-        Ok(source) => {
-            let poll = Poll {
-                interval: config.pbx.poll_interval,
-                last_good: known.map(|(roster, at)| (Arc::new(roster), at)),
-                nudge,
-                live: manager.map_or_else(|| watch::channel(None).1, |manager| manager.live),
-            };
-            parts::spawn_poll(&mut tasks, source, poll, &hub, &store, &shutdown);
-        }
-        Err(why) => hub.source_down(why),
-    }
-    parts::spawn_events(&mut tasks, events_out, &store, &shutdown);
-    parts::spawn_tick(&mut tasks, &hub, &shutdown);
-    parts::spawn_tftp(&mut tasks, tftp, &hub, fall_through.as_ref(), &shutdown);
+    let manager = manager::spawn(&mut last, &config, &hub, &nudge);
+    let (opened_in, opened) = watch::channel(None);
+    let sinks = pbx::spawn_publishing(&mut publishing, &config, &hub, &opened, manager.as_ref());
+    let poll = Poll {
+        open: pbx::open(&config),
+        opened: opened_in,
+        interval: config.pbx.poll_interval,
+        last_good: known.map(|(roster, at)| (Arc::new(roster), at)),
+        nudge,
+        live: manager.map_or_else(|| watch::channel(None).1, |manager| manager.live),
+    };
+    pbx::spawn_poll(&mut edges, poll, &hub, &store);
+    parts::spawn_events(&mut last, events_out, &store);
+    parts::spawn_tick(&mut edges, &hub);
+    tftp::spawn(&mut edges, tftp, &hub, fall_through.as_ref());
 
     let operations = Arc::new(Operations::new(
         Arc::clone(&hub),
@@ -139,26 +144,26 @@ pub async fn start(config: Config) -> Result<Running, String> {
     };
     for listener in http {
         let router = web::phone_router(Arc::clone(&hub), fall_through.clone());
-        let (networks, shutdown) = (config.server.phone_networks.clone(), shutdown.clone());
-        tasks.spawn(async move {
-            web::serve_phones(listener, networks, router, shutdown)
+        let (networks, ending) = (config.server.phone_networks.clone(), edges.ending());
+        edges.spawn(async move {
+            web::serve_phones(listener, networks, router, ending)
                 .await
                 .map_err(|why| format!("HTTP for phones ended: {why}"))
         });
     }
     for listener in admin {
-        let (router, shutdown) = (web::admin_router(Arc::clone(&hub)), shutdown.clone());
-        tasks.spawn(async move {
-            let serve = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned());
+        let (router, ending) = (web::admin_router(Arc::clone(&hub)), edges.ending());
+        edges.spawn(async move {
+            let serve = axum::serve(listener, router).with_graceful_shutdown(ending.cancelled_owned());
             serve.await.map_err(|why| format!("HTTP for people ended: {why}"))
         });
     }
-    let (router, ending) = (web::api_router(Arc::clone(&operations)), shutdown.clone());
-    tasks.spawn(async move {
+    let (router, ending) = (web::api_router(Arc::clone(&operations)), edges.ending());
+    edges.spawn(async move {
         let serve = axum::serve(socket, router).with_graceful_shutdown(ending.cancelled_owned());
         serve.await.map_err(|why| format!("the socket ended: {why}"))
     });
-    Ok(Running { addresses, hub, operations, store, config: ArcSwap::from_pointee(config), shutdown, tasks })
+    Ok(Running { addresses, hub, operations, store, config: ArcSwap::from_pointee(config), edges, publishing, last })
 }
 
 async fn bind_all(what: &str, key: &str, addresses: &[SocketAddrV4]) -> Result<Vec<TcpListener>, String> {
@@ -185,22 +190,27 @@ impl Running {
 
     /// Waits until a part ends that should not; says which.
     pub async fn broken(&mut self) -> String {
-        loop {
-            match self.tasks.join_next().await {
-                Some(Ok(Ok(()))) => {}
-                Some(Ok(Err(why))) => return why,
-                Some(Err(why)) => return format!("a part of the daemon failed: {why}"),
-                None => std::future::pending().await,
-            }
+        tokio::select! {
+            why = self.edges.broken() => why,
+            why = self.publishing.broken() => why,
+            why = self.last.broken() => why,
         }
     }
 
-    /// Ends: no new requests, transfers under way get 20 s, the last state is written.
+    /// Ends: no new requests, transfers under way get 20 s, then the last state and the last events are written.
     pub async fn stop(mut self) {
-        self.shutdown.cancel();
-        let drain = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(DRAIN + Duration::from_secs(5), drain).await.is_err() {
+        if !self.edges.end(DRAIN + WRITING).await {
             tracing::warn!(code = "drain-cut", "some transfers did not end in time and were cut");
+        }
+        self.hub.hand_out();
+        if !self.publishing.end(WRITING).await {
+            tracing::warn!(
+                code = "publish-cut",
+                "the PBX took the last state not in time; it gets it after the next start"
+            );
+        }
+        if !self.last.end(WRITING).await {
+            tracing::warn!(code = "events-cut", "the last events could not be kept in time");
         }
         let _ = std::fs::remove_file(&self.addresses.socket);
         self.store.close().await;

@@ -94,6 +94,12 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
          (finding endpoint-nat).",
     ),
     (
+        "registration-ended",
+        "The phone was registered, and its registration ended",
+        "It was not renewed in time, or the phone took it back: it lost power or network, or it restarts at this moment. If it has \
+         power and network, restart it; if it comes back for its files, they are served as ever.",
+    ),
+    (
         "registration-unknown",
         "Asterisk's manager interface is away",
         "The phone has its configuration. Whether it registered cannot be known until the manager interface answers; `offhook check` says \

@@ -73,6 +73,13 @@ pub struct Rule {
     pub health: Health,
     /// The diagnosis.
     pub check: fn(&Evidence<'_>) -> Option<Finding>,
+    /// When the passing of time alone may make it hold; `None` = it rests on events only.
+    pub due: Option<fn(&Boot) -> Option<Timestamp>>,
+}
+
+/// When a phone is to be judged again though nothing happens.
+pub fn due(boot: &Boot, now: Timestamp) -> Option<Timestamp> {
+    RULES.iter().filter_map(|rule| (rule.due?)(boot)).filter(|due| *due > now).min()
 }
 
 /// All that is to be said of a phone, worst first; with each, what it makes of the phone's health.

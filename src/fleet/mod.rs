@@ -9,4 +9,4 @@ mod snapshot;
 
 pub use assign::Desired;
 pub use seen::{Directory, Seen};
-pub use snapshot::{Settings, Snapshot};
+pub use snapshot::{Settings, Snapshot, year};

@@ -31,6 +31,11 @@ pub struct Settings {
     pub ntp_here: bool,
 }
 
+/// The year that daylight saving rules are computed for at that time.
+pub fn year(now: Timestamp) -> i16 {
+    now.to_zoned(jiff::tz::TimeZone::UTC).year()
+}
+
 /// One state of the directory.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -76,11 +81,14 @@ impl Snapshot {
         }
     }
 
-    /// The next state, from what the PBX says and what was assigned here. PBX assignments beat our own.
+    /// The next state, once something of this one was changed: what the PBX assigns and what was assigned here, merged.
+    /// The PBX's assignments beat our own.
     #[must_use]
-    pub fn next(&self, roster: Option<Arc<Roster>>, own: &[Assignment], settings: Arc<Settings>) -> Self {
+    pub fn next(&self, own: &[Assignment]) -> Self {
+        let roster = &self.roster;
         let mut assignments = BTreeMap::new();
-        let mut problems = roster.as_ref().map(|r| r.problems.clone()).unwrap_or_default();
+        let mut problems: Vec<RowProblem> =
+            roster.iter().flat_map(|r| r.problems.iter().chain(&r.assignment_problems)).cloned().collect();
         for assignment in roster.iter().flat_map(|r| r.assignments.values()) {
             assignments.insert(assignment.mac, assignment.clone());
         }
@@ -99,11 +107,9 @@ impl Snapshot {
         }
         Self {
             number: self.number + 1,
-            roster,
             assignments: Arc::new(assignments),
             problems: Arc::new(problems),
             problems_of: Arc::new(problems_of),
-            settings,
             ..self.clone()
         }
     }

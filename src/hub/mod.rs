@@ -19,11 +19,11 @@ use crate::diagnose::Finding;
 use crate::domain::{BootEvent, Contact, ContactState, EventKind, MacAddr, Transport};
 use crate::files::name::FileRequest;
 use crate::files::{Answer, Asker, Secrets, resolve};
-use crate::fleet::{Desired, Settings, Snapshot};
+use crate::fleet::{self, Desired, Settings, Snapshot};
 use crate::pbx::ami::client::AmiUpdate;
 use crate::pbx::poll::PbxView;
-use crate::pbx::roster::{Assignment, Roster};
-use crate::status::{PhoneStatus, Stage};
+use crate::pbx::roster::Assignment;
+use crate::status::PhoneStatus;
 
 pub use operations::{Operations, Surroundings};
 use state::{State, major, own_contact, printable, same_phone, same_site, users};
@@ -68,8 +68,7 @@ impl Hub {
             statuses: watch::Sender::new(Statuses::default()),
             events,
         };
-        let first = hub.snapshot();
-        hub.install(&mut hub.lock(), &first, first.roster.clone(), now, true);
+        hub.install(now, true, |_, _| {});
         hub
     }
 
@@ -88,14 +87,20 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The state and the snapshot that it belongs to: snapshots are swapped under the lock only.
+    fn locked(&self) -> (MutexGuard<'_, State>, Arc<Snapshot>) {
+        let state = self.lock();
+        (state, self.snapshot())
+    }
+
     /// A phone asks for a file: decides, and notes it.
     pub fn ask(&self, name: &str, ip: Ipv4Addr, server: Ipv4Addr, transport: Transport, now: Timestamp) -> Answer {
-        let snapshot = self.snapshot();
         let request = FileRequest::parse(name);
-        let mut state = self.lock();
+        let (mut state, snapshot) = self.locked();
         let mac =
             state.directory.note_request(&request, ip.into(), server, now, |mac| snapshot.assignment(mac).is_some());
         let seen = mac.and_then(|mac| state.directory.get(mac)).cloned().unwrap_or_default();
+        drop(state);
         let asker = mac.and_then(|mac| snapshot.desired(mac, &seen));
         let asker = Asker { server, phone: asker.as_ref(), seen: &seen, secrets: Secrets::Shown };
         let answer = resolve(&request, &snapshot, &asker);
@@ -104,6 +109,7 @@ impl Hub {
                 Answer::Serve(_) | Answer::FallThrough(_) => None,
                 Answer::Refuse(why) => Some(why.code().to_owned()),
             };
+            let (mut state, snapshot) = self.locked();
             let what = EventKind::FileAsked { name: printable(name), transport, refused };
             self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: Some(ip.into()), what });
         }
@@ -112,8 +118,7 @@ impl Hub {
 
     /// A file was delivered, or was not.
     pub fn delivered(&self, name: &str, ip: Ipv4Addr, what: impl FnOnce(String) -> EventKind, now: Timestamp) {
-        let snapshot = self.snapshot();
-        let mut state = self.lock();
+        let (mut state, snapshot) = self.locked();
         let mac = FileRequest::parse(name).mac().or_else(|| state.directory.at_address(ip.into()));
         if let Some(mac) = mac {
             self.note(
@@ -137,15 +142,15 @@ impl Hub {
 
     /// The PBX source has something to say. Returns whether the roster changed.
     pub fn pbx(&self, view: &PbxView, now: Timestamp) -> bool {
-        let mut state = self.lock();
         let before = self.snapshot();
         let changed = match (&before.roster, &view.roster) {
             (Some(old), Some(new)) => !Arc::ptr_eq(old, new) && old != new,
             (old, new) => old.is_some() != new.is_some(),
         };
         if changed {
-            self.install(&mut state, &before, view.roster.clone(), now, false);
+            self.install(now, false, |snapshot, _| snapshot.roster.clone_from(&view.roster));
         }
+        let _state = self.lock();
         let mut snapshot = Snapshot::clone(&self.snapshot());
         if snapshot.confirmed_at != view.confirmed_at || snapshot.down != view.down || snapshot.polls != view.polls {
             snapshot.confirmed_at = view.confirmed_at;
@@ -156,94 +161,84 @@ impl Hub {
         changed
     }
 
-    /// The PBX source cannot even be opened.
-    pub fn source_down(&self, why: String) {
-        let _state = self.lock();
-        let mut snapshot = Snapshot::clone(&self.snapshot());
-        snapshot.down = Some(why);
-        self.snapshot.store(Arc::new(snapshot));
-    }
-
     /// The configuration was read again.
     pub fn settings(&self, settings: Settings, now: Timestamp) {
-        let mut state = self.lock();
-        let mut before = Snapshot::clone(&self.snapshot());
-        before.settings = Arc::new(settings);
-        let roster = before.roster.clone();
-        self.install(&mut state, &before, roster, now, true);
+        self.install(now, true, |snapshot, _| snapshot.settings = Arc::new(settings));
     }
 
     /// Our own assignments changed.
     pub fn own(&self, own: Vec<Assignment>, now: Timestamp) {
-        let mut state = self.lock();
-        state.own = own;
-        let before = self.snapshot();
-        let roster = before.roster.clone();
-        self.install(&mut state, &before, roster, now, false);
+        self.install(now, false, |_, state| state.own = own);
     }
 
-    /// Swaps in the next snapshot and judges the phones whose lot it changes.
-    fn install(&self, state: &mut State, before: &Snapshot, roster: Option<Arc<Roster>>, now: Timestamp, all: bool) {
-        let next = Arc::new(before.next(roster, &state.own, Arc::clone(&before.settings)));
+    /// Swaps in the next snapshot and judges the phones whose lot it changes. Everything is swapped under one lock;
+    /// phones are judged one by one, so that none waits for all.
+    fn install(&self, now: Timestamp, all: bool, change: impl FnOnce(&mut Snapshot, &mut State)) {
+        let (mut state, before) = self.locked();
+        let mut changed = Snapshot::clone(&before);
+        change(&mut changed, &mut state);
+        let next = Arc::new(changed.next(&state.own));
         self.snapshot.store(Arc::clone(&next));
         state.users = users(&next);
         state.dirty = true;
         for mac in before.assignments.keys().filter(|mac| next.assignment(**mac).is_none()) {
-            state.judged.remove(mac);
-            state.dirty = true;
+            state.forget(*mac);
         }
-        let site_changed = all || !same_site(before, &next);
-        let macs: Vec<MacAddr> = next.assignments.keys().copied().collect();
-        for mac in macs {
+        drop(state);
+        let site_changed = all || !same_site(&before, &next);
+        for mac in next.assignments.keys().copied() {
             let had = before.assignment(mac).is_some();
-            if site_changed || !had || !same_phone(before, &next, mac) {
+            if site_changed || !had || !same_phone(&before, &next, mac) {
+                let (mut state, snapshot) = self.locked();
                 if !all {
                     let what = if had { "its assignment changed" } else { "assigned" };
                     let event =
                         BootEvent { at: now, mac, ip: None, what: EventKind::Assigned { what: what.to_owned() } };
                     state.timeline.push(event, true);
                 }
-                state.meet(&next, mac, now);
-                state.judge(&next, mac, now);
+                state.meet(&snapshot, mac, now);
+                state.judge(&snapshot, mac, now);
             }
+        }
+    }
+
+    /// Judges phones one by one, so that none waits for all.
+    fn judge(&self, macs: impl IntoIterator<Item = MacAddr>, now: Timestamp) {
+        for mac in macs {
+            let (mut state, snapshot) = self.locked();
+            state.judge(&snapshot, mac, now);
         }
     }
 
     /// The manager session has something to say.
     pub fn ami(&self, update: AmiUpdate, now: Timestamp) {
-        let snapshot = self.snapshot();
-        let mut state = self.lock();
         match update {
-            AmiUpdate::Up => {
-                state.ami = Ami { up: true, why: None };
-                state.judge_all(&snapshot, now);
-            }
-            AmiUpdate::Down { why } => {
-                state.ami = Ami { up: false, why: Some(why) };
-                state.judge_all(&snapshot, now);
-            }
+            AmiUpdate::Up => self.ami_is(Ami { up: true, why: None }, now),
+            AmiUpdate::Down { why } => self.ami_is(Ami { up: false, why: Some(why) }, now),
             AmiUpdate::Contacts(contacts) => {
-                let mut by_endpoint: HashMap<String, Vec<Contact>> = HashMap::new();
+                let mut by_endpoint: HashMap<String, Vec<Contact>> =
+                    self.lock().contacts.keys().map(|endpoint| (endpoint.clone(), Vec::new())).collect();
                 for contact in contacts {
                     by_endpoint.entry(contact.endpoint.clone()).or_default().push(contact);
                 }
-                let gone: Vec<String> =
-                    state.contacts.keys().filter(|endpoint| !by_endpoint.contains_key(*endpoint)).cloned().collect();
-                for endpoint in gone {
-                    self.contacts(&mut state, &snapshot, &endpoint, &[], now);
-                }
                 for (endpoint, contacts) in by_endpoint {
-                    self.contacts(&mut state, &snapshot, &endpoint, &contacts, now);
+                    self.contacts(&endpoint, &contacts, now);
                 }
             }
-            AmiUpdate::Endpoint { endpoint, contacts, at } => {
-                self.contacts(&mut state, &snapshot, &endpoint, &contacts, at)
-            }
+            AmiUpdate::Endpoint { endpoint, contacts, at } => self.contacts(&endpoint, &contacts, at),
             AmiUpdate::Reloaded => {}
         }
     }
 
-    fn contacts(&self, state: &mut State, snapshot: &Snapshot, endpoint: &str, contacts: &[Contact], now: Timestamp) {
+    fn ami_is(&self, ami: Ami, now: Timestamp) {
+        self.lock().ami = ami;
+        self.judge(self.snapshot().assignments.keys().copied(), now);
+    }
+
+    /// The contacts of one endpoint, complete.
+    fn contacts(&self, endpoint: &str, contacts: &[Contact], now: Timestamp) {
+        let (mut guard, snapshot) = self.locked();
+        let (state, snapshot) = (&mut *guard, &*snapshot);
         let before = state.contacts.get(endpoint).cloned().unwrap_or_default();
         if before == contacts {
             return;
@@ -285,20 +280,14 @@ impl Hub {
         }
     }
 
-    /// Time passed: phones on their way are judged again, and what changed is handed out.
+    /// Time passed: phones whose moment has come are judged again, and what changed is handed out.
     pub fn tick(&self, now: Timestamp) {
-        let snapshot = self.snapshot();
-        let mut state = self.lock();
-        let on_their_way: Vec<MacAddr> = state
-            .judged
-            .iter()
-            .filter(|(_, judged)| !matches!(judged.status.stage, Stage::Silent | Stage::Registered))
-            .map(|(mac, _)| *mac)
-            .collect();
-        for mac in on_their_way {
-            state.judge(&snapshot, mac, now);
+        let year = fleet::year(now);
+        if self.snapshot().year != year {
+            self.install(now, true, |snapshot, _| snapshot.year = year);
         }
-        drop(state);
+        let due = self.lock().take_due(now);
+        self.judge(due, now);
         self.hand_out();
     }
 
@@ -318,8 +307,7 @@ impl Hub {
 
     /// All phones: assigned ones, then strangers, by MAC.
     pub fn phones(&self) -> Vec<api::Phone> {
-        let snapshot = self.snapshot();
-        let state = self.lock();
+        let (state, snapshot) = self.locked();
         let mut phones: BTreeMap<MacAddr, api::Phone> =
             state.judged.values().map(|judged| (judged.status.mac, state.shown(&snapshot, judged))).collect();
         for (mac, seen) in state.directory.iter() {
@@ -330,8 +318,7 @@ impl Hub {
 
     /// One phone, if it is assigned or was seen.
     pub fn phone(&self, mac: MacAddr) -> Option<api::Phone> {
-        let snapshot = self.snapshot();
-        let state = self.lock();
+        let (state, snapshot) = self.locked();
         match state.judged.get(&mac) {
             Some(judged) => Some(state.shown(&snapshot, judged)),
             None => state.directory.get(mac).map(|seen| state.stranger(&snapshot, mac, seen)),
@@ -345,8 +332,7 @@ impl Hub {
 
     /// The findings of a phone, worst first.
     pub fn findings(&self, mac: MacAddr) -> Vec<Finding> {
-        let snapshot = self.snapshot();
-        let state = self.lock();
+        let (state, snapshot) = self.locked();
         match state.judged.get(&mac) {
             Some(judged) => judged.findings.clone(),
             None => state

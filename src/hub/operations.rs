@@ -41,12 +41,14 @@ pub struct Operations {
     hub: Arc<Hub>,
     store: Arc<Store>,
     around: Surroundings,
+    /// Held from the store's write to the hub's: two who assign at once do not undo each other.
+    assigning: tokio::sync::Mutex<()>,
 }
 
 impl Operations {
     /// Over this hub and store.
     pub fn new(hub: Arc<Hub>, store: Arc<Store>, around: Surroundings) -> Self {
-        Self { hub, store, around }
+        Self { hub, store, around, assigning: tokio::sync::Mutex::default() }
     }
 
     /// The hub.
@@ -81,7 +83,8 @@ impl Operations {
         if snapshot.assignment(add.mac).is_some_and(|assignment| assignment.origin == Origin::Pbx) {
             return Err(format!("phone {} is assigned in the PBX already; change it there", add.mac));
         }
-        let assignment = own_assignment(add);
+        let assignment = own_assignment(add)?;
+        let _alone = self.assigning.lock().await;
         self.store
             .keep_assignment(&assignment)
             .await
@@ -98,6 +101,7 @@ impl Operations {
     /// # Errors
     /// Why not, in one sentence.
     pub async fn remove(&self, mac: MacAddr) -> Result<String, String> {
+        let _alone = self.assigning.lock().await;
         let removed =
             self.store.drop_assignment(mac).await.map_err(|why| format!("phone {mac} could not be removed: {why}"))?;
         if !removed {
@@ -208,8 +212,15 @@ impl Operations {
 }
 
 /// Lines on buttons 1, 2, … in the order given.
-fn own_assignment(add: &AddPhone) -> Assignment {
-    let buttons = (1_u8..)
+fn own_assignment(add: &AddPhone) -> Result<Assignment, String> {
+    if add.lines.len() > MOST_BUTTONS.into() {
+        return Err(format!(
+            "phone {} cannot be added with {} lines: no phone has more than {MOST_BUTTONS} buttons, expansion modules included",
+            add.mac,
+            add.lines.len()
+        ));
+    }
+    let buttons = (1..=MOST_BUTTONS)
         .zip(&add.lines)
         .map(|(button, extension)| Button {
             button,
@@ -218,7 +229,7 @@ fn own_assignment(add: &AddPhone) -> Assignment {
             label: String::new(),
         })
         .collect();
-    Assignment {
+    Ok(Assignment {
         mac: add.mac,
         model: (add.model != "auto").then(|| ModelName::new(&add.model)),
         description: String::new(),
@@ -227,5 +238,8 @@ fn own_assignment(add: &AddPhone) -> Assignment {
         enabled: true,
         buttons,
         origin: Origin::Own,
-    }
+    })
 }
+
+/// Six keys and two modules of fourteen, as on a 7960.
+const MOST_BUTTONS: u8 = 34;

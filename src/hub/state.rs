@@ -23,6 +23,8 @@ pub(super) struct State {
     /// Phones by the endpoints of their lines.
     pub(super) users: HashMap<String, BTreeSet<MacAddr>>,
     pub(super) judged: BTreeMap<MacAddr, Judged>,
+    /// Phones that are to be judged again at a moment though nothing happens.
+    pub(super) due: BTreeSet<(Timestamp, MacAddr)>,
     pub(super) own: Vec<Assignment>,
     pub(super) ami: Ami,
     /// Statuses changed since they were last handed out.
@@ -37,9 +39,31 @@ impl State {
         let seen = self.directory.get(mac).cloned().unwrap_or_default();
         let judged = self.judgement(snapshot, mac, &seen, now);
         if self.judged.get(&mac) != Some(&judged) {
+            self.forget(mac);
+            self.due.extend(judged.due.map(|due| (due, mac)));
             self.judged.insert(mac, judged);
             self.dirty = true;
         }
+    }
+
+    /// A phone is no longer assigned.
+    pub(super) fn forget(&mut self, mac: MacAddr) {
+        if let Some(judged) = self.judged.remove(&mac) {
+            self.dirty = true;
+            if let Some(due) = judged.due {
+                self.due.remove(&(due, mac));
+            }
+        }
+    }
+
+    /// Phones whose moment has come.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<MacAddr> {
+        let mut macs = Vec::new();
+        while let Some((at, mac)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.due.remove(&(at, mac));
+            macs.push(mac);
+        }
+        macs
     }
 
     /// Contacts that were there before the phone was: what they say of it.
@@ -57,13 +81,6 @@ impl State {
         }
     }
 
-    pub(super) fn judge_all(&mut self, snapshot: &Snapshot, now: Timestamp) {
-        let macs: Vec<MacAddr> = snapshot.assignments.keys().copied().collect();
-        for mac in macs {
-            self.judge(snapshot, mac, now);
-        }
-    }
-
     pub(super) fn judgement(&self, snapshot: &Snapshot, mac: MacAddr, seen: &Seen, now: Timestamp) -> Judged {
         let desired = snapshot.desired(mac, seen);
         let contacts: Vec<Contact> = desired
@@ -71,12 +88,12 @@ impl State {
             .flat_map(|d| &d.phone.lines)
             .filter_map(|line| own_contact(self, mac, &line.sip_user, self.contacts.get(&line.sip_user)?))
             .collect();
-        let boot = Boot::of(self.timeline.of(mac));
+        let silent = Boot::default();
         let evidence = Evidence {
             now,
             assignment: snapshot.assignment(mac),
             desired: desired.as_ref(),
-            boot: &boot,
+            boot: self.timeline.boot(mac).unwrap_or(&silent),
             contacts: &contacts,
             roster: snapshot.roster.as_deref(),
             registrations_known: self.ami.up,

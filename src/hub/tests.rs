@@ -1,7 +1,7 @@
 use super::*;
 use crate::catalog::Catalog;
 use crate::domain::{LineKind, ModelName, PhoneOptions, Secret};
-use crate::pbx::roster::{Account, Button, Driver, Listeners, NatFlags, Origin, Registrar, RowProblem};
+use crate::pbx::roster::{Account, Button, Driver, Listeners, NatFlags, Origin, Registrar, Roster, RowProblem};
 
 const IP: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 60);
 const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;

@@ -30,8 +30,15 @@ pub struct PbxView {
     pub polls: u64,
 }
 
-/// What a poll needs besides its source.
+/// How to reach the PBX; asked again after every failure, since a password or a file may be another by then.
+pub type Open = Box<dyn Fn() -> Result<Source, SourceError> + Send + Sync>;
+
+/// What a poll needs.
 pub struct Poll {
+    /// Opens the source.
+    pub open: Open,
+    /// Where others find the source that is open; told anew whenever the PBX was away.
+    pub opened: watch::Sender<Option<Source>>,
     /// Pause between two cheap looks.
     pub interval: Duration,
     /// The last good roster of an earlier life.
@@ -43,8 +50,11 @@ pub struct Poll {
 }
 
 /// Looks until `shutdown`; every change of the view is sent to `views`.
-pub async fn run(source: Source, poll: Poll, views: watch::Sender<PbxView>, shutdown: CancellationToken) {
-    let Poll { interval, last_good, nudge, mut live } = poll;
+pub async fn run(poll: Poll, views: watch::Sender<PbxView>, shutdown: CancellationToken) {
+    let Poll { open, opened, interval, last_good, nudge, mut live } = poll;
+    let mut source = None;
+    let mut told = false;
+    let mut confirmed = Confirmed::default();
     let mut settle = Settle::new(last_good.as_ref().map(|(roster, _)| Arc::clone(roster)));
     let mut look = Look { gate: None, read_at: None, again: true };
     let mut failures = 0_u32;
@@ -54,11 +64,21 @@ pub async fn run(source: Source, poll: Poll, views: watch::Sender<PbxView>, shut
         view.confirmed_at = last_good.map(|(_, at)| at);
     });
     loop {
-        let outcome = look.take(&source).await;
+        let outcome = async {
+            let source = match &source {
+                Some(source) => source,
+                None => source.insert(open()?),
+            };
+            look.take(source).await
+        }
+        .await;
         let now = Timestamp::now();
         let pause = match outcome {
             Ok(fresh) => {
                 failures = 0;
+                if !std::mem::replace(&mut told, true) {
+                    opened.send_replace(source.clone());
+                }
                 let mut again = None;
                 if let Some(fresh) = fresh {
                     let outcome = settle.feed(Instant::now(), fresh);
@@ -66,7 +86,7 @@ pub async fn run(source: Source, poll: Poll, views: watch::Sender<PbxView>, shut
                     again = outcome.again;
                 }
                 look.again = again.is_some();
-                let known = settled.as_ref().map(|roster| confirmed(roster, &live.borrow_and_update()));
+                let known = settled.as_ref().map(|roster| confirmed.roster(roster, &live.borrow_and_update()));
                 views.send_modify(|view| {
                     if view.roster != known {
                         view.roster = known;
@@ -79,6 +99,7 @@ pub async fn run(source: Source, poll: Poll, views: watch::Sender<PbxView>, shut
             }
             Err(SourceError(why)) => {
                 failures = failures.saturating_add(1);
+                (source, told) = (None, false);
                 look = Look { gate: None, read_at: None, again: true };
                 if failures == 1 {
                     tracing::warn!(code = "pbx-down", "{why}; the last good roster goes on");
@@ -113,8 +134,28 @@ fn backoff(failures: u32) -> Duration {
     full.mul_f64(rand::random_range(0.5..=1.0))
 }
 
-fn confirmed(roster: &Arc<Roster>, live: &LiveSecrets) -> Arc<Roster> {
-    confirm(roster, live).map_or_else(|| Arc::clone(roster), Arc::new)
+/// The last roster that live secrets were laid over, and what came of it: most polls bring the same two again.
+#[derive(Default)]
+struct Confirmed {
+    last: Option<(Arc<Roster>, LiveSecrets, Arc<Roster>)>,
+}
+
+impl Confirmed {
+    fn roster(&mut self, roster: &Arc<Roster>, live: &LiveSecrets) -> Arc<Roster> {
+        let same = |a: &LiveSecrets, b: &LiveSecrets| match (a, b) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        if let Some((of, with, result)) = &self.last
+            && Arc::ptr_eq(of, roster)
+            && same(with, live)
+        {
+            return Arc::clone(result);
+        }
+        let result = confirm(roster, live).map_or_else(|| Arc::clone(roster), Arc::new);
+        self.last = Some((Arc::clone(roster), live.clone(), Arc::clone(&result)));
+        result
+    }
 }
 
 /// Where the last look left off.

@@ -16,8 +16,10 @@ pub struct Roster {
     pub accounts: BTreeMap<Extension, Account>,
     /// Phones by MAC.
     pub assignments: BTreeMap<MacAddr, Assignment>,
-    /// Rows that could not be used; each names the phone or extension it belongs to, where known.
+    /// Rows of accounts that could not be used; each names the extension it belongs to, where known.
     pub problems: Vec<RowProblem>,
+    /// Rows of phones and their lines that could not be used; each names the phone, where known.
+    pub assignment_problems: Vec<RowProblem>,
     /// Feature code of "my voicemail" (`*97`), if the PBX has one.
     pub voicemail_code: Option<String>,
     /// IANA zone of the PBX, if it says.

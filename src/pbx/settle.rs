@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::roster::{Roster, RowProblem};
+use super::roster::Roster;
 
 /// Between two reads that must agree: longer than a save takes (measured on FreePBX 16: about 100 ms).
 pub const APART: Duration = Duration::from_millis(250);
@@ -90,22 +90,15 @@ fn same_accounts(a: &Roster, b: &Roster) -> bool {
         && a.registrar == b.registrar
         && a.voicemail_code == b.voicemail_code
         && a.time_zone == b.time_zone
-        && of_accounts(a).eq(of_accounts(b))
-}
-
-fn of_accounts(roster: &Roster) -> impl Iterator<Item = &RowProblem> {
-    roster.problems.iter().filter(|row| row.mac.is_none())
+        && a.problems == b.problems
 }
 
 /// The believed accounts with the phones of a newer read.
 fn with_assignments_of(believed: &Roster, fresh: Roster) -> Roster {
-    let mut problems: Vec<RowProblem> = of_accounts(believed).cloned().collect();
-    let of_phones = fresh.problems.into_iter().filter(|row| row.mac.is_some());
-    problems.extend(of_phones);
     Roster {
         assignments: fresh.assignments,
         assignments_known: fresh.assignments_known,
-        problems,
+        assignment_problems: fresh.assignment_problems,
         apply_pending: fresh.apply_pending,
         ..believed.clone()
     }

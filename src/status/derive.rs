@@ -1,7 +1,9 @@
 //! The state of a phone: a pure function of what is wanted, what happened, what the PBX sees, and the time.
 
+use jiff::Timestamp;
+
 use super::{Health, PhoneStatus, Stage};
-use crate::diagnose::{Evidence, Finding, diagnose};
+use crate::diagnose::{Evidence, Finding, diagnose, due};
 use crate::domain::{Contact, ContactState, MacAddr};
 use crate::fleet::Seen;
 
@@ -14,6 +16,8 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// Line keys and whether each is registered.
     pub lines: Vec<(u8, String, String, bool)>,
+    /// When time alone may change this.
+    pub due: Option<Timestamp>,
 }
 
 /// Judges one phone. `before` is its last published state: `since` is kept while stage, health and reason stay.
@@ -37,7 +41,12 @@ pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option
         lines_total: u16::try_from(total).unwrap_or(u16::MAX),
         since: unchanged.map_or(evidence.now, |b| b.since),
     };
-    Judged { status, findings: judged_findings.into_iter().map(|(_, finding)| finding).collect(), lines }
+    Judged {
+        status,
+        findings: judged_findings.into_iter().map(|(_, finding)| finding).collect(),
+        lines,
+        due: due(evidence.boot, evidence.now),
+    }
 }
 
 /// Button, extension, label, registered: every line that was assigned, left out or not.
@@ -66,7 +75,7 @@ fn stage(evidence: &Evidence<'_>, total: usize, registered: usize) -> Stage {
         Stage::Registered
     } else if registered > 0 {
         Stage::Partial
-    } else if !evidence.contacts.is_empty() {
+    } else if !evidence.contacts.is_empty() || boot.lost.is_some() {
         Stage::Unreachable
     } else if boot.firmware_asked.is_some() && boot.firmware_asked > boot.config_asked {
         Stage::Loading
@@ -120,6 +129,11 @@ fn health(
     match stage {
         Stage::Registered => say(Health::Ok, "registered", format!("registered, {registered} of {total} lines")),
         Stage::Partial => say(Health::Waiting, "some-lines", format!("{registered} of {total} lines are registered")),
+        Stage::Unreachable if evidence.contacts.is_empty() => say(
+            Health::Stalled,
+            "registration-ended",
+            "its registration ended and it has not come back: see whether it has power and network".to_owned(),
+        ),
         Stage::Unreachable => say(
             Health::Stalled,
             "unreachable",

@@ -25,11 +25,11 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_se
 const GATHER: Duration = Duration::from_millis(100);
 
 /// Keeps one sink up to date until `shutdown`; then writes the last state once more. `health` holds why it is not
-/// written, `None` while it is. `restarted` counts up when the destination may have lost what it held.
-pub async fn run(
+/// written, `None` while it is. `restarted` changes when the destination may have lost what it held.
+pub async fn run<T>(
     sink: Sink,
     mut latest: watch::Receiver<Arc<BTreeMap<MacAddr, PhoneStatus>>>,
-    mut restarted: Option<watch::Receiver<u64>>,
+    mut restarted: watch::Receiver<T>,
     health: watch::Sender<Option<String>>,
     shutdown: CancellationToken,
 ) {
@@ -37,7 +37,7 @@ pub async fn run(
     let mut failures = 0_u32;
     loop {
         let ending = shutdown.is_cancelled();
-        if let Some(restarted) = restarted.as_mut().filter(|restarted| restarted.has_changed().unwrap_or(false)) {
+        if restarted.has_changed().unwrap_or(false) {
             restarted.mark_unchanged();
             published = None;
         }
@@ -81,12 +81,8 @@ pub async fn run(
 }
 
 /// Waits until the destination may have lost what it held; for ever where nobody will say so.
-async fn changed(restarted: &mut Option<watch::Receiver<u64>>) {
-    let told = match restarted {
-        Some(receiver) => receiver.changed().await.is_ok(),
-        None => false,
-    };
-    if !told {
+async fn changed<T>(restarted: &mut watch::Receiver<T>) {
+    if restarted.changed().await.is_err() {
         std::future::pending().await
     }
 }
@@ -115,6 +111,7 @@ mod tests {
 
     use super::row::tests::status;
     use super::*;
+    use crate::pbx::sources::Source;
     use crate::status::Stage;
     use crate::status::sinks::StatusTable;
 
@@ -130,6 +127,7 @@ mod tests {
     struct Bench {
         pool: SqlitePool,
         latest: watch::Sender<Statuses>,
+        opened: watch::Sender<Option<Source>>,
         _folder: tempfile::TempDir,
     }
 
@@ -138,7 +136,8 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let options = SqliteConnectOptions::new().filename(folder.path().join("pbx.db")).create_if_missing(true);
             let pool = SqlitePool::connect_with(options).await.unwrap();
-            Self { pool, latest: watch::Sender::new(all(statuses)), _folder: folder }
+            let opened = watch::Sender::new(Some(Source::Sqlite(pool.clone())));
+            Self { pool, latest: watch::Sender::new(all(statuses)), opened, _folder: folder }
         }
 
         async fn sql(&self, sql: &'static str) {
@@ -149,8 +148,9 @@ mod tests {
         async fn publish(&self, done: impl AsyncFnOnce(watch::Receiver<Option<String>>)) {
             let (health, healthy) = watch::channel(Some("not begun".to_owned()));
             let shutdown = CancellationToken::new();
-            let sink = Sink::Table(StatusTable::Sqlite(self.pool.clone()));
-            let task = tokio::spawn(run(sink, self.latest.subscribe(), None, health, shutdown.clone()));
+            let (opened, restarted) = (self.opened.subscribe(), self.opened.subscribe());
+            let sink = Sink::Table(StatusTable::new(opened));
+            let task = tokio::spawn(run(sink, self.latest.subscribe(), restarted, health, shutdown.clone()));
             done(healthy).await;
             shutdown.cancel();
             task.await.unwrap();
@@ -194,6 +194,21 @@ mod tests {
         bench.latest.send_replace(all(&[(TWO, Stage::Registered)]));
         bench.publish(well).await;
         assert_eq!(bench.rows().await, [(TWO.into(), "registered".into())]);
+    }
+
+    /// A database that was away may have come back from a backup.
+    #[tokio::test]
+    async fn rows_that_an_outage_took_are_written_again() {
+        let bench = Bench::new(&[(ONE, Stage::Registered)]).await;
+        bench.sql(TABLES).await;
+        bench
+            .publish(async |health| {
+                well(health).await;
+                bench.sql("delete from offhook_status").await;
+                bench.opened.send_modify(|_| {});
+            })
+            .await;
+        assert_eq!(bench.rows().await, [(ONE.into(), "registered".into())]);
     }
 
     /// A destination that is not there is named in one sentence; when it comes, only the newest state is written.

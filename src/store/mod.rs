@@ -114,6 +114,16 @@ impl Store {
         Ok(())
     }
 
+    /// The PBX confirmed the roster that is kept.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn confirm_roster(&self, confirmed_at: Timestamp) -> Result<(), StoreError> {
+        let confirm = sqlx::query("update roster set confirmed_at = ? where id = 1");
+        confirm.bind(confirmed_at.to_string()).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Our own assignments.
     ///
     /// # Errors
@@ -156,6 +166,18 @@ impl Store {
     pub async fn events(&self) -> Result<Vec<BootEvent>, StoreError> {
         let rows: Vec<(String,)> = sqlx::query_as("select body from event order by id").fetch_all(&self.pool).await?;
         Ok(rows.iter().filter_map(|(body,)| serde_json::from_str(body).ok()).collect())
+    }
+
+    /// Deletes the timelines of these phones.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn forget(&self, macs: &[MacAddr]) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        for mac in macs {
+            sqlx::query("delete from event where mac = ?").bind(mac.to_string()).execute(&mut *transaction).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// Appends events and trims each phone's tail.

@@ -20,10 +20,17 @@ const EVENTS_PER_STRANGER: usize = 50;
 /// flashing loader is silent for up to 65 s.
 const BOOT_GAP: SignedDuration = SignedDuration::from_secs(120);
 
+/// A phone's last events, and what all of them came to.
+#[derive(Clone, Debug, Default)]
+struct Ring {
+    events: VecDeque<BootEvent>,
+    boot: Boot,
+}
+
 /// All rings.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
-    phones: BTreeMap<MacAddr, VecDeque<BootEvent>>,
+    phones: BTreeMap<MacAddr, Ring>,
     strangers: VecDeque<MacAddr>,
 }
 
@@ -41,19 +48,25 @@ impl Timeline {
             self.strangers.remove(at);
         }
         let ring = self.phones.entry(event.mac).or_default();
-        if ring.len() >= if assigned { EVENTS_PER_PHONE } else { EVENTS_PER_STRANGER } {
-            ring.pop_front();
+        ring.boot.see(&event);
+        if ring.events.len() >= if assigned { EVENTS_PER_PHONE } else { EVENTS_PER_STRANGER } {
+            ring.events.pop_front();
         }
-        ring.push_back(event);
+        ring.events.push_back(event);
     }
 
     /// The events of a phone, oldest first.
     pub fn of(&self, mac: MacAddr) -> impl DoubleEndedIterator<Item = &BootEvent> + Clone {
-        self.phones.get(&mac).into_iter().flatten()
+        self.phones.get(&mac).into_iter().flat_map(|ring| &ring.events)
+    }
+
+    /// What the present boot of a phone has come to; `None` when nothing was heard of it.
+    pub fn boot(&self, mac: MacAddr) -> Option<&Boot> {
+        self.phones.get(&mac).map(|ring| &ring.boot)
     }
 }
 
-/// What the present boot of a phone has come to. Derived from its events; never stored.
+/// What the present boot of a phone has come to. Follows from its events, one at a time; never stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Boot {
     /// First request of this boot.
@@ -76,18 +89,13 @@ pub struct Boot {
     pub signed_asked: Option<Timestamp>,
     /// Transfers that ended early since the last that went well.
     pub failed_transfers: u32,
+    /// When a line last registered, with the configuration of this boot.
+    pub registered: Option<Timestamp>,
+    /// When a registration made in this boot ended.
+    pub lost: Option<Timestamp>,
 }
 
 impl Boot {
-    /// Reads the events of one phone, oldest first.
-    pub fn of<'a>(events: impl Iterator<Item = &'a BootEvent>) -> Self {
-        let mut boot = Self::default();
-        for event in events {
-            boot.see(event);
-        }
-        boot
-    }
-
     fn see(&mut self, event: &BootEvent) {
         match &event.what {
             EventKind::FileAsked { name, refused, .. } => {
@@ -114,8 +122,14 @@ impl Boot {
             EventKind::Registered { .. } => {
                 self.last = Some(event.at);
                 self.took_it(event.at);
+                (self.registered, self.lost) = (Some(event.at), None);
             }
-            EventKind::Unregistered { .. } | EventKind::Unreachable { .. } => self.last = Some(event.at),
+            EventKind::Unregistered { .. } => {
+                self.last = Some(event.at);
+                // The end of an earlier boot's registration says nothing of this one.
+                self.lost = self.registered.map(|_| event.at);
+            }
+            EventKind::Unreachable { .. } => self.last = Some(event.at),
             EventKind::Assigned { .. } => {}
         }
     }
@@ -124,6 +138,7 @@ impl Boot {
         match request {
             request if configures(request) => {
                 self.config_asked = Some(at);
+                (self.registered, self.lost) = (None, None);
                 self.config_refused = refused.map(str::to_owned);
             }
             FileRequest::Phone(PhoneFile::SepXmlSigned, _) => self.signed_asked = Some(at),
@@ -155,6 +170,12 @@ mod tests {
         Timestamp::from_second(1_700_000_000 + second).unwrap()
     }
 
+    fn boot_of(events: &[BootEvent]) -> Boot {
+        let mut boot = Boot::default();
+        events.iter().for_each(|event| boot.see(event));
+        boot
+    }
+
     fn asked(second: i64, name: &str) -> BootEvent {
         let what = EventKind::FileAsked { name: name.into(), transport: Transport::Tftp, refused: None };
         BootEvent { at: at(second), mac: "001B54AABB01".parse().unwrap(), ip: None, what }
@@ -170,7 +191,7 @@ mod tests {
     fn a_boot_that_goes_well() {
         let name = "SIP001B54AABB01.cnf";
         let events = [asked(0, "SIPDefault.cnf"), asked(1, name), sent(2, name), asked(3, "RINGLIST.DAT")];
-        let boot = Boot::of(events.iter());
+        let boot = boot_of(&events);
         assert_eq!((boot.began, boot.config_sent, boot.config_taken), (Some(at(0)), Some(at(2)), Some(at(3))));
         assert_eq!(boot.config_sent_times, 0);
     }
@@ -179,7 +200,7 @@ mod tests {
     fn a_phone_that_rejects_its_file_again_and_again() {
         let name = "SEP001B54AABB01.cnf.xml";
         let events: Vec<_> = (0..4).flat_map(|n| [asked(n * 15, name), sent(n * 15 + 1, name)]).collect();
-        let boot = Boot::of(events.iter());
+        let boot = boot_of(&events);
         assert_eq!(boot.config_sent_times, 4);
         assert_eq!(boot.config_taken, None);
         assert_eq!(boot.began, Some(at(0)));
@@ -189,8 +210,27 @@ mod tests {
     fn silence_begins_another_boot() {
         let name = "SEP001B54AABB01.cnf.xml";
         let events = [asked(0, name), sent(1, name), asked(500, "CTLSEP001B54AABB01.tlv")];
-        let boot = Boot::of(events.iter());
+        let boot = boot_of(&events);
         assert_eq!((boot.began, boot.config_sent), (Some(at(500)), None));
+    }
+
+    #[test]
+    fn a_registration_that_ends_is_lost_unless_the_phone_began_anew() {
+        let name = "SIP001B54AABB01.cnf";
+        let event = |second, what| BootEvent { at: at(second), what, ..asked(second, name) };
+        let registered = |second| {
+            let what = EventKind::Registered { extension: "1".into(), uri: "u".into(), user_agent: "a".into() };
+            event(second, what)
+        };
+        let ended = |second| event(second, EventKind::Unregistered { extension: "1".into() });
+        for (events, lost) in [
+            (vec![asked(0, name), registered(2), ended(5_000)], Some(at(5_000))),
+            (vec![asked(0, name), registered(2), ended(5_000), registered(6_000)], None),
+            (vec![asked(0, name), registered(2), ended(5_000), asked(5_010, name)], None),
+            (vec![registered(0), asked(100, name), ended(140)], None),
+        ] {
+            assert_eq!(boot_of(&events).lost, lost, "{events:?}");
+        }
     }
 
     #[test]

@@ -85,6 +85,14 @@ fn a_transfer_under_way_is_finished_after_sigterm() {
     let content = make_file(&site.fall_through().join("other.bin"), 40 * 512 + 7);
     let mut daemon = site.serve();
     let client = RawTftp::new(daemon.tftp);
+    // Asking for its own file says which phone it is.
+    wait_for("the phone to be known", || match daemon.cli(&["phones", "show", MAC]).status.success() {
+        true => Ok(()),
+        false => Err(daemon.log()),
+    });
+    client.ask(format!("SIP{MAC}.cnf").as_bytes());
+    let (from, _) = client.receive();
+    client.acknowledge(from, 1);
     client.ask(b"other.bin");
     let mut got = Vec::new();
     let mut block: u16 = 0;
@@ -107,6 +115,13 @@ fn a_transfer_under_way_is_finished_after_sigterm() {
     assert!(got == content, "{} of {} bytes", got.len(), content.len());
     let status = daemon.ended();
     assert!(status.success(), "{status}\n{}", daemon.log());
+    drop(daemon);
+    // What happened while it ended is in the timeline of the next life.
+    let daemon = site.serve();
+    let timeline = daemon.json(&["phones", "timeline", MAC]);
+    let sent = |event: &serde_json::Value| event.to_string().contains("other.bin") && event["kind"] == "file-sent";
+    assert!(timeline.as_array().expect("a list").iter().any(sent), "{timeline}");
+    daemon.stop();
 }
 
 #[test]

@@ -34,13 +34,14 @@ const USERS: &str = "[deaf]\nsecret = s-deaf\nread = call\nwrite = system,report
     [weak]\nsecret = s-weak\nread = call\nwrite = call\n";
 
 fn client(asterisk: &Asterisk, username: &str, secret: &str) -> Client {
+    let secret = Secret::new(secret);
     let (handle, commands) = AmiHandle::new();
     let (sender, updates) = mpsc::channel(64);
     let shutdown = CancellationToken::new();
     let config = AmiConfig {
         address: format!("127.0.0.1:{}", asterisk.manager_port),
         username: username.to_owned(),
-        secret: Secret::new(secret),
+        secret: Box::new(move || Ok(secret.clone())),
         timing: Timing { boot: Duration::from_millis(200), refused: PATIENCE * 2, ..Timing::default() },
     };
     tokio::spawn(client::run(config, commands, sender, shutdown.clone()));
@@ -234,10 +235,11 @@ async fn astdb(asterisk: &Asterisk) {
     let handle = client.handle.clone();
     let publish = async |statuses: BTreeMap<_, _>| {
         let (_latest, receiver) = watch::channel(Arc::new(statuses));
+        let (_, never) = watch::channel(());
         let (health, mut healthy) = watch::channel(Some("not begun".to_owned()));
         let shutdown = CancellationToken::new();
         let sink = Sink::AstDb(AstDb::new(handle.clone()));
-        let task = tokio::spawn(publish::run(sink, receiver, None, health, shutdown.clone()));
+        let task = tokio::spawn(publish::run(sink, receiver, never, health, shutdown.clone()));
         timeout(PATIENCE, healthy.wait_for(Option::is_none)).await.unwrap().unwrap();
         shutdown.cancel();
         task.await.unwrap();

@@ -17,6 +17,7 @@ pub(super) const RULE: Rule = Rule {
            the file is valid; its status menu shows W310, W320 or W362.",
     health: Health::Refused,
     check,
+    due: None,
 };
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {

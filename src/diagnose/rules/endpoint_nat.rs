@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
            keep rewrite_contact=yes.",
     health: Health::NeedsHands,
     check,
+    due: None,
 };
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {

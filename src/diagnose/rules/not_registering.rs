@@ -1,9 +1,10 @@
 //! The phone took its configuration and does not register.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::diagnose::{Evidence, Finding, Rule, Severity};
 use crate::status::Health;
+use crate::timeline::Boot;
 
 /// A phone registers within seconds; its own retries of an unanswered REGISTER end after 32 s (RFC 3261, timer F).
 const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
@@ -18,14 +19,20 @@ pub(super) const RULE: Rule = Rule {
            another 401 is a wrong secret, silence is a wrong address or port.",
     health: Health::Stalled,
     check,
+    due: Some(|boot| taken(boot)?.checked_add(PATIENCE).ok()),
 };
+
+fn taken(boot: &Boot) -> Option<Timestamp> {
+    boot.config_taken.or(boot.config_sent)
+}
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     let desired = evidence.desired?;
-    let taken = evidence.boot.config_taken.or(evidence.boot.config_sent)?;
+    let taken = taken(evidence.boot)?;
     let waiting = evidence.now.duration_since(taken);
     if !evidence.registrations_known
         || !evidence.contacts.is_empty()
+        || evidence.boot.lost.is_some()
         || desired.phone.lines.is_empty()
         || waiting < PATIENCE
     {

@@ -15,6 +15,7 @@ pub(super) const RULE: Rule = Rule {
            transport_8x, and pbx.transport = \"udp\" makes every phone use UDP at your word.",
     health: Health::NeedsHands,
     check,
+    due: None,
 };
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {

@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
            unlock with **#, Erase; or factory-reset the phone.",
     health: Health::NeedsHands,
     check,
+    due: None,
 };
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {

@@ -43,15 +43,17 @@ pub enum AmiUpdate {
     Reloaded,
 }
 
+/// Reads the secret of the manager user; why it could not be read, as one sentence.
+pub type ReadSecret = Box<dyn Fn() -> Result<Secret, String> + Send + Sync>;
+
 /// Where and as whom to log in.
-#[derive(Clone, Debug)]
 pub struct AmiConfig {
     /// `host:port`.
     pub address: String,
     /// Manager user.
     pub username: String,
-    /// Its secret.
-    pub secret: Secret,
+    /// Its secret; read anew for each login, since it may be another by then.
+    pub secret: ReadSecret,
     /// Waits.
     pub timing: Timing,
 }

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::client::AmiConfig;
 use super::proto::{Action, Decoder, Item, Message, ProtocolError, challenge_key};
+use crate::domain::Secret;
 
 /// Octets read at once.
 const READ: usize = 8 * 1024;
@@ -66,7 +67,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Banner, then challenge and key; the secret itself goes out only where no challenge is offered.
-    pub(super) async fn login(&mut self) -> Result<(), Ended> {
+    pub(super) async fn login(&mut self, secret: &Secret) -> Result<(), Ended> {
         let patience = self.config.timing.patience;
         match timeout(patience, self.item()).await {
             Ok(Ok(Item::Banner(_))) => {}
@@ -79,10 +80,10 @@ impl<'a> Connection<'a> {
         let login = Action::new("Login").with("Username", &self.config.username);
         let login = match challenge.get("Challenge") {
             Some(nonce) => {
-                let key = challenge_key(nonce, &self.config.secret);
+                let key = challenge_key(nonce, secret);
                 login.and_then(|login| login.with("AuthType", "MD5")?.with("Key", &key))
             }
-            None => login.and_then(|login| login.with("Secret", self.config.secret.expose())),
+            None => login.and_then(|login| login.with("Secret", secret.expose())),
         };
         let answer = self.ask(login.and_then(|login| login.with("Events", "on"))).await?;
         if answer.is_success() {

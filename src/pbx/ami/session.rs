@@ -98,8 +98,9 @@ pub(super) async fn run(
     known: &mut Known,
 ) -> Ended {
     let opening = async {
+        let secret = (config.secret)().map_err(|why| Ended { why, refused: false, was_up: false })?;
         let mut connection = Connection::open(config).await?;
-        connection.login().await?;
+        connection.login(&secret).await?;
         Ok(connection)
     };
     tokio::pin!(opening);

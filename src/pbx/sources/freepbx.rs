@@ -41,12 +41,14 @@ pub const CELL_LIMIT: usize = 4_096;
 pub fn roster(rows: &Rows) -> Roster {
     let mut problems = Vec::new();
     let accounts = accounts(rows, &mut problems);
-    let assignments = assignments(rows, &mut problems);
+    let mut assignment_problems = Vec::new();
+    let assignments = assignments(rows, &mut assignment_problems);
     Roster {
         registrar: registrar(rows),
         accounts,
         assignments,
         problems,
+        assignment_problems,
         voicemail_code: rows
             .voicemail_code
             .as_ref()

@@ -197,7 +197,7 @@ fn phones_and_lines() {
         (other.model.clone(), other.enabled, other.target_load.as_deref()),
         (None, false, Some("SIP42.9-4-2SR3-1S"))
     );
-    let mut codes: Vec<_> = roster.problems.iter().map(|row| row.problem.code.as_str()).collect();
+    let mut codes: Vec<_> = roster.assignment_problems.iter().map(|row| row.problem.code.as_str()).collect();
     codes.sort_unstable();
     assert_eq!(codes, ["bad-line", "bad-line", "bad-mac", "bad-options"]);
 }
@@ -219,7 +219,7 @@ fn f13_one_mac_in_two_spellings() {
         rows.phones = Some(phones);
         rows.lines = Some(lines);
         let roster = roster(&rows);
-        assert!(roster.problems.iter().all(|row| row.problem.code == "assigned-twice" && row.mac.is_some()));
+        assert!(roster.assignment_problems.iter().all(|row| row.problem.code == "assigned-twice" && row.mac.is_some()));
         outcomes.push(roster);
     }
     assert_eq!(outcomes[0], outcomes[1]);
@@ -230,5 +230,5 @@ fn f13_one_mac_in_two_spellings() {
 fn missing_tables_of_ours_are_one_problem() {
     let roster = roster(&Rows { phones: None, ..rows() });
     assert_eq!((roster.accounts.len(), roster.assignments.len()), (1, 0));
-    assert_eq!(roster.problems[0].problem.code, "table-missing");
+    assert_eq!(roster.assignment_problems[0].problem.code, "table-missing");
 }

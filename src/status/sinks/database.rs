@@ -1,17 +1,14 @@
 //! Writes table `offhook_status` of the PBX database, and no other: inserts, updates and deletes rows by MAC.
 
 use jiff::Timestamp;
-use sqlx::mysql::MySqlPool;
-use sqlx::sqlite::SqlitePool;
+use tokio::sync::watch;
 
+use crate::pbx::sources::Source;
 use crate::status::publish::row::{Difference, Row, Rows, seconds};
 
-/// The table, on either database.
-pub enum StatusTable {
-    /// FreePBX's MariaDB.
-    MariaDb(MySqlPool),
-    /// The same tables in a file.
-    Sqlite(SqlitePool),
+/// The table, in the database that the roster is read from.
+pub struct StatusTable {
+    opened: watch::Receiver<Option<Source>>,
 }
 
 /// Everything as text, so that both databases are read alike.
@@ -26,11 +23,21 @@ type Text = Option<String>;
 type Columns = (String, Text, Text, Text, Text, Text, Text, Text, Text, Text);
 
 impl StatusTable {
+    /// In whichever database is open; none is until the PBX was reached once.
+    pub fn new(opened: watch::Receiver<Option<Source>>) -> Self {
+        Self { opened }
+    }
+
+    fn source(&self) -> Result<Source, String> {
+        let source = self.opened.borrow().clone();
+        source.ok_or_else(|| "offhook_status was not written: the PBX database was not reached yet".to_owned())
+    }
+
     /// The rows that are there. One whose key is no MAC is not ours and stays.
     pub(super) async fn held(&self) -> Result<Rows, String> {
-        let rows: Result<Vec<Columns>, sqlx::Error> = match self {
-            Self::MariaDb(pool) => sqlx::query_as(HELD).fetch_all(pool).await,
-            Self::Sqlite(pool) => sqlx::query_as(HELD).fetch_all(pool).await,
+        let rows: Result<Vec<Columns>, sqlx::Error> = match self.source()? {
+            Source::MariaDb(pool) => sqlx::query_as(HELD).fetch_all(&pool).await,
+            Source::Sqlite(pool) => sqlx::query_as(HELD).fetch_all(&pool).await,
         };
         let row = |columns: Columns| {
             let (mac, ip, stage, health, reason, summary, load, registered, total, since) = columns;
@@ -59,10 +66,11 @@ impl StatusTable {
                 transaction.commit().await
             }};
         }
+        let source = self.source()?;
         let written: Result<(), sqlx::Error> = async {
-            match self {
-                Self::MariaDb(pool) => write!(pool),
-                Self::Sqlite(pool) => write!(pool),
+            match source {
+                Source::MariaDb(pool) => write!(pool),
+                Source::Sqlite(pool) => write!(pool),
             }
         }
         .await;
@@ -84,7 +92,7 @@ fn sentence(why: &sqlx::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
     use super::*;
     use crate::status::Stage;
@@ -98,7 +106,7 @@ mod tests {
     async fn table(folder: &tempfile::TempDir) -> (StatusTable, SqlitePool) {
         let options = SqliteConnectOptions::new().filename(folder.path().join("pbx.db")).create_if_missing(true);
         let pool = SqlitePool::connect_with(options).await.unwrap();
-        (StatusTable::Sqlite(pool.clone()), pool)
+        (StatusTable::new(watch::channel(Some(Source::Sqlite(pool.clone()))).1), pool)
     }
 
     /// What is written is read back as it is wanted, hostile text included: then nothing is left to write.

@@ -238,7 +238,7 @@ impl Client {
         let config = AmiConfig {
             address: address.to_owned(),
             username: "offhook".into(),
-            secret: Secret::new("secret"),
+            secret: Box::new(|| Ok(Secret::new("secret"))),
             timing,
         };
         tokio::spawn(client::run(config, commands, sender, shutdown.clone()));

@@ -1,0 +1,123 @@
+//! The PBX's database in the daemon: the poll and what follows from it, and where the status is published.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use super::manager::Manager;
+use super::stage::Stage;
+use crate::config::{Config, PbxSource};
+use crate::hub::Hub;
+use crate::pbx::poll::{self, Open, PbxView, Poll};
+use crate::pbx::roster::Roster;
+use crate::pbx::sources::Source;
+use crate::status::publish;
+use crate::status::sinks::{AstDb, Sink, StatusTable};
+use crate::store::Store;
+
+/// How to reach the PBX's database.
+pub(super) fn open(config: &Config) -> Open {
+    match config.pbx.source.clone() {
+        PbxSource::FreePbx(url) => Box::new(move || Source::freepbx(url.as_ref().map(|url| url.0.expose()))),
+        PbxSource::Sqlite(path) => Box::new(move || Ok(Source::sqlite(&path))),
+    }
+}
+
+/// Destinations of the status. Returns each one's name and health.
+pub(super) fn spawn_publishing(
+    stage: &mut Stage,
+    config: &Config,
+    hub: &Arc<Hub>,
+    opened: &watch::Receiver<Option<Source>>,
+    manager: Option<&Manager>,
+) -> Vec<(String, watch::Receiver<Option<String>>)> {
+    let mut healths = Vec::new();
+    if config.publish.database {
+        let sink = Sink::Table(StatusTable::new(opened.clone()));
+        healths.push(publisher(stage, hub, sink, opened.clone()));
+    }
+    if let (true, Some(manager)) = (config.publish.astdb, manager) {
+        let sink = Sink::AstDb(AstDb::new(manager.handle.clone()));
+        healths.push(publisher(stage, hub, sink, manager.logins.clone()));
+    }
+    healths
+}
+
+fn publisher<T: Send + Sync + 'static>(
+    stage: &mut Stage,
+    hub: &Hub,
+    sink: Sink,
+    restarted: watch::Receiver<T>,
+) -> (String, watch::Receiver<Option<String>>) {
+    let name = sink.name().to_owned();
+    let (health_in, health) = watch::channel(None);
+    let (mut statuses, ending) = (hub.statuses(), stage.ending());
+    stage.spawn(async move {
+        // Before the first word there is nothing to publish, and nothing that is stale.
+        tokio::select! {
+            first = statuses.changed() => if first.is_err() { return Ok(()) },
+            () = ending.cancelled() => return Ok(()),
+        }
+        publish::run(sink, statuses, restarted, health_in, ending).await;
+        Ok(())
+    });
+    (name, health)
+}
+
+/// The poll, and what follows from what it sees: the hub is told, a changed roster is kept.
+pub(super) fn spawn_poll(stage: &mut Stage, poll: Poll, hub: &Arc<Hub>, store: &Arc<Store>) {
+    let (views_in, mut views) = watch::channel(PbxView::default());
+    let ending = stage.ending();
+    stage.spawn(async move {
+        poll::run(poll, views_in, ending).await;
+        Ok(())
+    });
+    let hub = Arc::clone(hub);
+    let mut kept = Kept { store: Arc::clone(store), roster: None, written: Timestamp::UNIX_EPOCH };
+    stage.spawn(async move {
+        while views.changed().await.is_ok() {
+            let view = views.borrow_and_update().clone();
+            // First kept, then served: what a phone was given is there after any end.
+            if let (Some(roster), Some(at)) = (&view.roster, view.confirmed_at) {
+                kept.keep(roster, at, false).await;
+            }
+            hub.pbx(&view, Timestamp::now());
+        }
+        let view = views.borrow().clone();
+        if let (Some(roster), Some(at)) = (&view.roster, view.confirmed_at) {
+            kept.keep(roster, at, true).await;
+        }
+        Ok(())
+    });
+}
+
+/// How old the stored age of a roster may become.
+const AGE: SignedDuration = SignedDuration::from_mins(1);
+
+/// The last good roster on disk: written when it changes; its age once a minute and at the end.
+struct Kept {
+    store: Arc<Store>,
+    roster: Option<Arc<Roster>>,
+    written: Timestamp,
+}
+
+impl Kept {
+    async fn keep(&mut self, roster: &Arc<Roster>, at: Timestamp, now: bool) {
+        let same = self.roster.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, roster));
+        let outcome = if !same {
+            self.store.keep_roster(roster, at).await
+        } else if now || at.duration_since(self.written) >= AGE {
+            self.store.confirm_roster(at).await
+        } else {
+            return;
+        };
+        match outcome {
+            Ok(()) => (self.roster, self.written) = (Some(Arc::clone(roster)), at),
+            Err(why) => tracing::error!(
+                code = "roster-not-kept",
+                "{why}; phones are served from memory, and a restart would go back to an older roster"
+            ),
+        }
+    }
+}

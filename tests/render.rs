@@ -131,7 +131,7 @@ fn golden_files_are_byte_by_byte_the_same() {
                 golden(&folder, &file, &render(kind, Some((phone, model)), &site()).unwrap());
             }
         }
-        assert_eq!(problems(&named, model, &site()), []);
+        assert_eq!(problems(&named, model, site().year), []);
     }
     for (kind, file) in [
         (FileKind::SipDefault, "SIPDefault.cnf"),
@@ -264,7 +264,7 @@ fn options_that_do_not_fit_are_left_out_and_told() {
             let made = text(kind, &phone, model);
             assert!(!["sntp", "<ntp>", "Mars", "x\"", "&quot;"].iter().any(|bad| made.contains(bad)), "{file}: {made}");
         }
-        let codes: Vec<_> = problems(&phone, model, &site()).into_iter().map(|p| p.code).collect();
+        let codes: Vec<_> = problems(&phone, model, site().year).into_iter().map(|p| p.code).collect();
         let mut expected = vec!["phone-password-unusable", "ntp-unusable", "emergency-unusable", "time-zone-unknown"];
         expected.push("language-unknown");
         if model.family == Family::Java {

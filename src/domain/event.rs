@@ -49,7 +49,8 @@ pub enum EventKind {
         name: String,
         /// Carried by.
         transport: Transport,
-        /// `no-answer`, `peer-error`, `cancelled`.
+        /// One word: `no-answer`, `unconfirmed` (all sent, only the last ACK is missing), `peer-error`, `replaced` (the
+        /// phone asked anew), `refused`, `unanswered` (by us, in time).
         reason: String,
     },
     /// A line registered, or its contact became reachable again.

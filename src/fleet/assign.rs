@@ -8,6 +8,7 @@ use crate::domain::{
     Extension, LeftOut, Line, LineKind, MacAddr, ModelName, Phone, PhoneOptions, Problem, SipTransport,
 };
 use crate::pbx::roster::{Account, Assignment, Button, Driver, Registrar};
+use crate::render;
 
 /// A phone as it should be, with all that is to be said about it.
 #[derive(Clone, Debug)]
@@ -63,7 +64,6 @@ impl Snapshot {
         let mut lines = Vec::new();
         let mut left_out = Vec::new();
         let mut warnings = self.problems_of.get(&assignment.mac).cloned().unwrap_or_default();
-        warnings.extend(model.fit_options(&options));
         for button in assignment.registering() {
             match self.line(button, &model, transport, &options) {
                 Ok((line, mut notes)) => {
@@ -103,6 +103,7 @@ impl Snapshot {
             offered_load: None,
             transport,
         };
+        warnings.extend(render::problems(&phone, &model, self.year));
         Desired { phone, model, model_known, warnings }
     }
 
@@ -188,7 +189,8 @@ fn transport(model: &Model, options: &PhoneOptions, seen: &Seen) -> SipTransport
     if model.family == Family::Legacy {
         return SipTransport::Udp;
     }
-    let wanted = if seen.major.is_some_and(|major| major <= 8) { &options.transport_8x } else { &options.transport_9x };
+    let wanted =
+        if seen.major().is_some_and(|major| major <= 8) { &options.transport_8x } else { &options.transport_9x };
     if wanted.as_deref() == Some("udp") { SipTransport::Udp } else { SipTransport::Tcp }
 }
 

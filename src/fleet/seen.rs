@@ -23,8 +23,8 @@ pub struct Seen {
     pub server: Option<std::net::Ipv4Addr>,
     /// Model named by its User-Agent.
     pub model: Option<ModelName>,
-    /// Major version of its load, as its User-Agent says.
-    pub major: Option<u16>,
+    /// What its User-Agent says of its load: `9.4.2`, `8.0`.
+    pub load: Option<String>,
     /// Asked for `SIP<MAC>.cnf`: a 7940 or 7960.
     asked_sip: bool,
     /// Asked for `ITLSEP<MAC>.tlv`: a Java phone.
@@ -47,6 +47,11 @@ impl Seen {
         } else {
             None
         }
+    }
+
+    /// Major version of its load.
+    pub fn major(&self) -> Option<u16> {
+        self.load.as_ref()?.split('.').next()?.parse().ok()
     }
 
     fn note(&mut self, file: PhoneFile) {
@@ -102,13 +107,13 @@ impl Directory {
         mac: MacAddr,
         ip: Option<IpAddr>,
         model: Option<ModelName>,
-        major: Option<u16>,
+        load: Option<String>,
         at: Timestamp,
     ) {
         let seen = self.entry(mac, |_| true);
         seen.at = Some(at);
         seen.model = model.or(seen.model.take());
-        seen.major = major.or(seen.major);
+        seen.load = load.or(seen.load.take());
         if let Some(ip) = ip {
             let before = seen.ip.replace(ip);
             self.move_to(mac, before, ip);

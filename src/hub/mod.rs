@@ -26,7 +26,7 @@ use crate::pbx::roster::Assignment;
 use crate::status::PhoneStatus;
 
 pub use operations::{Operations, Surroundings};
-use state::{State, major, own_contact, printable, same_phone, same_site, users};
+use state::{State, load, own_contact, printable, same_phone, same_site, users};
 
 /// Everything published: one status per assigned phone.
 pub type Statuses = Arc<BTreeMap<MacAddr, PhoneStatus>>;
@@ -256,7 +256,7 @@ impl Hub {
             if let Some(contact) = &after {
                 let model = snapshot.catalog.by_user_agent(&contact.user_agent).map(|model| model.name.clone());
                 let sole = macs.len() == 1;
-                state.directory.note_contact(mac, contact.ip.filter(|_| sole), model, major(&contact.user_agent), now);
+                state.directory.note_contact(mac, contact.ip.filter(|_| sole), model, load(&contact.user_agent), now);
             }
             let extension = endpoint.to_owned();
             let what = match (before.map(|c| c.state), after) {

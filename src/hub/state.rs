@@ -76,7 +76,7 @@ impl State {
                 self.contacts.get(&line.sip_user).and_then(|all| own_contact(self, mac, &line.sip_user, all))
             {
                 let model = snapshot.catalog.by_user_agent(&contact.user_agent).map(|model| model.name.clone());
-                self.directory.note_contact(mac, contact.ip.filter(|_| sole), model, major(&contact.user_agent), now);
+                self.directory.note_contact(mac, contact.ip.filter(|_| sole), model, load(&contact.user_agent), now);
             }
         }
     }
@@ -182,10 +182,13 @@ pub(super) fn same_phone(a: &Snapshot, b: &Snapshot, mac: MacAddr) -> bool {
         })
 }
 
-/// `Cisco-CP7942G/9.4.2` -> 9.
-pub(super) fn major(user_agent: &str) -> Option<u16> {
-    let version = user_agent.split_once('/')?.1;
-    version.split('.').next()?.parse().ok()
+/// `Cisco-CP7942G/9.4.2` -> `9.4.2`; nothing that could not be a version.
+pub(super) fn load(user_agent: &str) -> Option<String> {
+    let version = user_agent.split_once('/')?.1.split_whitespace().next()?;
+    let sound = version.len() <= 40
+        && version.starts_with(|c: char| c.is_ascii_digit())
+        && version.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-()".contains(&b));
+    sound.then(|| version.to_owned())
 }
 
 /// The one word that the contract has for it.

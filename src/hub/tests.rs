@@ -1,6 +1,6 @@
 use super::*;
 use crate::catalog::Catalog;
-use crate::domain::{LineKind, ModelName, PhoneOptions, Secret};
+use crate::domain::{LineKind, ModelName, PhoneOptions, Secret, SipTransport};
 use crate::pbx::roster::{Account, Button, Driver, Listeners, NatFlags, Origin, Registrar, Roster, RowProblem};
 
 const IP: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 60);
@@ -128,7 +128,7 @@ fn a_7960_boots_registers_and_goes() {
     hub.tick(at(500));
     assert_eq!(hub.phone(MAC.parse().unwrap()).unwrap().since, since, "since stays while the state does");
     hub.ami(AmiUpdate::Endpoint { endpoint: "1001".into(), contacts: Vec::new(), at: at(600) }, at(600));
-    assert_ne!(state(&hub).0, "registered");
+    is(&hub, "unreachable", "stalled", "registration-ended");
     let kinds: Vec<String> = hub.timeline(MAC.parse().unwrap()).into_iter().map(|event| event.kind).collect();
     assert!(kinds.contains(&"registered".to_owned()) && kinds.contains(&"unregistered".to_owned()), "{kinds:?}");
 }
@@ -185,6 +185,60 @@ fn a_manager_that_is_away_makes_nobody_unregistered() {
     hub.ami(AmiUpdate::Up, at(3));
     hub.ami(AmiUpdate::Contacts(Vec::new()), at(3));
     assert_ne!(state(&hub).0, "registered");
+}
+
+#[test]
+fn a_phone_that_comes_after_its_registration_has_it() {
+    let hub = hub(roster(&["1001"], Assignment { mac: "001B54AABB02".parse().unwrap(), ..assignment(None, &[]) }));
+    register(&hub, "1001", "Cisco-CP7942G/9.4.2", 1);
+    assert!(hub.pbx(&view(roster(&["1001"], assignment(None, &["1001"]))), at(2)));
+    is(&hub, "registered", "ok", "registered");
+    let phone = hub.phone(MAC.parse().unwrap()).unwrap();
+    assert_eq!((phone.model.as_str(), phone.load.as_deref()), ("7942", Some("9.4.2")));
+    assert_eq!(phone.ip, Some(IP.into()));
+}
+
+#[test]
+fn what_a_user_agent_says_of_the_load() {
+    for (agent, expected) in [
+        ("Cisco-CP7960G/8.0", Some("8.0")),
+        ("Cisco-CP7942G/9.4.2", Some("9.4.2")),
+        ("Cisco-CP7942G/9.4.2 extra", Some("9.4.2")),
+        ("Cisco-CP7942G", None),
+        ("Cisco-CP7942G/", None),
+        ("Cisco-CP7942G/<b>", None),
+        ("Cisco-CP7942G/99999999999999999999999999999999999999999", None),
+    ] {
+        assert_eq!(load(agent).as_deref(), expected, "{agent}");
+    }
+}
+
+#[test]
+fn an_unknown_load_takes_the_rule_for_9x() {
+    let options = PhoneOptions { transport_8x: Some("udp".into()), ..PhoneOptions::default() };
+    let hub = hub(roster(&["1001"], Assignment { options, ..assignment(Some("7942"), &["1001"]) }));
+    let transport = || hub.desired(MAC.parse().unwrap()).unwrap().phone.transport;
+    assert_eq!(transport(), SipTransport::Tcp);
+    register(&hub, "1001", "Cisco-CP7942G/8.5.4", 1);
+    assert_eq!(transport(), SipTransport::Udp);
+}
+
+#[test]
+fn at_new_year_files_are_made_for_the_new_year() {
+    let hub = hub(roster(&["1001"], assignment(Some("7960"), &["1001"])));
+    let year = |hub: &Hub| hub.snapshot().year;
+    hub.tick("2026-12-31T23:59:59Z".parse().unwrap());
+    assert_eq!(year(&hub), 2026);
+    hub.tick("2027-01-01T00:00:00Z".parse().unwrap());
+    assert_eq!(year(&hub), 2027);
+}
+
+#[test]
+fn a_zone_that_phones_cannot_say_is_a_finding() {
+    let options = PhoneOptions { time_zone: Some("Nowhere/Land".into()), ..PhoneOptions::default() };
+    let hub = hub(roster(&["1001"], Assignment { options, ..assignment(Some("7960"), &["1001"]) }));
+    let codes: Vec<String> = hub.findings(MAC.parse().unwrap()).into_iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["time-zone-unknown"]);
 }
 
 #[test]

@@ -97,9 +97,9 @@ pub fn file_names(model: &Model, mac: MacAddr) -> Vec<(FileKind, String)> {
 
 /// What the phone's files leave out or state only nearly: options that do not fit, a zone that the phone does not know
 /// exactly, lines on different ports. Problems of single lines are found by [`Model::fit`].
-pub fn problems(phone: &Phone, model: &Model, site: &Site) -> Vec<Problem> {
+pub fn problems(phone: &Phone, model: &Model, year: i16) -> Vec<Problem> {
     let mut problems = model.fit_options(&phone.options);
-    match phone.options.time_zone.as_deref().map(|name| timezone::resolve(name, site.year)) {
+    match phone.options.time_zone.as_deref().map(|name| timezone::resolve(name, year)) {
         Some(Ok(zone)) => problems.extend(match model.family {
             Family::Legacy => zone.legacy.problem,
             Family::Java => zone.java.problem,

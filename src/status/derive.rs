@@ -36,7 +36,7 @@ pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option
         health,
         reason,
         summary,
-        load: evidence.desired.and_then(|d| d.phone.load.as_ref()).map(|load| load.name.clone()),
+        load: seen.load.clone(),
         lines_registered: u16::try_from(registered).unwrap_or(u16::MAX),
         lines_total: u16::try_from(total).unwrap_or(u16::MAX),
         since: unchanged.map_or(evidence.now, |b| b.since),

@@ -30,6 +30,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Errors that wait to be sent; what comes on top while the kernel has no room is dropped, and phones ask again.
 const ERRORS: usize = 1_024;
 
+/// A transfer that is going on hears its phone more often than this.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Ended transfers whose late packets are known for what they are: no stranger's, so not answered.
 const ENDED: usize = 64;
 
@@ -147,7 +150,7 @@ impl Server {
             self.error(meta.source, meta.destination, on, ErrorCode::OptionRefused);
             return;
         };
-        self.forget_older(meta.source, name);
+        self.forget_older(now, meta.source, name);
         let here = self.per_source.get(meta.source.ip()).map_or(0, Vec::len);
         if self.slots.len() >= self.config.transfers || here >= self.config.per_source {
             return;
@@ -178,11 +181,16 @@ impl Server {
     }
 
     /// The phone that asks anew, from the same port for another file or from another port for the same one, has given
-    /// the older transfer up.
-    fn forget_older(&mut self, source: SocketAddrV4, name: &str) {
+    /// the older transfer up. One that is going on at another port is another phone's, behind the same address.
+    fn forget_older(&mut self, now: Instant, source: SocketAddrV4, name: &str) {
         let Some(ports) = self.per_source.get(source.ip()) else { return };
+        let silent = |transfer: &Transfer| now.saturating_duration_since(transfer.heard()) >= PAUSE;
         let same = |older: &SocketAddrV4| {
-            older.port() == source.port() || self.slots.get(older).is_some_and(|slot| slot.name == name)
+            older.port() == source.port()
+                || self
+                    .slots
+                    .get(older)
+                    .is_some_and(|slot| slot.name == name && slot.transfer.as_ref().is_none_or(silent))
         };
         let older: Vec<_> = ports.iter().map(|port| SocketAddrV4::new(*source.ip(), *port)).filter(same).collect();
         for source in older {

@@ -292,12 +292,25 @@ fn f24_f25_requests_again() {
     }
     for port in 50_001..50_020 {
         let source = SocketAddrV4::new(*PHONE.ip(), port);
+        bench.now += Duration::from_millis(100);
         bench.send(source, On::Listening, &request);
         assert_eq!(bench.sent().len(), 1);
         assert_eq!(bench.server.active(), 1, "F24: the older one is dropped");
     }
     assert_eq!(bench.ask(&rrq("g\0octet\0")).len(), 1, "another file at the same time");
     assert_eq!(bench.server.active(), 2);
+}
+
+/// Two phones behind one address fetch the same file at the same time: neither takes it from the other.
+#[test]
+fn phones_behind_one_address() {
+    let mut bench = Bench::new(2_000);
+    assert_eq!(bench.ask(&rrq("f\0octet\0")).len(), 1);
+    assert_eq!(bench.ack(1).len(), 1);
+    bench.send(SocketAddrV4::new(*PHONE.ip(), 50_001), On::Listening, &rrq("f\0octet\0"));
+    assert_eq!(bench.sent().len(), 1);
+    assert_eq!(bench.server.active(), 2);
+    assert_eq!(bench.ack(2).len(), 1, "the first goes on");
 }
 
 /// F19: caps, per source and in all.

@@ -247,6 +247,11 @@ impl Transfer {
         self.answered && now.saturating_duration_since(self.heard) >= QUIET
     }
 
+    /// When the client last acknowledged something new, or the transfer began.
+    pub fn heard(&self) -> Instant {
+        self.heard
+    }
+
     /// When [`Transfer::handle_timeout`] has something to do.
     pub fn deadline(&self) -> Instant {
         self.deadline

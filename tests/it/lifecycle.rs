@@ -86,10 +86,7 @@ fn a_transfer_under_way_is_finished_after_sigterm() {
     let mut daemon = site.serve();
     let client = RawTftp::new(daemon.tftp);
     // Asking for its own file says which phone it is.
-    wait_for("the phone to be known", || match daemon.cli(&["phones", "show", MAC]).status.success() {
-        true => Ok(()),
-        false => Err(daemon.log()),
-    });
+    daemon.wait_for_phone(MAC, "known", serde_json::Value::is_object);
     client.ask(format!("SIP{MAC}.cnf").as_bytes());
     let (from, _) = client.receive();
     client.acknowledge(from, 1);

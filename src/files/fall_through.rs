@@ -3,9 +3,12 @@
 //! An edge: reads files. The kernel keeps the look-up inside the folder (`openat2`, `RESOLVE_BENEATH`, no symlinks), so
 //! `..`, absolute names and links lead nowhere.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
@@ -18,16 +21,17 @@ const LIMIT: u64 = 64 << 20;
 /// Entries looked at when a name has to be found whatever its case.
 const ENTRIES: usize = 10_000;
 
-/// A folder, opened anew for each look: it may appear, vanish or be mounted at any time.
+/// A folder, opened anew for each look: it may appear, vanish or be mounted at any time. Clones share what they read.
 #[derive(Clone, Debug)]
 pub struct FallThrough {
     folder: PathBuf,
+    reads: Arc<Reads>,
 }
 
 impl FallThrough {
     /// The folder; it need not exist.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        Self { folder: folder.to_owned(), reads: Arc::default() }
     }
 
     /// The file of that name. Firmware names are found whatever their case: real manifests disagree with the files
@@ -44,7 +48,7 @@ impl FallThrough {
                 self.contents(&self.same_but_for_case(name).ok_or(why)?)
             }
             Err(why) => Err(why),
-            Ok(file) => whole(&file),
+            Ok(file) => self.reads.whole(&file),
         }
     }
 
@@ -57,7 +61,7 @@ impl FallThrough {
     }
 
     fn contents(&self, name: &str) -> io::Result<Bytes> {
-        whole(&self.open(name)?)
+        self.reads.whole(&self.open(name)?)
     }
 
     fn open(&self, name: &str) -> io::Result<File> {
@@ -77,17 +81,61 @@ impl FallThrough {
     }
 }
 
-fn whole(file: &File) -> io::Result<Bytes> {
-    let facts = file.metadata()?;
-    if !facts.is_file() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "no regular file"));
+/// Files that are being sent now, by device and inode: two hundred phones that fetch one image hold it once.
+#[derive(Debug, Default)]
+struct Reads(Mutex<HashMap<Inode, Arc<Mutex<Held>>>>);
+
+/// Device and number.
+type Inode = (u64, u64);
+
+/// One file as it was read last, while somebody holds it.
+#[derive(Debug, Default)]
+struct Held {
+    /// Size and time of change, seconds and nanoseconds.
+    mark: (u64, i64, i64),
+    bytes: Weak<Vec<u8>>,
+}
+
+impl Reads {
+    /// All of a file. Who asks while another reads the same one waits for that.
+    fn whole(&self, file: &File) -> io::Result<Bytes> {
+        let facts = file.metadata()?;
+        if !facts.is_file() {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "no regular file"));
+        }
+        if facts.len() > LIMIT {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 64 MiB"));
+        }
+        let held = {
+            let mut all = lock(&self.0);
+            all.retain(|_, held| Arc::strong_count(held) > 1 || lock(held).bytes.strong_count() > 0);
+            Arc::clone(all.entry((facts.dev(), facts.ino())).or_default())
+        };
+        let mut held = lock(&held);
+        let mark = (facts.len(), facts.mtime(), facts.mtime_nsec());
+        if let Some(bytes) = held.bytes.upgrade().filter(|_| held.mark == mark) {
+            return Ok(Bytes::from_owner(Shared(bytes)));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(facts.len()).unwrap_or(0));
+        file.take(LIMIT).read_to_end(&mut bytes)?;
+        let bytes = Arc::new(bytes);
+        *held = Held { mark, bytes: Arc::downgrade(&bytes) };
+        Ok(Bytes::from_owner(Shared(bytes)))
     }
-    if facts.len() > LIMIT {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 64 MiB"));
+}
+
+/// Lets [`Bytes`] hold a vector that others hold, too.
+struct Shared(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(facts.len()).unwrap_or(0));
-    file.take(LIMIT).read_to_end(&mut bytes)?;
-    Ok(Bytes::from(bytes))
+}
+
+/// Whoever held the lock left nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -116,6 +164,22 @@ mod tests {
             assert_eq!(fall_through.read(name).unwrap(), bytes, "{name}");
         }
         assert_eq!(fall_through.shadowed(), ["OS79XX.TXT"]);
+    }
+
+    #[test]
+    fn a_file_is_held_once_while_it_is_sent_and_read_again_when_it_changed() {
+        let folder = folder();
+        let path = folder.path().join("tftpboot/spa504g.cfg");
+        let fall_through = FallThrough::new(&folder.path().join("tftpboot"));
+        let first = fall_through.read("spa504g.cfg").unwrap();
+        let second = fall_through.clone().read("spa504g.cfg").unwrap();
+        assert_eq!(first.as_ptr(), second.as_ptr());
+        std::fs::write(&path, "longer").unwrap();
+        let third = fall_through.read("spa504g.cfg").unwrap();
+        assert_eq!((first, third), (Bytes::from("cfg"), Bytes::from("longer")));
+        drop(second);
+        fall_through.read("sub/y.cfg").unwrap();
+        assert_eq!(lock(&fall_through.reads.0).len(), 1, "what nobody holds is forgotten");
     }
 
     /// Rows A14 to A18 of the bad-input catalogue, and T6.

@@ -23,13 +23,10 @@ use crate::fleet::{self, Desired, Settings, Snapshot};
 use crate::pbx::ami::client::AmiUpdate;
 use crate::pbx::poll::PbxView;
 use crate::pbx::roster::Assignment;
-use crate::status::PhoneStatus;
+use crate::status::Statuses;
 
 pub use operations::{Operations, Surroundings};
 use state::{State, load, own_contact, printable, same_phone, same_site, users};
-
-/// Everything published: one status per assigned phone.
-pub type Statuses = Arc<BTreeMap<MacAddr, PhoneStatus>>;
 
 /// The meeting place.
 pub struct Hub {
@@ -295,7 +292,7 @@ impl Hub {
     pub fn hand_out(&self) {
         let mut state = self.lock();
         if self.snapshot().ready() && std::mem::take(&mut state.dirty) {
-            let statuses = state.judged.iter().map(|(mac, judged)| (*mac, judged.status.clone())).collect();
+            let statuses = state.judged.iter().map(|(mac, judged)| (*mac, Arc::clone(&judged.status))).collect();
             self.statuses.send_replace(Arc::new(statuses));
         }
     }

@@ -1,5 +1,7 @@
 //! The state of a phone: a pure function of what is wanted, what happened, what the PBX sees, and the time.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{Health, PhoneStatus, Stage};
@@ -11,7 +13,7 @@ use crate::fleet::Seen;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {
     /// What is published.
-    pub status: PhoneStatus,
+    pub status: Arc<PhoneStatus>,
     /// Worst first.
     pub findings: Vec<Finding>,
     /// Line keys and whether each is registered.
@@ -21,7 +23,7 @@ pub struct Judged {
 }
 
 /// Judges one phone. `before` is its last published state: `since` is kept while stage, health and reason stay.
-pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option<&PhoneStatus>) -> Judged {
+pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option<&Arc<PhoneStatus>>) -> Judged {
     let judged_findings = diagnose(evidence);
     let lines = lines(evidence);
     let total = lines.len();
@@ -42,7 +44,8 @@ pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option
         since: unchanged.map_or(evidence.now, |b| b.since),
     };
     Judged {
-        status,
+        // The same value as before, where it says the same: who holds it need not compare.
+        status: before.filter(|b| ***b == status).map_or_else(|| Arc::new(status), Arc::clone),
         findings: judged_findings.into_iter().map(|(_, finding)| finding).collect(),
         lines,
         due: due(evidence.boot, evidence.now),

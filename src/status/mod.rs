@@ -3,7 +3,9 @@
 //! [`PhoneStatus`] is a pure function of assignment, events, contacts and time; it is never stored as truth.
 //! [`publish`] writes what changed, [`sinks`] say where to.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -84,3 +86,6 @@ pub struct PhoneStatus {
     /// Since when stage, health and reason are so.
     pub since: Timestamp,
 }
+
+/// Everything published: one status per assigned phone. One that did not change is the same value.
+pub type Statuses = Arc<BTreeMap<MacAddr, Arc<PhoneStatus>>>;

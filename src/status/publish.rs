@@ -5,7 +5,6 @@
 
 pub mod row;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +12,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::PhoneStatus;
 use super::sinks::Sink;
+use super::{PhoneStatus, Statuses};
 use crate::domain::MacAddr;
 use row::{Difference, Row, Rows, difference};
 
@@ -28,12 +27,12 @@ const GATHER: Duration = Duration::from_millis(100);
 /// written, `None` while it is. `restarted` changes when the destination may have lost what it held.
 pub async fn run<T>(
     sink: Sink,
-    mut latest: watch::Receiver<Arc<BTreeMap<MacAddr, PhoneStatus>>>,
+    mut latest: watch::Receiver<Statuses>,
     mut restarted: watch::Receiver<T>,
     health: watch::Sender<Option<String>>,
     shutdown: CancellationToken,
 ) {
-    let mut published: Option<Rows> = None;
+    let mut published: Option<(Statuses, Rows)> = None;
     let mut failures = 0_u32;
     loop {
         let ending = shutdown.is_cancelled();
@@ -89,19 +88,23 @@ async fn changed<T>(restarted: &mut watch::Receiver<T>) {
 
 async fn bring_up_to_date(
     sink: &Sink,
-    published: &mut Option<Rows>,
-    latest: &BTreeMap<MacAddr, PhoneStatus>,
+    published: &mut Option<(Statuses, Rows)>,
+    latest: &Statuses,
 ) -> Result<(), String> {
-    let held = match published.take() {
-        Some(held) => held,
-        None => sink.held().await?,
+    let (before, held) = match published.take() {
+        Some(published) => published,
+        None => (Statuses::default(), sink.held().await?),
     };
-    let wanted: Rows = latest.iter().map(|(mac, status)| (*mac, Row::of(status))).collect();
+    let row = |mac: &MacAddr, status: &Arc<PhoneStatus>| {
+        let same = before.get(mac).is_some_and(|before| Arc::ptr_eq(before, status));
+        held.get(mac).filter(|_| same).map_or_else(|| Arc::new(Row::of(status)), Arc::clone)
+    };
+    let wanted: Rows = latest.iter().map(|(mac, status)| (*mac, row(mac, status))).collect();
     let difference = difference(&held, &wanted);
     if difference != Difference::default() {
         sink.write(&difference, &held, Timestamp::now()).await?;
     }
-    *published = Some(wanted);
+    *published = Some((Arc::clone(latest), wanted));
     Ok(())
 }
 
@@ -114,8 +117,6 @@ mod tests {
     use crate::pbx::sources::Source;
     use crate::status::Stage;
     use crate::status::sinks::StatusTable;
-
-    type Statuses = Arc<BTreeMap<MacAddr, PhoneStatus>>;
 
     /// The table, and one that counts what is written to it.
     const TABLES: &str = "create table offhook_status (mac text primary key, ip text, stage text, health text, reason text, \
@@ -166,7 +167,9 @@ mod tests {
     }
 
     fn all(statuses: &[(&str, Stage)]) -> Statuses {
-        Arc::new(statuses.iter().map(|(mac, stage)| status(mac, *stage, "")).collect())
+        Arc::new(
+            statuses.iter().map(|(mac, stage)| status(mac, *stage, "")).map(|(mac, s)| (mac, Arc::new(s))).collect(),
+        )
     }
 
     async fn well(mut health: watch::Receiver<Option<String>>) {

@@ -161,7 +161,7 @@ impl Phone {
     }
 }
 
-fn status(stage: Stage) -> BTreeMap<MacAddr, PhoneStatus> {
+fn status(stage: Stage) -> BTreeMap<MacAddr, Arc<PhoneStatus>> {
     let mac = "001B54AABB01".parse().unwrap();
     let status = PhoneStatus {
         mac,
@@ -175,7 +175,7 @@ fn status(stage: Stage) -> BTreeMap<MacAddr, PhoneStatus> {
         lines_total: 1,
         since: Timestamp::UNIX_EPOCH,
     };
-    BTreeMap::from([(mac, status)])
+    BTreeMap::from([(mac, Arc::new(status))])
 }
 
 /// One Asterisk for all: starting it is most of the time.

@@ -4,6 +4,7 @@
 //! is right. `updated` is no part of it: it says when the row was written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -25,7 +26,7 @@ const OCTETS: usize = 960;
 pub struct Row([Option<String>; FIELDS.len()]);
 
 /// Rows by phone.
-pub type Rows = BTreeMap<MacAddr, Row>;
+pub type Rows = BTreeMap<MacAddr, Arc<Row>>;
 
 impl Row {
     /// As it should be.
@@ -74,7 +75,7 @@ pub fn difference(held: &Rows, wanted: &Rows) -> Difference {
         write: wanted
             .iter()
             .filter(|(mac, row)| held.get(mac) != Some(row))
-            .map(|(mac, row)| (*mac, row.clone()))
+            .map(|(mac, row)| (*mac, Arc::clone(row)))
             .collect(),
         remove: held.keys().filter(|mac| !wanted.contains_key(mac)).copied().collect(),
     }
@@ -124,7 +125,11 @@ pub(crate) mod tests {
     }
 
     fn rows(statuses: &[(&str, Stage)]) -> Rows {
-        statuses.iter().map(|(mac, stage)| status(mac, *stage, "")).map(|(mac, s)| (mac, Row::of(&s))).collect()
+        statuses
+            .iter()
+            .map(|(mac, stage)| status(mac, *stage, ""))
+            .map(|(mac, s)| (mac, Arc::new(Row::of(&s))))
+            .collect()
     }
 
     #[test]

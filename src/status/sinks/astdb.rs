@@ -1,6 +1,7 @@
 //! Writes Asterisk's own database, family `offhook`, keys `<MAC>/<field>`, through the manager interface.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -33,7 +34,7 @@ impl AstDb {
 
     pub(super) async fn write(&self, difference: &Difference, held: &Rows, now: Timestamp) -> Result<(), String> {
         for (mac, row) in &difference.write {
-            for (field, value) in puts(held.get(mac), row, now) {
+            for (field, value) in puts(held.get(mac).map(|row| &**row), row, now) {
                 self.handle.db_put(FAMILY, &format!("{mac}/{field}"), &value).await.map_err(|why| sentence(&why))?;
             }
         }
@@ -51,7 +52,7 @@ fn rows(keys: &BTreeMap<String, String>) -> Rows {
         let Some((mac, field)) = key.split_once('/') else { continue };
         // Only as we spell it: what else is there would not be found by our own key.
         let Some(mac) = mac.parse::<MacAddr>().ok().filter(|parsed| parsed.to_string() == mac) else { continue };
-        if let Some(slot) = rows.entry(mac).or_default().field_mut(field) {
+        if let Some(slot) = Arc::make_mut(rows.entry(mac).or_default()).field_mut(field) {
             *slot = Some(value.clone()).filter(|value| !value.is_empty());
         }
     }
@@ -107,6 +108,6 @@ mod tests {
         for other in ["note", "001b54aabb02/stage", "x/stage", ""] {
             keys.insert(other.into(), "silent".into());
         }
-        assert_eq!(rows(&keys), Rows::from([("001B54AABB01".parse().unwrap(), wanted)]));
+        assert_eq!(rows(&keys), Rows::from([("001B54AABB01".parse().unwrap(), Arc::new(wanted))]));
     }
 }

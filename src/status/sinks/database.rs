@@ -1,5 +1,7 @@
 //! Writes table `offhook_status` of the PBX database, and no other: inserts, updates and deletes rows by MAC.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -42,7 +44,7 @@ impl StatusTable {
         let row = |columns: Columns| {
             let (mac, ip, stage, health, reason, summary, load, registered, total, since) = columns;
             let row = Row::held([ip, stage, health, reason, summary, load, registered, total, since]);
-            mac.parse().ok().map(|mac| (mac, row))
+            mac.parse().ok().map(|mac| (mac, Arc::new(row)))
         };
         Ok(rows.map_err(|why| sentence(&why))?.into_iter().filter_map(row).collect())
     }
@@ -121,7 +123,7 @@ mod tests {
             status("001B54AABB03", Stage::Silent, ""),
         ]
         .iter()
-        .map(|(mac, status)| (*mac, Row::of(status)))
+        .map(|(mac, status)| (*mac, Arc::new(Row::of(status))))
         .collect();
         let now = Timestamp::from_second(1_795_243_100).unwrap();
         table.write(&difference(&Rows::new(), &wanted), now).await.unwrap();

@@ -10,7 +10,7 @@ use crate::api;
 use crate::diagnose::Evidence;
 use crate::domain::{Contact, ContactState, MacAddr};
 use crate::fleet::{Directory, Seen, Snapshot};
-use crate::pbx::roster::Assignment;
+use crate::pbx::roster::{Account, Assignment};
 use crate::status::{Judged, derive};
 use crate::timeline::{Boot, Timeline};
 
@@ -153,10 +153,8 @@ pub(super) fn users(snapshot: &Snapshot) -> HashMap<String, BTreeSet<MacAddr>> {
     let mut users: HashMap<String, BTreeSet<MacAddr>> = HashMap::new();
     for (mac, assignment) in snapshot.assignments.iter().filter(|(_, a)| a.enabled) {
         for button in assignment.registering() {
-            let account =
-                button.extension.parse().ok().and_then(|e| snapshot.roster.as_ref()?.accounts.get(&e).cloned());
-            if let Some(account) = account {
-                users.entry(account.sip_user).or_default().insert(*mac);
+            if let Some(account) = account(snapshot, &button.extension) {
+                users.entry(account.sip_user.clone()).or_default().insert(*mac);
             }
         }
     }
@@ -174,12 +172,11 @@ pub(super) fn same_site(a: &Snapshot, b: &Snapshot) -> bool {
 /// Whether the phone's assignment and the accounts of its lines are the same in both.
 pub(super) fn same_phone(a: &Snapshot, b: &Snapshot, mac: MacAddr) -> bool {
     let (Some(x), Some(y)) = (a.assignment(mac), b.assignment(mac)) else { return false };
-    x == y
-        && y.registering().all(|button| {
-            let account =
-                |s: &Snapshot| button.extension.parse().ok().and_then(|e| s.roster.as_ref()?.accounts.get(&e).cloned());
-            account(a) == account(b)
-        })
+    x == y && y.registering().all(|button| account(a, &button.extension) == account(b, &button.extension))
+}
+
+fn account<'a>(snapshot: &'a Snapshot, extension: &str) -> Option<&'a Account> {
+    snapshot.roster.as_ref()?.accounts.get(&extension.parse().ok()?)
 }
 
 /// `Cisco-CP7942G/9.4.2` -> `9.4.2`; nothing that could not be a version.

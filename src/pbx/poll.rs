@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::roster::{LiveSecrets, Roster, confirm};
 use super::settle::Settle;
-use super::sources::{Gate, Source, SourceError};
+use super::sources::{Gate, Moved, Source, SourceError, freepbx};
 
 /// A full read at least this often, whatever the cheap look says: its marks are hints.
 const SAFETY: Duration = Duration::from_secs(60);
@@ -56,7 +56,7 @@ pub async fn run(poll: Poll, views: watch::Sender<PbxView>, shutdown: Cancellati
     let mut told = false;
     let mut confirmed = Confirmed::default();
     let mut settle = Settle::new(last_good.as_ref().map(|(roster, _)| Arc::clone(roster)));
-    let mut look = Look { gate: None, read_at: None, again: true };
+    let mut look = Look { again: true, ..Look::default() };
     let mut failures = 0_u32;
     let mut settled = last_good.as_ref().map(|(roster, _)| Arc::clone(roster));
     views.send_modify(|view| {
@@ -100,7 +100,7 @@ pub async fn run(poll: Poll, views: watch::Sender<PbxView>, shutdown: Cancellati
             Err(SourceError(why)) => {
                 failures = failures.saturating_add(1);
                 (source, told) = (None, false);
-                look = Look { gate: None, read_at: None, again: true };
+                look = Look { again: true, ..Look::default() };
                 if failures == 1 {
                     tracing::warn!(code = "pbx-down", "{why}; the last good roster goes on");
                 }
@@ -159,8 +159,11 @@ impl Confirmed {
 }
 
 /// Where the last look left off.
+#[derive(Default)]
 struct Look {
-    gate: Option<Gate>,
+    /// The gate before the last read, and what was read.
+    last: Option<(Gate, Roster)>,
+    /// When everything was last read.
     read_at: Option<Instant>,
     again: bool,
 }
@@ -170,13 +173,24 @@ impl Look {
     async fn take(&mut self, source: &Source) -> Result<Option<Roster>, SourceError> {
         let gate = source.gate().await?;
         let due = self.read_at.is_none_or(|at| at.elapsed() >= SAFETY);
-        let moved = self.gate.as_ref().is_none_or(|before| gate.moved_since(before));
-        if !(due || moved || self.again) {
-            return Ok(None);
-        }
-        let rows = source.read().await?;
-        self.gate = Some(gate);
-        self.read_at = Some(Instant::now());
-        Ok(Some(super::sources::freepbx::roster(&rows)))
+        let moved = match &self.last {
+            Some((before, _)) if !due && !self.again => gate.moved_since(before),
+            _ => Moved::Anything,
+        };
+        let fresh = match (moved, self.last.take()) {
+            (Moved::Nothing, last) => {
+                self.last = last;
+                return Ok(None);
+            }
+            // Ten thousand accounts need not be read for one MAC.
+            (Moved::Phones, Some((_, last))) => freepbx::with_phones(last, &source.read_phones().await?),
+            _ => {
+                let fresh = freepbx::roster(&source.read().await?);
+                self.read_at = Some(Instant::now());
+                fresh
+            }
+        };
+        self.last = Some((gate, fresh.clone()));
+        Ok(Some(fresh))
     }
 }

@@ -12,6 +12,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use support::clients::RawTftp;
 use support::daemon::{Daemon, Site};
 use support::pbx::Pbx;
 use support::sql::Database;
@@ -21,6 +22,9 @@ const EXTENSIONS: usize = 10_000;
 const PHONES: usize = 2_000;
 /// The bar: processor time of a poll that finds nothing new.
 const BAR: Duration = Duration::from_millis(5);
+/// Changes of a phone's row that are timed, and the bar: the poll interval of the tests' configuration and 100 ms.
+const CHANGES: usize = 20;
+const SERVED_BAR: Duration = Duration::from_millis(200 + 100);
 
 fn main() {
     if !have(&[Component::MariaDb, Component::Program("curl")]) {
@@ -47,6 +51,9 @@ fn main() {
     thread::sleep(Duration::from_secs(seconds));
     let (polls_after, spent_after, elapsed) = (polls(&daemon), processor_time(&daemon), started.elapsed());
 
+    let changes = changes(&pbx, &daemon);
+    let (median, longest) = (changes[changes.len() / 2], changes[changes.len() - 1]);
+
     let polls = polls_after - polls_before;
     assert!(polls > 0, "the daemon did not poll in {elapsed:?}");
     let spent = spent_after.saturating_sub(spent_before);
@@ -59,17 +66,59 @@ fn main() {
     println!("{:<44}{:>12}", "processor time for them, ms", spent.as_millis());
     println!("{:<44}{:>12.3}", "processor time of one poll, ms", each.as_secs_f64() * 1e3);
     println!("{:<44}{:>12}", "bar, ms", BAR.as_millis());
+    println!("{:<44}{:>12}", "changes of a phone's row watched", changes.len());
+    println!("{:<44}{:>12}", "from row to served bytes, median, ms", median.as_millis());
+    println!("{:<44}{:>12}", "from row to served bytes, longest, ms", longest.as_millis());
+    println!("{:<44}{:>12}", "bar: poll interval and 100, ms", SERVED_BAR.as_millis());
     println!("{:<44}{:>12}", "peak memory, MiB", peak_memory(&daemon) / 1024);
     println!(
         "{}",
         serde_json::json!({
             "bench": "roster", "extensions": EXTENSIONS, "phones": PHONES, "polls": polls,
             "poll_cpu_ms": each.as_secs_f64() * 1e3, "bar_ms": BAR.as_millis(),
-            "first_read_cpu_ms": first_read.as_millis(), "peak_memory_kib": peak_memory(&daemon),
+            "served_median_ms": median.as_millis(), "served_longest_ms": longest.as_millis(),
+            "served_bar_ms": SERVED_BAR.as_millis(), "first_read_cpu_ms": first_read.as_millis(), "peak_memory_kib": peak_memory(&daemon),
         })
     );
     daemon.stop();
     assert!(each < BAR, "a poll costs {each:?}, the bar is {BAR:?}");
+    assert!(longest < SERVED_BAR, "a changed row took {longest:?} to be served, the bar is {SERVED_BAR:?}");
+}
+
+/// How long changes of a phone's row take from before the statement is sent until the phone is served them; sorted.
+fn changes(pbx: &Pbx, daemon: &Daemon<'_>) -> Vec<Duration> {
+    let mac = "00087D000007";
+    let mut all: Vec<Duration> = (0..CHANGES)
+        .map(|n| {
+            let label = format!("Label{n}x");
+            let began = Instant::now();
+            pbx.database.execute(&format!("UPDATE offhook_lines SET label = '{label}' WHERE mac = '{mac}'"));
+            wait_for("the changed row to be served", || {
+                let file = fetch(daemon, &format!("SIP{mac}.cnf"));
+                if file.contains(&label) { Ok(began.elapsed()) } else { Err(file) }
+            })
+        })
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+/// A file over TFTP, by a client that costs no process.
+fn fetch(daemon: &Daemon<'_>, name: &str) -> String {
+    let client = RawTftp::new(daemon.tftp);
+    client.ask(name.as_bytes());
+    let mut file = Vec::new();
+    for block in 1_u16.. {
+        let (from, packet) = client.receive();
+        let [high, low] = block.to_be_bytes();
+        assert_eq!(packet[..4], [0, 3, high, low], "block {block} of {name}");
+        client.acknowledge(from, block);
+        file.extend_from_slice(&packet[4..]);
+        if packet.len() < 516 {
+            break;
+        }
+    }
+    text(&file)
 }
 
 /// Rows by MariaDB's own sequences: half a million statements would take minutes.

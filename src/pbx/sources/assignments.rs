@@ -5,12 +5,12 @@ use std::collections::btree_map::Entry;
 
 use serde::Deserialize;
 
-use super::freepbx::{Cell, Rows, lossy, printable, row_problem};
+use super::freepbx::{Cell, PhoneRows, lossy, printable, row_problem};
 use crate::domain::{MacAddr, ModelName, PhoneOptions, Problem};
 use crate::pbx::roster::{Assignment, Button, Origin, RowProblem};
 
 /// Phones and their buttons. A bad row costs that row alone.
-pub(super) fn assignments(rows: &Rows, problems: &mut Vec<RowProblem>) -> BTreeMap<MacAddr, Assignment> {
+pub(super) fn assignments(rows: &PhoneRows, problems: &mut Vec<RowProblem>) -> BTreeMap<MacAddr, Assignment> {
     let (Some(phones), Some(lines)) = (&rows.phones, &rows.lines) else {
         problems.push(row_problem(
             None,

@@ -28,6 +28,13 @@ pub struct Rows {
     pub chan_sip_port: Cell,
     /// customcode, defaultcode of "my voicemail".
     pub voicemail_code: Option<[Cell; 2]>,
+    /// Phones and their lines.
+    pub phones: PhoneRows,
+}
+
+/// Rows of our own tables in the PBX.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PhoneRows {
     /// mac, model, description, target_load, options, enabled; `None` = there is no such table.
     pub phones: Option<Vec<[Cell; 6]>>,
     /// mac, button, kind, extension, label; `None` = there is no such table.
@@ -41,22 +48,26 @@ pub const CELL_LIMIT: usize = 4_096;
 pub fn roster(rows: &Rows) -> Roster {
     let mut problems = Vec::new();
     let accounts = accounts(rows, &mut problems);
-    let mut assignment_problems = Vec::new();
-    let assignments = assignments(rows, &mut assignment_problems);
-    Roster {
+    let pbx = Roster {
         registrar: registrar(rows),
         accounts,
-        assignments,
         problems,
-        assignment_problems,
         voicemail_code: rows
             .voicemail_code
             .as_ref()
             .and_then(|codes| codes.iter().map(lossy).find(|code| !code.is_empty())),
-        time_zone: None,
-        assignments_known: rows.phones.is_some() && rows.lines.is_some(),
         apply_pending: rows.need_reload,
-    }
+        ..Roster::default()
+    };
+    with_phones(pbx, &rows.phones)
+}
+
+/// The same with these phones.
+pub fn with_phones(pbx: Roster, rows: &PhoneRows) -> Roster {
+    let mut assignment_problems = Vec::new();
+    let assignments = assignments(rows, &mut assignment_problems);
+    let assignments_known = rows.phones.is_some() && rows.lines.is_some();
+    Roster { assignments, assignment_problems, assignments_known, ..pbx }
 }
 
 pub(super) fn lossy(cell: &Cell) -> String {

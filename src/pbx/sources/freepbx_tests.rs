@@ -10,8 +10,7 @@ fn text(value: &str) -> Cell {
 /// A PBX with one chan_pjsip extension.
 fn rows() -> Rows {
     let mut rows = Rows {
-        phones: Some(Vec::new()),
-        lines: Some(Vec::new()),
+        phones: PhoneRows { phones: Some(Vec::new()), lines: Some(Vec::new()) },
         sip_settings: vec![
             [text("binds"), text(r#"{"udp":{"0.0.0.0":"on"}}"#)],
             [text("udpport-0.0.0.0"), text("5060")],
@@ -166,7 +165,7 @@ fn c7_c11_bad_extensions() {
 #[test]
 fn phones_and_lines() {
     let mut rows = rows();
-    rows.phones = Some(vec![
+    rows.phones.phones = Some(vec![
         [
             text("00:1b:54:aa:bb:01"),
             text("7960"),
@@ -179,7 +178,7 @@ fn phones_and_lines() {
         [text("001B54AABB03"), text("7942"), None, None, text(r#"{"timezone":"x"}"#), text("1")],
         [text("GG1B54AABB03"), text("7942"), None, None, None, text("1")],
     ]);
-    rows.lines = Some(vec![
+    rows.phones.lines = Some(vec![
         [text("001B54AABB01"), text("2"), text("line"), text("1002"), text("two")],
         [text("001B54AABB01"), text("1"), text("line"), text("1001"), None],
         [text("001B54AABB01"), text("0"), text("line"), text("1003"), None],
@@ -216,8 +215,8 @@ fn f13_one_mac_in_two_spellings() {
             phones.reverse();
             lines.reverse();
         }
-        rows.phones = Some(phones);
-        rows.lines = Some(lines);
+        rows.phones.phones = Some(phones);
+        rows.phones.lines = Some(lines);
         let roster = roster(&rows);
         assert!(roster.assignment_problems.iter().all(|row| row.problem.code == "assigned-twice" && row.mac.is_some()));
         outcomes.push(roster);
@@ -228,7 +227,19 @@ fn f13_one_mac_in_two_spellings() {
 
 #[test]
 fn missing_tables_of_ours_are_one_problem() {
-    let roster = roster(&Rows { phones: None, ..rows() });
+    let roster = roster(&Rows { phones: PhoneRows::default(), ..rows() });
     assert_eq!((roster.accounts.len(), roster.assignments.len()), (1, 0));
     assert_eq!(roster.assignment_problems[0].problem.code, "table-missing");
+}
+
+/// A MAC row alone is read without the accounts, and makes the same roster.
+#[test]
+fn phones_read_alone_make_the_same_roster() {
+    let mut all = rows();
+    let before = roster(&all);
+    all.phones.phones = Some(vec![[text("001B54AABB01"), text("7960"), None, None, None, text("1")]]);
+    all.phones.lines = Some(vec![[text("001B54AABB01"), text("1"), text("line"), text("1001"), None]]);
+    let after = roster(&all);
+    assert_ne!(before, after);
+    assert_eq!(with_phones(before, &all.phones), after);
 }

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions, MySqlSslMode};
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions, MySqlRow, MySqlSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ColumnIndex, Decode, Row};
 
-use super::freepbx::{Cell, Rows};
+use super::freepbx::{Cell, PhoneRows, Rows};
 use super::freepbx_conf::DatabaseAccess;
 
 /// Longest wait for one look at the PBX.
@@ -30,17 +30,36 @@ pub enum Source {
 /// What changes when something in the tables changes; equal = nothing did, as far as can be told cheaply.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gate {
-    /// `need_reload`, versions and checksums, as text.
+    /// Of FreePBX's tables: `need_reload`, times of change, versions; as text.
     marks: Vec<Cell>,
+    /// Of the phones' tables: checksums; empty where they cannot be told apart from the others.
+    phones: Vec<Cell>,
     /// The database's own marks are a second wide, and this second is not over: a later change may not move them.
     pub fresh: bool,
 }
 
 impl Gate {
-    /// Whether another look may show other rows than the one at `before`.
-    pub fn moved_since(&self, before: &Self) -> bool {
-        self.marks != before.marks || before.fresh
+    /// What of another look may differ from the one at `before`.
+    pub fn moved_since(&self, before: &Self) -> Moved {
+        if self.marks != before.marks || before.fresh {
+            Moved::Anything
+        } else if self.phones != before.phones {
+            Moved::Phones
+        } else {
+            Moved::Nothing
+        }
     }
+}
+
+/// What may have changed between two looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// Nothing.
+    Nothing,
+    /// Phones and their lines, and nothing else.
+    Phones,
+    /// Anything.
+    Anything,
 }
 
 /// Why the PBX could not be read: one sentence, with what to do. Never holds a password.
@@ -70,43 +89,68 @@ const CHECKSUM: &str = "checksum table offhook_phones, offhook_lines";
 /// Moves whenever another connection writes (SQLite, pragma data_version).
 const DATA_VERSION: &str = "pragma data_version";
 
-/// The queries in one transaction; a macro, because the two databases are two types. InnoDB's default isolation is
+/// The queries in one transaction; macros, because the two databases are two types. InnoDB's default isolation is
 /// REPEATABLE READ, SQLite's transactions are serial: either way all rows are of one moment.
+macro_rules! must {
+    ($transaction:ident, $query:expr) => {
+        cells(&sqlx::query($query).fetch_all(&mut *$transaction).await.map_err(|why| Failed { query: $query, why })?)
+    };
+}
+
+macro_rules! may {
+    ($transaction:ident, $query:expr) => {
+        match sqlx::query($query).fetch_all(&mut *$transaction).await {
+            Ok(rows) => Some(cells(&rows)),
+            Err(why) if absent(&why) => None,
+            Err(why) => return Err(Failed { query: $query, why }),
+        }
+    };
+}
+
+macro_rules! phones {
+    ($transaction:ident) => {
+        PhoneRows { phones: may!($transaction, PHONES), lines: may!($transaction, LINES) }
+    };
+}
+
 macro_rules! all {
     ($transaction:ident) => {{
-        macro_rules! must {
-            ($query:expr) => {
-                cells(
-                    &sqlx::query($query)
-                        .fetch_all(&mut *$transaction)
-                        .await
-                        .map_err(|why| Failed { query: $query, why })?,
-                )
-            };
-        }
-        macro_rules! may {
-            ($query:expr) => {
-                match sqlx::query($query).fetch_all(&mut *$transaction).await {
-                    Ok(rows) => Some(cells(&rows)),
-                    Err(why) if absent(&why) => None,
-                    Err(why) => return Err(Failed { query: $query, why }),
-                }
-            };
-        }
+        let need_reload: Vec<[Cell; 1]> = must!($transaction, NEED_RELOAD);
+        let chan_sip_port: Option<Vec<[Cell; 1]>> = may!($transaction, CHAN_SIP_PORT);
         Rows {
-            need_reload: must!(NEED_RELOAD).iter().any(|[value]: &[Cell; 1]| value.as_deref() == Some(b"true")),
-            users: must!(USERS),
-            devices: must!(DEVICES),
-            sip: must!(SIP),
-            sip_settings: must!(SIP_SETTINGS),
-            chan_sip_port: may!(CHAN_SIP_PORT)
-                .and_then(|rows: Vec<[Cell; 1]>| rows.into_iter().next())
-                .and_then(|[port]| port),
-            voicemail_code: may!(VOICEMAIL).and_then(|rows| rows.into_iter().next()),
-            phones: may!(PHONES),
-            lines: may!(LINES),
+            need_reload: need_reload.iter().any(|[value]| value.as_deref() == Some(b"true")),
+            users: must!($transaction, USERS),
+            devices: must!($transaction, DEVICES),
+            sip: must!($transaction, SIP),
+            sip_settings: must!($transaction, SIP_SETTINGS),
+            chan_sip_port: chan_sip_port.and_then(|rows| rows.into_iter().next()).and_then(|[port]| port),
+            voicemail_code: may!($transaction, VOICEMAIL).and_then(|rows| rows.into_iter().next()),
+            phones: phones!($transaction),
         }
     }};
+}
+
+/// A transaction that ends without having written, whatever it read.
+macro_rules! read {
+    ($source:expr, $rows:ident) => {
+        in_time(async {
+            match $source {
+                Source::MariaDb(pool) => {
+                    let mut transaction = pool.begin().await?;
+                    let rows = $rows!(transaction);
+                    transaction.rollback().await?;
+                    Ok(rows)
+                }
+                Source::Sqlite(pool) => {
+                    let mut transaction = pool.begin().await?;
+                    let rows = $rows!(transaction);
+                    transaction.rollback().await?;
+                    Ok(rows)
+                }
+            }
+        })
+        .await
+    };
 }
 
 impl Source {
@@ -152,14 +196,14 @@ impl Source {
                     marks.extend(column(&times, 0));
                     let fresh = column(&times, 1).iter().any(|cell| cell.as_deref() == Some(b"1"));
                     let sums = sqlx::raw_sql(CHECKSUM).fetch_all(pool).await?;
-                    marks.extend(sums.iter().map(|row| {
-                        row.try_get::<Option<i64>, _>(1).ok().flatten().map(|sum| sum.to_string().into_bytes())
-                    }));
-                    Ok(Gate { marks, fresh })
+                    let sum = |row: &MySqlRow| row.try_get::<Option<i64>, _>(1).ok().flatten();
+                    let phones = sums.iter().map(|row| sum(row).map(|sum| sum.to_string().into_bytes())).collect();
+                    Ok(Gate { marks, phones, fresh })
                 }
                 Self::Sqlite(pool) => {
                     let version: i64 = sqlx::query_scalar(DATA_VERSION).fetch_one(pool).await?;
-                    Ok(Gate { marks: vec![Some(version.to_string().into_bytes())], fresh: false })
+                    let marks = vec![Some(version.to_string().into_bytes())];
+                    Ok(Gate { marks, phones: Vec::new(), fresh: false })
                 }
             }
         })
@@ -171,23 +215,15 @@ impl Source {
     /// # Errors
     /// The PBX does not answer, refuses, or lacks a table of FreePBX's own.
     pub async fn read(&self) -> Result<Rows, SourceError> {
-        in_time(async {
-            match self {
-                Self::MariaDb(pool) => {
-                    let mut transaction = pool.begin().await?;
-                    let rows = all!(transaction);
-                    transaction.rollback().await?;
-                    Ok(rows)
-                }
-                Self::Sqlite(pool) => {
-                    let mut transaction = pool.begin().await?;
-                    let rows = all!(transaction);
-                    transaction.rollback().await?;
-                    Ok(rows)
-                }
-            }
-        })
-        .await
+        read!(self, all)
+    }
+
+    /// Phones and their lines alone.
+    ///
+    /// # Errors
+    /// The PBX does not answer, or refuses.
+    pub async fn read_phones(&self) -> Result<PhoneRows, SourceError> {
+        read!(self, phones)
     }
 }
 

@@ -63,7 +63,8 @@ pub struct Running {
     pub hub: Arc<Hub>,
     operations: Arc<Operations>,
     store: Arc<Store>,
-    config: ArcSwap<Config>,
+    /// The configuration of the start: what needs a restart is as it says there.
+    started: Config,
     /// What phones and people reach, and the poll: ends first.
     edges: Stage,
     /// Writes the status to the PBX: what the edges' end changed, too.
@@ -129,6 +130,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         Arc::clone(&store),
         Surroundings {
             notes: ArcSwap::from_pointee(config.notes.clone()),
+            restart: ArcSwap::default(),
             tftp: tftp_address,
             networks: config.server.phone_networks.clone(),
             fall_through: fall_through.clone(),
@@ -163,7 +165,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         let serve = axum::serve(socket, router).with_graceful_shutdown(ending.cancelled_owned());
         serve.await.map_err(|why| format!("the socket ended: {why}"))
     });
-    Ok(Running { addresses, hub, operations, store, config: ArcSwap::from_pointee(config), edges, publishing, last })
+    Ok(Running { addresses, hub, operations, store, started: config, edges, publishing, last })
 }
 
 async fn bind_all(what: &str, key: &str, addresses: &[SocketAddrV4]) -> Result<Vec<TcpListener>, String> {
@@ -180,11 +182,10 @@ async fn bind_all(what: &str, key: &str, addresses: &[SocketAddrV4]) -> Result<V
 impl Running {
     /// Takes a new configuration over as far as that needs no restart. Returns what needs one.
     pub async fn reload(&self, new: Config) -> Vec<&'static str> {
-        let old = self.config.load_full();
         self.hub.settings(settings(&new, parts::answers_time().await), Timestamp::now());
         self.operations.set_notes(new.notes.clone());
-        let restart = reload::needs_restart(&old, &new);
-        self.config.store(Arc::new(new));
+        let restart = reload::needs_restart(&self.started, &new);
+        self.operations.set_restart(&restart);
         restart
     }
 

@@ -1,5 +1,7 @@
 //! `offhook check`: a list of small checks, each a pure function of facts that the caller gathered.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use crate::api::{Check, CheckStatus};
@@ -12,6 +14,8 @@ use crate::pbx::roster::RowProblem;
 pub struct Facts {
     /// Things the configuration wants said.
     pub notes: Vec<String>,
+    /// Sections of the configuration that were changed and take a restart.
+    pub restart: Vec<&'static str>,
     /// When the PBX last confirmed the roster; `None` = never read.
     pub confirmed_at: Option<Timestamp>,
     /// The moment of the check.
@@ -42,7 +46,7 @@ pub struct Facts {
 
 /// All checks, in the order they are shown.
 pub const CHECKS: &[fn(&Facts) -> Vec<Check>] =
-    &[database, pending, manager, own_fetch, port, sinks, access, shadowed, rows, phones];
+    &[restart, database, pending, manager, own_fetch, port, sinks, access, shadowed, rows, phones];
 
 /// Runs them all.
 pub fn run(facts: &Facts) -> Vec<Check> {
@@ -55,6 +59,21 @@ fn ok(name: &str, summary: impl Into<String>) -> Check {
 
 fn bad(name: &str, status: CheckStatus, summary: impl Into<String>, remedy: impl Into<String>) -> Check {
     Check { name: name.to_owned(), status, summary: summary.into(), remedy: remedy.into() }
+}
+
+fn restart(facts: &Facts) -> Vec<Check> {
+    if facts.restart.is_empty() {
+        return Vec::new();
+    }
+    vec![bad(
+        "restart",
+        CheckStatus::Warning,
+        format!(
+            "these sections of the configuration were changed and are not in use yet: {}",
+            facts.restart.join(", ")
+        ),
+        "systemctl restart offhook",
+    )]
 }
 
 fn database(facts: &Facts) -> Vec<Check> {
@@ -97,7 +116,7 @@ fn manager(facts: &Facts) -> Vec<Check> {
             "manager",
             CheckStatus::Warning,
             "Asterisk's manager interface is not configured: registrations are unknown",
-            "set [ami], and add a user in /etc/asterisk/manager_custom.conf (read = system,call,security; write = system,call,reporting)",
+            "set [ami], and add a user in /etc/asterisk/manager_custom.conf (read = system,reporting; write = system,reporting)",
         ),
         (Some(why), true) => {
             bad("manager", CheckStatus::Failed, why.clone(), "see the sentence; offhook tries again by itself")
@@ -172,13 +191,69 @@ fn rows(facts: &Facts) -> Vec<Check> {
     let one = |row: &RowProblem| {
         bad(&row.problem.code, CheckStatus::Warning, row.problem.summary.clone(), row.problem.remedy.clone())
     };
-    facts.problems.iter().map(one).collect()
+    // What belongs to a phone is among its findings.
+    let told = |row: &&RowProblem| {
+        let of = |(mac, finding): &(MacAddr, Finding)| row.mac == Some(*mac) && finding.code == row.problem.code;
+        !facts.findings.iter().any(of)
+    };
+    facts.problems.iter().filter(told).map(one).collect()
 }
 
+/// Phones named of those that have one finding in common: forty phones with one cause are one line.
+const NAMED: usize = 3;
+
 fn phones(facts: &Facts) -> Vec<Check> {
-    let one = |(mac, finding): &(MacAddr, Finding)| {
-        let status = if finding.severity == Severity::Error { CheckStatus::Failed } else { CheckStatus::Warning };
-        bad(&finding.code, status, format!("{mac}: {}", finding.summary), finding.remedy.clone())
+    let mut groups: BTreeMap<(Severity, &str, &str), Vec<String>> = BTreeMap::new();
+    for (mac, finding) in &facts.findings {
+        let group = groups.entry((finding.severity, &finding.code, &finding.remedy)).or_default();
+        group.push(format!("{mac}: {}", finding.summary.trim_end_matches('.')));
+    }
+    let one = |((severity, code, remedy), mut phones): ((Severity, &str, &str), Vec<String>)| {
+        let status = if severity == Severity::Error { CheckStatus::Failed } else { CheckStatus::Warning };
+        let more = phones.len().saturating_sub(NAMED);
+        phones.truncate(NAMED);
+        let mut summary = phones.join("; ");
+        if more > 0 {
+            summary += &format!("; and {more} more: see `offhook phones list`");
+        }
+        bad(code, status, summary, remedy)
     };
-    facts.findings.iter().map(one).collect()
+    groups.into_iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Problem;
+
+    fn finding(mac: &str, code: &str, summary: &str) -> (MacAddr, Finding) {
+        (mac.parse().unwrap(), Finding::of(Severity::Error, &Problem::new(code, summary, "do this")))
+    }
+
+    #[test]
+    fn one_cause_is_one_line_however_many_phones() {
+        let findings = (1..=40).map(|n| finding(&format!("001B54AABB{n:02X}"), "tcp-off", "TCP is off.")).collect();
+        let checks = phones(&Facts { findings, ..Facts::default() });
+        let [only] = checks.as_slice() else { panic!("{checks:?}") };
+        assert_eq!((only.name.as_str(), only.status), ("tcp-off", CheckStatus::Failed));
+        assert!(only.summary.starts_with("001B54AABB01: TCP is off; 001B54AABB02: "), "{}", only.summary);
+        assert!(only.summary.ends_with("and 37 more: see `offhook phones list`"), "{}", only.summary);
+    }
+
+    #[test]
+    fn what_is_a_phone_s_finding_is_not_said_twice() {
+        let mac = "001B54AABB01";
+        let row = |mac: Option<&str>, code: &str| RowProblem {
+            mac: mac.map(|mac| mac.parse().unwrap()),
+            extension: None,
+            problem: Problem::new(code, "x", "y"),
+        };
+        let facts = Facts {
+            problems: vec![row(Some(mac), "assigned-twice"), row(Some(mac), "bad-line"), row(None, "bad-mac")],
+            findings: vec![finding(mac, "assigned-twice", "x")],
+            ..Facts::default()
+        };
+        let names: Vec<String> = rows(&facts).into_iter().map(|check| check.name).collect();
+        assert_eq!(names, ["bad-line", "bad-mac"]);
+    }
 }

@@ -35,10 +35,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(usage) => {
-            let asked_for_help = !usage.use_stderr();
-            // A closed pipe is the reader's business.
+            if usage.use_stderr() {
+                return Failure::usage(one_line(&usage.to_string())).report();
+            }
+            // Help was asked for; a closed pipe is the reader's business.
             let _ = usage.print();
-            return if asked_for_help { ExitCode::SUCCESS } else { ExitCode::from(2) };
+            return ExitCode::SUCCESS;
         }
     };
     let out = Out::new(cli.json);
@@ -52,10 +54,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = runtime.block_on(dispatch(cli.command, &context));
     // Blocking reads that nobody waits for must not hold the process.
     runtime.shutdown_background();
-    match outcome {
+    match outcome.and_then(|()| report::written()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// What clap says of wrong usage in paragraphs, as the contract's one line.
+fn one_line(usage: &str) -> String {
+    let words = usage.strip_prefix("error: ").unwrap_or(usage).split_whitespace().collect::<Vec<_>>().join(" ");
+    words.replace(" For more information, try '--help'.", "; see --help")
 }
 
 async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use serde::Serialize;
 
@@ -34,15 +35,36 @@ impl Out {
     }
 }
 
-/// One line on stdout. A reader that left (`| head`) is no failure.
+/// Why standard output could not be written, if it could not.
+static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
+
+/// Text and a line end on stdout. What would steer a terminal is written as escapes.
 pub(super) fn line(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
+    let mut clean = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        if c.is_control() && c != '\n' { clean.extend(c.escape_default()) } else { clean.push(c) }
+    }
+    clean.push('\n');
+    bytes(clean.as_bytes());
 }
 
-/// Bytes on stdout as they are.
+/// Bytes on stdout as they are. A reader that left (`| head`) is no failure; a disk that is full is.
 pub(super) fn bytes(bytes: &[u8]) {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(bytes).and_then(|()| out.flush());
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = UNWRITTEN.set(why);
+        }
+        _ => {}
+    }
+}
+
+/// Whether all output was written.
+///
+/// # Errors
+/// It was not, and why.
+pub(super) fn written() -> Result<(), Failure> {
+    UNWRITTEN.get().map_or(Ok(()), |why| Err(Failure::failed(format!("the output could not be written: {why}"))))
 }
 
 /// One line on stderr.

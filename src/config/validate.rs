@@ -247,9 +247,6 @@ fn duration(report: &mut Report, key: &str, text: &str) -> Option<Duration> {
 }
 
 fn phones(report: &mut Report, wire: wire::Phones) -> PhoneOptions {
-    for (key, value) in [("phones.transport_8x", &wire.transport_8x), ("phones.transport_9x", &wire.transport_9x)] {
-        transport(report, key, value);
-    }
     let unless_auto = |text: String| (text != "auto").then_some(text);
     PhoneOptions {
         time_zone: unless_auto(wire.time_zone),
@@ -258,8 +255,8 @@ fn phones(report: &mut Report, wire: wire::Phones) -> PhoneOptions {
         phone_password: Some(wire.phone_password),
         voicemail: unless_auto(wire.voicemail),
         emergency: Some(wire.emergency),
-        transport_8x: Some(wire.transport_8x),
-        transport_9x: Some(wire.transport_9x),
+        transport_8x: transport(report, "phones.transport_8x", &wire.transport_8x),
+        transport_9x: transport(report, "phones.transport_9x", &wire.transport_9x),
     }
 }
 

@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use super::registrar::{Account, StandIn};
 use crate::app::{Running, start};
 use crate::config::{Access, Ami, AmiSecret, Config, Pbx, PbxSource, Publish, Server, Tftp};
-use crate::domain::{MacAddr, PhoneOptions, Secret};
+use crate::domain::{MacAddr, PhoneOptions, Secret, SipTransport};
 use crate::simulate::{Registered, Setup, State, boot};
 use crate::status::Stage;
 
@@ -232,8 +232,8 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
             language: Some("en_US".to_owned()),
             phone_password: Some("cisco".to_owned()),
             emergency: Some(vec!["112".to_owned(), "911".to_owned()]),
-            transport_8x: Some("udp".to_owned()),
-            transport_9x: Some("tcp".to_owned()),
+            transport_8x: Some(SipTransport::Udp),
+            transport_9x: Some(SipTransport::Tcp),
             ..PhoneOptions::default()
         },
         publish: Publish { database: true, astdb: true },

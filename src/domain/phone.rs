@@ -27,12 +27,12 @@ pub struct PhoneOptions {
     /// Numbers the dial plan sends at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub emergency: Option<Vec<String>>,
-    /// SIP transport on 8.x loads, `udp` or `tcp`.
+    /// SIP transport on 8.x loads.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub transport_8x: Option<String>,
-    /// SIP transport on 9.x loads, `udp` or `tcp`.
+    pub transport_8x: Option<SipTransport>,
+    /// SIP transport on 9.x loads.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub transport_9x: Option<String>,
+    pub transport_9x: Option<SipTransport>,
 }
 
 impl PhoneOptions {
@@ -46,8 +46,8 @@ impl PhoneOptions {
             phone_password: self.phone_password.or_else(|| wider.phone_password.clone()),
             voicemail: self.voicemail.or_else(|| wider.voicemail.clone()),
             emergency: self.emergency.or_else(|| wider.emergency.clone()),
-            transport_8x: self.transport_8x.or_else(|| wider.transport_8x.clone()),
-            transport_9x: self.transport_9x.or_else(|| wider.transport_9x.clone()),
+            transport_8x: self.transport_8x.or(wider.transport_8x),
+            transport_9x: self.transport_9x.or(wider.transport_9x),
         }
     }
 }
@@ -65,6 +65,17 @@ pub enum LineKind {
     Blf,
     /// Opens a service URL.
     Service,
+}
+
+impl std::fmt::Display for LineKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Line => "line",
+            Self::SpeedDial => "speed_dial",
+            Self::Blf => "blf",
+            Self::Service => "service",
+        })
+    }
 }
 
 impl std::str::FromStr for LineKind {

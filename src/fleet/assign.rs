@@ -86,7 +86,7 @@ impl Snapshot {
             warnings.push(Problem::new(
                 "button-not-built",
                 format!(
-                    "button {} of {} is a {:?}, which offhook does not render yet",
+                    "button {} of {} is a {}, which offhook does not render yet",
                     button.button, assignment.mac, button.kind
                 ),
                 "use kind line, or leave the button out",
@@ -189,9 +189,9 @@ fn transport(model: &Model, options: &PhoneOptions, seen: &Seen) -> SipTransport
     if model.family == Family::Legacy {
         return SipTransport::Udp;
     }
-    let wanted =
-        if seen.major().is_some_and(|major| major <= 8) { &options.transport_8x } else { &options.transport_9x };
-    if wanted.as_deref() == Some("udp") { SipTransport::Udp } else { SipTransport::Tcp }
+    let eighth = seen.major().is_some_and(|major| major <= 8);
+    let wanted = if eighth { options.transport_8x } else { options.transport_9x };
+    wanted.unwrap_or(SipTransport::Tcp)
 }
 
 /// The stated model; else the one its User-Agent names; else one of its family with enough keys.

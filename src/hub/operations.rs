@@ -24,6 +24,8 @@ use crate::store::Store;
 pub struct Surroundings {
     /// What the configuration wants said.
     pub notes: ArcSwap<Vec<String>>,
+    /// Sections of the configuration that were changed and take a restart.
+    pub restart: ArcSwap<Vec<&'static str>>,
     /// Where TFTP listens.
     pub tftp: SocketAddrV4,
     /// Who is served.
@@ -56,9 +58,19 @@ impl Operations {
         &self.hub
     }
 
+    /// The hub, to be held.
+    pub fn shared_hub(&self) -> Arc<Hub> {
+        Arc::clone(&self.hub)
+    }
+
     /// What the configuration wants said, after it was read again.
     pub fn set_notes(&self, notes: Vec<String>) {
         self.around.notes.store(Arc::new(notes));
+    }
+
+    /// Sections that were changed and take a restart, after the configuration was read again.
+    pub fn set_restart(&self, sections: &[&'static str]) {
+        self.around.restart.store(Arc::new(sections.to_vec()));
     }
 
     /// Assigns a phone here. PBX assignments are the PBX's to make.
@@ -162,6 +174,7 @@ impl Operations {
         };
         let facts = Facts {
             notes: self.around.notes.load().to_vec(),
+            restart: self.around.restart.load().to_vec(),
             confirmed_at: snapshot.confirmed_at,
             now: Some(now),
             pbx_down: snapshot.down.clone(),

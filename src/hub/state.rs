@@ -10,7 +10,7 @@ use crate::api;
 use crate::diagnose::Evidence;
 use crate::domain::{Contact, ContactState, MacAddr};
 use crate::fleet::{Directory, Seen, Snapshot};
-use crate::pbx::roster::{Account, Assignment};
+use crate::pbx::roster::{Account, Assignment, Button};
 use crate::status::{Judged, derive};
 use crate::timeline::{Boot, Timeline};
 
@@ -172,7 +172,8 @@ pub(super) fn same_site(a: &Snapshot, b: &Snapshot) -> bool {
 /// Whether the phone's assignment and the accounts of its lines are the same in both.
 pub(super) fn same_phone(a: &Snapshot, b: &Snapshot, mac: MacAddr) -> bool {
     let (Some(x), Some(y)) = (a.assignment(mac), b.assignment(mac)) else { return false };
-    x == y && y.registering().all(|button| account(a, &button.extension) == account(b, &button.extension))
+    let same_account = |button: &Button| account(a, &button.extension) == account(b, &button.extension);
+    x == y && a.problems_of.get(&mac) == b.problems_of.get(&mac) && y.registering().all(same_account)
 }
 
 fn account<'a>(snapshot: &'a Snapshot, extension: &str) -> Option<&'a Account> {

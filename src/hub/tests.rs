@@ -215,7 +215,7 @@ fn what_a_user_agent_says_of_the_load() {
 
 #[test]
 fn an_unknown_load_takes_the_rule_for_9x() {
-    let options = PhoneOptions { transport_8x: Some("udp".into()), ..PhoneOptions::default() };
+    let options = PhoneOptions { transport_8x: Some(SipTransport::Udp), ..PhoneOptions::default() };
     let hub = hub(roster(&["1001"], Assignment { options, ..assignment(Some("7942"), &["1001"]) }));
     let transport = || hub.desired(MAC.parse().unwrap()).unwrap().phone.transport;
     assert_eq!(transport(), SipTransport::Tcp);

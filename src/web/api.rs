@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -14,10 +15,10 @@ use crate::domain::MacAddr;
 use crate::files::{Answer, Secrets};
 use crate::hub::Operations;
 
-/// `/api/v1/…`, and `/healthz`.
+/// `/api/v1/…`, and what the people's side has over TCP.
 pub fn router(desk: Arc<Operations>) -> Router {
+    let people = super::admin_router(desk.shared_hub());
     Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
         .route("/api/v1/check", get(check))
         .route("/api/v1/phones", get(phones).post(add))
         .route("/api/v1/phones/{mac}", get(phone).delete(remove))
@@ -27,6 +28,7 @@ pub fn router(desk: Arc<Operations>) -> Router {
         .route("/api/v1/phones/{mac}/files/{*name}", get(file))
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "this path is not served by this version of offhook") })
         .with_state(desk)
+        .merge(people)
 }
 
 fn refuse(status: StatusCode, sentence: impl Into<String>) -> Response {
@@ -72,7 +74,18 @@ async fn findings(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) 
     }
 }
 
-async fn add(State(desk): State<Arc<Operations>>, Json(add): Json<AddPhone>) -> Response {
+async fn add(
+    State(desk): State<Arc<Operations>>,
+    body: Result<Json<serde_json::Map<String, serde_json::Value>>, JsonRejection>,
+) -> Response {
+    // An object: a list would be taken for one, key by key.
+    let add = body.map_err(|why| why.body_text()).and_then(|Json(object)| {
+        AddPhone::deserialize(serde_json::Value::Object(object)).map_err(|why| why.to_string())
+    });
+    let add = match add {
+        Ok(add) => add,
+        Err(why) => return refuse(StatusCode::BAD_REQUEST, format!("the phone to add cannot be read: {why}")),
+    };
     match desk.add(&add).await {
         Ok(summary) => Json(Done { summary }).into_response(),
         Err(why) => refuse(StatusCode::CONFLICT, why),

@@ -12,7 +12,8 @@ pub(super) const RULE: Rule = Rule {
            force_rport=yes Asterisk answers to the port the request came from: the phone never hears it and never \
            registers. With rewrite_contact=yes the phone registers, and calls to it go to a port that is closed. FreePBX has \
            both on by default. For the extensions of such phones set, on the extension's Advanced tab, Force rport: No and Rewrite \
-           Contact: No, and Apply Config; by hand, force_rport=no and rewrite_contact=no in the endpoint. A phone on TCP may \
+           Contact: No, and Apply Config; by hand, force_rport=no and rewrite_contact=no in the endpoint; an extension on chan_sip has one setting, NAT Mode: Never \
+           (nat=never). A phone on TCP may \
            keep rewrite_contact=yes.",
     health: Health::NeedsHands,
     check,
@@ -32,16 +33,21 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
         let on: Vec<_> = flags.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
         if !on.is_empty() {
             let settings = if account.driver == Driver::ChanSip { "nat".to_owned() } else { on.join(" and ") };
-            wrong.push(format!("extension {}: {settings} = yes", line.extension));
+            wrong.push((account.driver, format!("extension {}: {settings} = yes", line.extension)));
         }
     }
-    let first = wrong.first()?;
+    let (driver, first) = wrong.first()?.clone();
+    let remedy = match driver {
+        Driver::Pjsip => {
+            "in FreePBX, on the extension's Advanced tab: Force rport: No, Rewrite Contact: No; then Apply Config"
+        }
+        Driver::ChanSip => "in FreePBX, on the extension's Advanced tab: NAT Mode: Never; then Apply Config",
+    };
     Some(Finding {
         code: RULE.code.to_owned(),
         severity: if evidence.contacts.is_empty() { Severity::Error } else { Severity::Warning },
         summary: format!("{first}; this phone listens on 5060 only and needs that off"),
-        evidence: wrong.clone(),
-        remedy: "in FreePBX, on the extension's Advanced tab: Force rport: No, Rewrite Contact: No; then Apply Config"
-            .to_owned(),
+        remedy: remedy.to_owned(),
+        evidence: wrong.into_iter().map(|(_, line)| line).collect(),
     })
 }

@@ -39,7 +39,7 @@ pub(super) fn assignments(rows: &PhoneRows, problems: &mut Vec<RowProblem>) -> B
                 Problem::new(
                     "assigned-twice",
                     format!(
-                        "{mac} stands twice in offhook_phones, in two spellings; {:?} is not used",
+                        "{mac} stands twice in offhook_phones, in two spellings; \"{}\" is not used",
                         printable(&lossy(&row[0]))
                     ),
                     "delete one of the two rows",
@@ -84,7 +84,7 @@ fn mac(cell: &Cell, table: &str, problems: &mut Vec<RowProblem>) -> Option<MacAd
                 None,
                 Problem::new(
                     "bad-mac",
-                    format!("{:?} in {table} is no phone's MAC: {why}", printable(&text)),
+                    format!("\"{}\" in {table} is no phone's MAC: {why}", printable(&text)),
                     "correct the row; any spelling of 12 hex digits will do",
                 ),
             ));
@@ -100,7 +100,9 @@ fn phone(mac: MacAddr, row: &[Cell; 6], problems: &mut Vec<RowProblem>) -> Assig
     let options = if text.trim().is_empty() {
         PhoneOptions::default()
     } else {
-        PhoneOptions::deserialize(&mut serde_json::Deserializer::from_str(&text)).unwrap_or_else(|why| {
+        // An object: a list would be taken for one, key by key.
+        let object = serde_json::from_str::<serde_json::Map<_, _>>(&text);
+        object.and_then(|object| PhoneOptions::deserialize(serde_json::Value::Object(object))).unwrap_or_else(|why| {
             problems.push(row_problem(
                 Some(mac),
                 None,
@@ -140,10 +142,16 @@ fn button(row: &[Cell; 5]) -> Result<Button, Problem> {
         .parse::<u8>()
         .ok()
         .filter(|n| *n > 0)
-        .ok_or_else(|| bad(format!("button {:?} is no key", printable(&number))))?;
+        .ok_or_else(|| bad(format!("button \"{}\" is no key", printable(&number))))?;
     let kind = lossy(kind);
     let kind = kind
         .parse()
-        .map_err(|()| bad(format!("kind {:?} is none of line, speed_dial, blf, service", printable(&kind))))?;
-    Ok(Button { button, kind, extension: lossy(extension), label: lossy(label) })
+        .map_err(|()| bad(format!("kind \"{}\" is none of line, speed_dial, blf, service", printable(&kind))))?;
+    // It is shown to people wherever the line is: nothing in it may steer a terminal.
+    Ok(Button {
+        button,
+        kind,
+        extension: printable(&lossy(extension)),
+        label: lossy(label).replace(char::is_control, " "),
+    })
 }

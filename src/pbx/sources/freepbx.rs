@@ -100,7 +100,7 @@ fn accounts(rows: &Rows, problems: &mut Vec<RowProblem>) -> BTreeMap<Extension, 
                 Some(&printable(&id)),
                 Problem::new(
                     "extension-characters",
-                    format!("extension {:?} has characters that no phone can carry", printable(&id)),
+                    format!("extension \"{}\" has characters that no phone can carry", printable(&id)),
                     "give it a number out of digits, or letters, digits and _ * + . -",
                 ),
             ));

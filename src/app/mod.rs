@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
@@ -148,15 +149,15 @@ pub async fn start(config: Config) -> Result<Running, String> {
         let router = web::phone_router(Arc::clone(&hub), fall_through.clone());
         let (networks, ending) = (config.server.phone_networks.clone(), edges.ending());
         edges.spawn(async move {
-            web::serve_phones(listener, networks, router, ending)
-                .await
-                .map_err(|why| format!("HTTP for phones ended: {why}"))
+            let admit = |ip| networks.iter().any(|net: &Ipv4Net| net.contains(&ip));
+            let serve = web::serve(listener, admit, router, web::Limits::default(), ending);
+            serve.await.map_err(|why| format!("HTTP for phones ended: {why}"))
         });
     }
     for listener in admin {
         let (router, ending) = (web::admin_router(Arc::clone(&hub)), edges.ending());
         edges.spawn(async move {
-            let serve = axum::serve(listener, router).with_graceful_shutdown(ending.cancelled_owned());
+            let serve = web::serve(listener, |_| true, router, web::Limits::default(), ending);
             serve.await.map_err(|why| format!("HTTP for people ended: {why}"))
         });
     }

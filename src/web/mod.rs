@@ -2,10 +2,12 @@
 
 mod admin;
 mod api;
-mod listen;
+mod connections;
 mod phone_files;
+mod socket;
 
 pub use admin::router as admin_router;
 pub use api::router as api_router;
-pub use listen::{Ends, bind_socket, serve_phones};
+pub use connections::{Ends, Limits, serve};
 pub use phone_files::router as phone_router;
+pub use socket::bind as bind_socket;

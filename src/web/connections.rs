@@ -1,0 +1,273 @@
+//! Serving HTTP/1.1 over TCP to callers that owe us nothing: how many at once, how long and how large a request may be.
+//!
+//! One request per connection: phones fetch a file or two, and a connection that does nothing holds nothing.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower_service::Service as _;
+
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// Who asks.
+    pub peer: Ipv4Addr,
+    /// The address of ours that was asked.
+    pub local: Ipv4Addr,
+}
+
+/// What a listener allows.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once; more wait in the kernel's queue.
+    pub connections: usize,
+    /// Connections at once from one address; more are closed.
+    pub per_source: usize,
+    /// From the connection to the end of the request's head.
+    pub head: Duration,
+    /// Octets of the request's head.
+    pub head_octets: usize,
+    /// From the connection to the end of the answer.
+    pub whole: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            per_source: 16,
+            head: Duration::from_secs(10),
+            head_octets: 16 << 10,
+            whole: Duration::from_mins(5),
+        }
+    }
+}
+
+/// Pause after the kernel had no descriptor for a caller.
+const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
+
+/// Serves callers whom `admit` lets in until `shutdown`; others get no byte. Answers under way are finished.
+///
+/// # Errors
+/// What the listener says.
+pub async fn serve(
+    listener: TcpListener,
+    admit: impl Fn(Ipv4Addr) -> bool,
+    router: Router,
+    limits: Limits,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let sources = Sources::default();
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+            let (stream, peer) = listener.accept().await?;
+            Ok::<_, io::Error>((place, stream, peer))
+        };
+        let (place, stream, peer) = tokio::select! {
+            accepted = accepted => match accepted {
+                Ok(accepted) => accepted,
+                Err(why) => {
+                    tracing::warn!(code = "http-accept", "a caller could not be taken: {why}");
+                    tokio::time::sleep(NO_DESCRIPTOR).await;
+                    continue;
+                }
+            },
+            () = shutdown.cancelled() => break,
+        };
+        while connections.try_join_next().is_some() {}
+        let ends = Ends { peer: v4(peer), local: stream.local_addr().map_or(Ipv4Addr::UNSPECIFIED, v4) };
+        if !admit(ends.peer) {
+            continue;
+        }
+        if let Some(seat) = sources.sit(ends.peer, limits.per_source) {
+            connections.spawn(connection(stream, ends, router.clone(), limits, shutdown.clone(), (place, seat)));
+        }
+    }
+    while connections.join_next().await.is_some() {}
+    Ok(())
+}
+
+fn v4(address: SocketAddr) -> Ipv4Addr {
+    match address.ip() {
+        IpAddr::V4(ip) => ip,
+        IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+    }
+}
+
+/// One connection to its end. Whoever has not finished the request's head when the daemon ends is hung up on.
+async fn connection(
+    stream: TcpStream,
+    ends: Ends,
+    router: Router,
+    limits: Limits,
+    shutdown: CancellationToken,
+    _held: (OwnedSemaphorePermit, Seat),
+) {
+    let asked = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&asked);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        told.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(ConnectInfo(ends));
+        let mut router = router.clone();
+        async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(limits.head_octets)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    let served = tokio::time::timeout(limits.whole, served);
+    tokio::pin!(served);
+    tokio::select! {
+        // What a caller does wrong is the caller's; hyper has answered what can be answered.
+        _ = &mut served => {}
+        () = shutdown.cancelled() => if asked.load(Ordering::Relaxed) {
+            let _ = served.await;
+        },
+    }
+}
+
+/// Connections per address.
+#[derive(Clone, Default)]
+struct Sources(Arc<Mutex<HashMap<Ipv4Addr, usize>>>);
+
+/// A connection that is counted; given back with the value.
+struct Seat {
+    sources: Sources,
+    peer: Ipv4Addr,
+}
+
+impl Sources {
+    fn sit(&self, peer: Ipv4Addr, most: usize) -> Option<Seat> {
+        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = sources.entry(peer).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Seat { sources: self.clone(), peer })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut sources = self.sources.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = sources.get_mut(&self.peer) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                sources.remove(&self.peer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpSocket;
+
+    use super::*;
+
+    /// A server on loopback; what it answers is `hello`.
+    async fn start(limits: Limits) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<io::Result<()>>) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(|| async { "hello" }));
+        let shutdown = CancellationToken::new();
+        let admit = |ip: Ipv4Addr| ip != Ipv4Addr::new(127, 0, 9, 9);
+        (address, shutdown.clone(), tokio::spawn(serve(listener, admit, router, limits, shutdown)))
+    }
+
+    async fn connect(from: [u8; 4], to: SocketAddr) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((Ipv4Addr::from(from), 0).into()).unwrap();
+        socket.connect(to).await.unwrap()
+    }
+
+    /// Sends bytes and reads to the end of the connection.
+    async fn exchange(mut stream: TcpStream, bytes: &[u8]) -> String {
+        // Whoever is hung up on may find that out while writing.
+        let _ = stream.write_all(bytes).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+    #[tokio::test]
+    async fn strangers_get_no_byte_and_a_caller_one_answer() {
+        let (address, ..) = start(Limits::default()).await;
+        let answer = exchange(connect([127, 0, 0, 1], address).await, GET).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer}");
+        assert_eq!(exchange(connect([127, 0, 9, 9], address).await, GET).await, "");
+    }
+
+    /// W4: a head without end, too large or malformed.
+    #[tokio::test]
+    async fn w4_large_heads_are_refused() {
+        let (address, ..) = start(Limits::default()).await;
+        let large = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(100 << 10));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(1_000));
+        for (case, bytes) in [("large", large), ("many", many), ("junk", "\0\r\n\r\n".to_owned())] {
+            let answer = exchange(connect([127, 0, 0, 1], address).await, bytes.as_bytes()).await;
+            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{case}: {answer}");
+        }
+    }
+
+    /// W5: connections that never ask end by themselves, and one address cannot take every place.
+    #[tokio::test]
+    async fn w5_idle_connections() {
+        let (address, ..) = start(Limits { head: Duration::from_millis(50), ..Limits::default() }).await;
+        let mut idle = Vec::new();
+        for _ in 0..Limits::default().per_source {
+            idle.push(connect([127, 0, 0, 1], address).await);
+        }
+        assert_eq!(exchange(connect([127, 0, 0, 1], address).await, GET).await, "", "one too many");
+        let other = exchange(connect([127, 0, 0, 2], address).await, GET).await;
+        assert!(other.ends_with("hello"), "{other}");
+        for stream in idle {
+            exchange(stream, b"GET / HTT").await;
+        }
+        // Each place is free once its connection has ended.
+        loop {
+            let answer = exchange(connect([127, 0, 0, 1], address).await, GET).await;
+            if answer.ends_with("hello") {
+                break;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn half_a_request_does_not_hold_the_end_up() {
+        let (address, shutdown, task) = start(Limits { head: Duration::from_hours(1), ..Limits::default() }).await;
+        let mut half = connect([127, 0, 0, 1], address).await;
+        half.write_all(b"GET / HTT").await.unwrap();
+        // Whoever comes later is served, so the one before is taken.
+        exchange(connect([127, 0, 0, 1], address).await, GET).await;
+        shutdown.cancel();
+        task.await.unwrap().unwrap();
+        assert_eq!(exchange(half, b"").await, "");
+    }
+}

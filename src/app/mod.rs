@@ -66,6 +66,8 @@ pub struct Running {
     store: Arc<Store>,
     /// The configuration of the start: what needs a restart is as it says there.
     started: Config,
+    /// A reload is the admin's word that a sudden loss of phones was meant.
+    accept: Arc<Notify>,
     /// What phones and people reach, and the poll: ends first.
     edges: Stage,
     /// Writes the status to the PBX: what the edges' end changed, too.
@@ -107,7 +109,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let hub = Arc::new(Hub::new(first, own, past, events_in, now));
 
     let (mut edges, mut publishing, mut last) = (Stage::default(), Stage::default(), Stage::default());
-    let nudge = Arc::new(Notify::new());
+    let (nudge, accept) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let fall_through = config.tftp.fall_through.as_deref().map(FallThrough::new);
 
     let manager = manager::spawn(&mut last, &config, &hub, &nudge);
@@ -119,6 +121,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         interval: config.pbx.poll_interval,
         last_good: known.map(|(roster, at)| (Arc::new(roster), at)),
         nudge,
+        accept: Arc::clone(&accept),
         live: manager.map_or_else(|| watch::channel(None).1, |manager| manager.live),
     };
     pbx::spawn_poll(&mut edges, poll, &hub, &store);
@@ -166,7 +169,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         let serve = axum::serve(socket, router).with_graceful_shutdown(ending.cancelled_owned());
         serve.await.map_err(|why| format!("the socket ended: {why}"))
     });
-    Ok(Running { addresses, hub, operations, store, started: config, edges, publishing, last })
+    Ok(Running { addresses, hub, operations, store, started: config, accept, edges, publishing, last })
 }
 
 async fn bind_all(what: &str, key: &str, addresses: &[SocketAddrV4]) -> Result<Vec<TcpListener>, String> {
@@ -187,6 +190,7 @@ impl Running {
         self.operations.set_notes(new.notes.clone());
         let restart = reload::needs_restart(&self.started, &new);
         self.operations.set_restart(&restart);
+        self.accept.notify_one();
         restart
     }
 

@@ -36,6 +36,14 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "A cell over 4 KiB is no setting of an extension. Save the extension again.",
     ),
     (
+        "roster-shrunk",
+        "Many phones or extensions are gone from the PBX at once",
+        "More than ten, and more than one in five, of the phones or extensions that the PBX named at the last look are not there any \
+         more: a restore is under way, a table was emptied, a module was uninstalled. They are served as before. If they stay \
+         away for a quarter of an hour, they are believed to be gone. If you meant it, `systemctl reload offhook` takes them \
+         away now.",
+    ),
+    (
         "table-missing",
         "offhook's tables are not in the PBX database",
         "Run contrib/sql/offhook-mariadb.sql, in the package under /usr/share/doc/offhook/sql, on the PBX database. Until then only phones of `offhook phones add` are served.",

@@ -8,6 +8,7 @@ mod codes;
 pub mod poll;
 pub mod roster;
 pub mod settle;
+pub mod shrink;
 pub mod sources;
 
 pub use codes::CODES;

@@ -45,13 +45,15 @@ pub struct Poll {
     pub last_good: Option<(Arc<Roster>, Timestamp)>,
     /// Look at once: Asterisk said that it reloaded.
     pub nudge: Arc<Notify>,
+    /// The admin says that a sudden loss of phones or extensions was meant.
+    pub accept: Arc<Notify>,
     /// Passwords as Asterisk has them, where its manager interface tells.
     pub live: watch::Receiver<LiveSecrets>,
 }
 
 /// Looks until `shutdown`; every change of the view is sent to `views`.
 pub async fn run(poll: Poll, views: watch::Sender<PbxView>, shutdown: CancellationToken) {
-    let Poll { open, opened, interval, last_good, nudge, mut live } = poll;
+    let Poll { open, opened, interval, last_good, nudge, accept, mut live } = poll;
     let mut source = None;
     let mut told = false;
     let mut confirmed = Confirmed::default();
@@ -81,7 +83,14 @@ pub async fn run(poll: Poll, views: watch::Sender<PbxView>, shutdown: Cancellati
                 }
                 let mut again = None;
                 if let Some(fresh) = fresh {
+                    let held = settle.shrink().holds();
                     let outcome = settle.feed(Instant::now(), fresh);
+                    if settle.shrink().holds() && !held {
+                        tracing::warn!(
+                            code = "roster-shrunk",
+                            "many phones or extensions are gone from the PBX at once; they are served on, see `offhook check`"
+                        );
+                    }
                     settled = outcome.roster;
                     again = outcome.again;
                 }
@@ -114,6 +123,10 @@ pub async fn run(poll: Poll, views: watch::Sender<PbxView>, shutdown: Cancellati
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = nudge.notified() => look.again = true,
+            () = accept.notified() => {
+                settle.shrink().accept();
+                look.again = true;
+            }
             () = more(&mut live) => {}
             () = shutdown.cancelled() => return,
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::roster::Roster;
+use super::shrink::Shrink;
 
 /// Between two reads that must agree: longer than a save takes (measured on FreePBX 16: about 100 ms).
 pub const APART: Duration = Duration::from_millis(250);
@@ -17,6 +18,7 @@ pub const APART: Duration = Duration::from_millis(250);
 pub struct Settle {
     believed: Option<Arc<Roster>>,
     waiting: Option<(Roster, Instant)>,
+    shrink: Shrink,
 }
 
 /// What to do after a read.
@@ -31,7 +33,12 @@ pub struct Settled {
 impl Settle {
     /// Begins with the last good roster of an earlier life, if there is one.
     pub fn new(last_good: Option<Arc<Roster>>) -> Self {
-        Self { believed: last_good, waiting: None }
+        Self { believed: last_good, ..Self::default() }
+    }
+
+    /// What came of a sudden loss of phones or extensions.
+    pub fn shrink(&mut self) -> &mut Shrink {
+        &mut self.shrink
     }
 
     /// A read came in.
@@ -39,6 +46,9 @@ impl Settle {
         // A table that vanished (a module that was uninstalled, a restore under way) takes no phone's file away.
         if let (Some(believed), false) = (&self.believed, fresh.assignments_known) {
             fresh.assignments = believed.assignments.clone();
+        }
+        if let Some(believed) = &self.believed {
+            fresh = self.shrink.hold(now, believed, fresh);
         }
         let again = match &self.believed {
             Some(believed) if same_accounts(believed, &fresh) => {

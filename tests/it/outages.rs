@@ -57,6 +57,28 @@ fn a_missing_table_is_named() {
     daemon.stop();
 }
 
+/// A restore, or a table emptied by mistake: nobody loses a file at once, unless the admin says that it was meant.
+#[test]
+fn phones_that_vanish_all_at_once_are_served_on_until_a_reload_says_that_it_was_meant() {
+    if !have(&[Component::MariaDb, Component::Program("curl")]) {
+        return;
+    }
+    let pbx = one_phone();
+    for n in 2..=12 {
+        pbx.add_phone(&format!("00087D0A00{n:02X}"), "7960", &["1001"]);
+    }
+    let site = Site::new(&pbx);
+    let daemon = site.serve();
+    let last = "SIP00087D0A000C.cnf";
+    let before = daemon.wait_for_file(last, "given its line", |file| file.contains("CANARY1001"));
+    pbx.database.execute("DELETE FROM offhook_lines; DELETE FROM offhook_phones");
+    wait_for_complaint(&daemon, &["12 phones", "reload"]);
+    assert_eq!(daemon.file(last), Some(before));
+    daemon.signal("HUP");
+    wait_for("the phones to be gone", || daemon.file(last).map_or(Ok(()), Err));
+    daemon.stop();
+}
+
 #[test]
 fn a_missing_column_of_freepbx_is_named_and_the_last_roster_serves_on() {
     if !have(&[Component::MariaDb, Component::Program("curl")]) {

@@ -3,7 +3,8 @@
 --   mariadb asterisk < grants.sql
 --   mariadb -e "set password for 'offhook'@'localhost' = password('…')"
 --   [pbx] database_url = "mysql://offhook:…@localhost/asterisk?socket=/run/mysqld/mysqld.sock"
-create user if not exists 'offhook'@'localhost';
+-- Until then nobody can log in as it: no password has this hash.
+create user if not exists 'offhook'@'localhost' identified by password '*0000000000000000000000000000000000000000';
 grant select on asterisk.users to 'offhook'@'localhost';
 grant select on asterisk.devices to 'offhook'@'localhost';
 grant select on asterisk.sip to 'offhook'@'localhost';

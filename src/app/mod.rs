@@ -98,7 +98,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         None
     });
     let own = store.assignments().await.map_err(|why| why.to_string())?;
-    let past = parts::past(&store, &own, known.as_ref().map(|(roster, _)| roster), now).await?;
+    let past = parts::past(&store, &own, known.as_ref().map(|(roster, _)| roster), now).await;
     let settings = Arc::new(settings(&config, parts::answers_time().await));
     let mut first = Snapshot::empty(settings, Arc::new(Catalog::builtin()), fleet::year(now));
     if let Some((roster, at)) = &known {
@@ -112,6 +112,9 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let (nudge, accept) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let fall_through = config.tftp.fall_through.as_deref().map(FallThrough::new);
 
+    if config.ami.is_some() {
+        hub.await_manager();
+    }
     let manager = manager::spawn(&mut last, &config, &hub, &nudge);
     let (opened_in, opened) = watch::channel(None);
     let sinks = pbx::spawn_publishing(&mut publishing, &config, &hub, &opened, manager.as_ref());

@@ -34,15 +34,12 @@ pub(super) async fn answers_time() -> bool {
 /// How long the timeline of a phone that is assigned no more is kept.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// The timelines of an earlier life, without those of phones that are long gone: they are deleted.
-pub(super) async fn past(
-    store: &Store,
-    own: &[Assignment],
-    roster: Option<&Roster>,
-    now: Timestamp,
-) -> Result<Vec<BootEvent>, String> {
-    let mut past = store.events().await.map_err(|why| why.to_string())?;
-    let Some(roster) = roster else { return Ok(past) };
+/// The timelines of an earlier life, without those of phones that are long gone: they are deleted. None of it may keep
+/// phones from being served.
+pub(super) async fn past(store: &Store, own: &[Assignment], roster: Option<&Roster>, now: Timestamp) -> Vec<BootEvent> {
+    let unread = |why| tracing::error!(code = "events-unreadable", "{why}; timelines begin anew");
+    let mut past = store.events().await.map_err(unread).unwrap_or_default();
+    let Some(roster) = roster else { return past };
     let assigned = |mac: MacAddr| roster.assignments.contains_key(&mac) || own.iter().any(|own| own.mac == mac);
     let mut gone: BTreeMap<MacAddr, Timestamp> = BTreeMap::new();
     for event in past.iter().filter(|event| !assigned(event.mac)) {
@@ -51,10 +48,12 @@ pub(super) async fn past(
     gone.retain(|_, last| now.duration_since(*last) > REMEMBERED);
     if !gone.is_empty() {
         let macs: Vec<MacAddr> = gone.keys().copied().collect();
-        store.forget(&macs).await.map_err(|why| why.to_string())?;
+        if let Err(why) = store.forget(&macs).await {
+            tracing::error!(code = "events-not-kept", "{why}; timelines of phones that are long gone stay on disk");
+        }
         past.retain(|event| !gone.contains_key(&event.mac));
     }
-    Ok(past)
+    past
 }
 
 /// Keeps what happened: batches of events into the store. At its end everything that waits is written.

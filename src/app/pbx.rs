@@ -51,7 +51,7 @@ fn publisher<T: Send + Sync + 'static>(
     restarted: watch::Receiver<T>,
 ) -> (String, watch::Receiver<Option<String>>) {
     let name = sink.name().to_owned();
-    let (health_in, health) = watch::channel(None);
+    let (health_in, health) = watch::channel(Some("nothing was written there yet".to_owned()));
     let (mut statuses, ending) = (hub.statuses(), stage.ending());
     stage.spawn(async move {
         // Before the first word there is nothing to publish, and nothing that is stale.

@@ -93,9 +93,7 @@ fn read(path: &Path, problems: &mut Vec<ConfigProblem>) -> Option<String> {
     let facts = match fs::metadata(path) {
         Ok(facts) => facts,
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => {
-            return say(
-                "is not there; copy the sample from /usr/share/doc/offhook/, or name another file with --config",
-            );
+            return say("is not there; install the package, which brings one, or name another file with --config");
         }
         Err(why) => return say(&format!("cannot be looked at: {why}")),
     };

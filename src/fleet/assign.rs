@@ -7,7 +7,7 @@ use crate::catalog::{Catalog, Family, Model};
 use crate::domain::{
     Extension, LeftOut, Line, LineKind, MacAddr, ModelName, Phone, PhoneOptions, Problem, SipTransport,
 };
-use crate::pbx::roster::{Account, Assignment, Button, Driver, Registrar};
+use crate::pbx::roster::{Account, Assignment, Button, Driver, Registrar, Roster};
 use crate::render;
 
 /// A phone as it should be, with all that is to be said about it.
@@ -132,7 +132,7 @@ impl Snapshot {
             .parse::<Extension>()
             .ok()
             .and_then(|extension| roster.accounts.get(&extension))
-            .ok_or_else(|| missing(button, roster.apply_pending))?;
+            .ok_or_else(|| missing(button, roster))?;
         let Some(secret) = account.secret.clone() else {
             return Err(account.problems.first().cloned().unwrap_or_else(|| {
                 Problem::new(
@@ -159,8 +159,12 @@ impl Snapshot {
     }
 }
 
-fn missing(button: &Button, apply_pending: bool) -> Problem {
-    let remedy = if apply_pending {
+fn missing(button: &Button, roster: &Roster) -> Problem {
+    // It is there, and cannot be used: that is another matter than an extension that is gone.
+    if let Some(row) = roster.problems.iter().find(|row| row.extension.as_ref() == Some(&button.extension)) {
+        return row.problem.clone();
+    }
+    let remedy = if roster.apply_pending {
         "press Apply Config in FreePBX: the PBX holds changes that are not live yet"
     } else {
         "add the extension in the PBX, or take the phone's button off it"

@@ -101,6 +101,19 @@ impl Directory {
         Some(mac)
     }
 
+    /// A request of an earlier life. At which address of ours it came in is not known any more.
+    pub fn recall(&mut self, mac: MacAddr, request: &FileRequest, ip: IpAddr, at: Timestamp) {
+        let seen = self.entry(mac, |_| true);
+        if let FileRequest::Phone(file, named) = request
+            && *named == mac
+        {
+            seen.note(*file);
+        }
+        seen.at = Some(at);
+        let before = seen.ip.replace(ip);
+        self.move_to(mac, before, ip);
+    }
+
     /// The PBX saw the phone register.
     pub fn note_contact(
         &mut self,

@@ -57,6 +57,7 @@ impl Hub {
     ) -> Self {
         let mut state = State { own, ..State::default() };
         for event in past {
+            state.recall(&event, &snapshot);
             state.timeline.push(event, true);
         }
         let hub = Self {
@@ -187,7 +188,7 @@ impl Hub {
             let had = before.assignment(mac).is_some();
             if site_changed || !had || !same_phone(&before, &next, mac) {
                 let (mut state, snapshot) = self.locked();
-                if !all {
+                if !all && (!had || !same_phone(&before, &next, mac)) {
                     let what = if had { "its assignment changed" } else { "assigned" };
                     let event =
                         BootEvent { at: now, mac, ip: None, what: EventKind::Assigned { what: what.to_owned() } };
@@ -210,8 +211,11 @@ impl Hub {
     /// The manager session has something to say.
     pub fn ami(&self, update: AmiUpdate, now: Timestamp) {
         match update {
-            AmiUpdate::Up => self.ami_is(Ami { up: true, why: None }, now),
-            AmiUpdate::Down { why } => self.ami_is(Ami { up: false, why: Some(why) }, now),
+            AmiUpdate::Up => self.lock().ami = Ami { up: true, why: None },
+            AmiUpdate::Down { why } => {
+                self.lock().ami = Ami { up: false, why: Some(why) };
+                self.registrations_known(false, now);
+            }
             AmiUpdate::Contacts(contacts) => {
                 let mut by_endpoint: HashMap<String, Vec<Contact>> =
                     self.lock().contacts.keys().map(|endpoint| (endpoint.clone(), Vec::new())).collect();
@@ -221,15 +225,27 @@ impl Hub {
                 for (endpoint, contacts) in by_endpoint {
                     self.contacts(&endpoint, &contacts, now);
                 }
+                self.registrations_known(true, now);
             }
             AmiUpdate::Endpoint { endpoint, contacts, at } => self.contacts(&endpoint, &contacts, at),
             AmiUpdate::Reloaded => {}
         }
     }
 
-    fn ami_is(&self, ami: Ami, now: Timestamp) {
-        self.lock().ami = ami;
-        self.judge(self.snapshot().assignments.keys().copied(), now);
+    /// A manager session is wanted: nothing is handed out before its first word, lest a restart calls every phone
+    /// unregistered.
+    pub fn await_manager(&self) {
+        self.lock().awaited = true;
+    }
+
+    fn registrations_known(&self, known: bool, now: Timestamp) {
+        let mut state = self.lock();
+        state.awaited = false;
+        let changed = std::mem::replace(&mut state.listed, known) != known;
+        drop(state);
+        if changed {
+            self.judge(self.snapshot().assignments.keys().copied(), now);
+        }
     }
 
     /// The contacts of one endpoint, complete.
@@ -250,14 +266,17 @@ impl Hub {
         }
         for (mac, before) in then {
             let after = own_contact(state, mac, endpoint, contacts);
+            // A phone that restarted binds the same URI, by another call.
+            let anew = |after: &Contact| before.as_ref().is_some_and(|before| before.call_id != after.call_id);
+            let anew = after.as_ref().is_some_and(anew);
             if let Some(contact) = &after {
                 let model = snapshot.catalog.by_user_agent(&contact.user_agent).map(|model| model.name.clone());
                 let sole = macs.len() == 1;
                 state.directory.note_contact(mac, contact.ip.filter(|_| sole), model, load(&contact.user_agent), now);
             }
             let extension = endpoint.to_owned();
-            let what = match (before.map(|c| c.state), after) {
-                (Some(ContactState::Registered), Some(c)) if c.state == ContactState::Registered => None,
+            let what = match (before.as_ref().map(|c| c.state), after) {
+                (Some(ContactState::Registered), Some(c)) if c.state == ContactState::Registered && !anew => None,
                 (_, Some(c)) if c.state == ContactState::Registered => Some(EventKind::Registered {
                     extension,
                     uri: printable(&c.uri),
@@ -288,10 +307,11 @@ impl Hub {
         self.hand_out();
     }
 
-    /// Hands out statuses that changed; none before the first roster, because "no phones" would be a lie till then.
+    /// Hands out statuses that changed; none before the first roster and the first list of registrations, because till
+    /// then "no phones" and "not registered" would be lies.
     pub fn hand_out(&self) {
         let mut state = self.lock();
-        if self.snapshot().ready() && std::mem::take(&mut state.dirty) {
+        if self.snapshot().ready() && !state.awaited && std::mem::take(&mut state.dirty) {
             let statuses = state.judged.iter().map(|(mac, judged)| (*mac, Arc::clone(&judged.status))).collect();
             self.statuses.send_replace(Arc::new(statuses));
         }

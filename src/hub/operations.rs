@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -203,8 +204,17 @@ impl Operations {
         if !self.around.networks.iter().any(|net| net.contains(&from)) {
             return Err(format!("{from} is not in server.phone_networks, and neither are phones that ask there"));
         }
+        // A phone has more patience than who asks what is wrong.
+        let timing = simulate::Timing {
+            tftp_retry: Duration::from_secs(1),
+            tftp_tries: 3,
+            tftp_ports: 1,
+            tftp_stall: Duration::from_secs(3),
+            tftp_stall_tries: 1,
+            ..simulate::Timing::default()
+        };
         let server = SocketAddr::V4(SocketAddrV4::new(from, self.around.tftp.port()));
-        simulate::tftp::fetch(from.into(), server, "SIPDefault.cnf", &simulate::Timing::default())
+        simulate::tftp::fetch(from.into(), server, "SIPDefault.cnf", &timing)
             .await
             .map(|_| ())
             .map_err(|why| why.to_string())

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use super::Ami;
 use crate::api;
 use crate::diagnose::Evidence;
-use crate::domain::{Contact, ContactState, MacAddr};
+use crate::domain::{BootEvent, Contact, ContactState, EventKind, MacAddr};
+use crate::files::name::FileRequest;
 use crate::fleet::{Directory, Seen, Snapshot};
 use crate::pbx::roster::{Account, Assignment, Button};
 use crate::status::{Judged, derive};
@@ -27,6 +28,10 @@ pub(super) struct State {
     pub(super) due: BTreeSet<(Timestamp, MacAddr)>,
     pub(super) own: Vec<Assignment>,
     pub(super) ami: Ami,
+    /// The manager session has told all contacts since it is up.
+    pub(super) listed: bool,
+    /// The first word of the manager session is still to come.
+    pub(super) awaited: bool,
     /// Statuses changed since they were last handed out.
     pub(super) dirty: bool,
 }
@@ -66,6 +71,20 @@ impl State {
         macs
     }
 
+    /// What an event of an earlier life showed of the phone.
+    pub(super) fn recall(&mut self, event: &BootEvent, snapshot: &Snapshot) {
+        match (&event.what, event.ip) {
+            (EventKind::FileAsked { name, .. }, Some(ip)) => {
+                self.directory.recall(event.mac, &FileRequest::parse(name), ip, event.at);
+            }
+            (EventKind::Registered { user_agent, .. }, ip) => {
+                let model = snapshot.catalog.by_user_agent(user_agent).map(|model| model.name.clone());
+                self.directory.note_contact(event.mac, ip, model, load(user_agent), event.at);
+            }
+            _ => {}
+        }
+    }
+
     /// Contacts that were there before the phone was: what they say of it.
     pub(super) fn meet(&mut self, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) {
         let seen = self.directory.get(mac).cloned().unwrap_or_default();
@@ -96,7 +115,7 @@ impl State {
             boot: self.timeline.boot(mac).unwrap_or(&silent),
             contacts: &contacts,
             roster: snapshot.roster.as_deref(),
-            registrations_known: self.ami.up,
+            registrations_known: self.listed,
         };
         derive(mac, &evidence, seen, self.judged.get(&mac).map(|judged| &judged.status))
     }

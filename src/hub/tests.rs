@@ -65,6 +65,7 @@ fn hub(roster: Roster) -> Hub {
     let hub = Hub::new(snapshot, Vec::new(), Vec::new(), events, at(0));
     assert!(hub.pbx(&view(roster), at(0)));
     hub.ami(AmiUpdate::Up, at(0));
+    hub.ami(AmiUpdate::Contacts(Vec::new()), at(0));
     hub
 }
 

@@ -102,7 +102,10 @@ impl Boot {
                 if self.last.is_none_or(|last| event.at.duration_since(last) > BOOT_GAP) {
                     // What a phone was seen to reject stays in mind across its reboots: that is the loop.
                     let times = self.config_sent_times;
-                    *self = Self { began: Some(event.at), config_sent_times: times, ..Self::default() };
+                    // So does that it is registered: a ring list is asked for by phones that work.
+                    let (registered, lost) = (self.registered, self.lost);
+                    let began = Some(event.at);
+                    *self = Self { began, config_sent_times: times, registered, lost, ..Self::default() };
                 }
                 self.last = Some(event.at);
                 self.asked(event.at, &FileRequest::parse(name), refused.as_deref());
@@ -228,6 +231,7 @@ mod tests {
             (vec![asked(0, name), registered(2), ended(5_000), registered(6_000)], None),
             (vec![asked(0, name), registered(2), ended(5_000), asked(5_010, name)], None),
             (vec![registered(0), asked(100, name), ended(140)], None),
+            (vec![registered(0), asked(9_000, "RINGLIST.DAT"), ended(9_900)], Some(at(9_900))),
         ] {
             assert_eq!(boot_of(&events).lost, lost, "{events:?}");
         }

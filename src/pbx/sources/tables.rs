@@ -160,6 +160,11 @@ impl Source {
     /// The URL or the file cannot be used. The database itself is not asked yet.
     pub fn freepbx(url: Option<&str>) -> Result<Self, SourceError> {
         let options = match url {
+            Some(url) if asks_for_tls(url) => {
+                return Err(SourceError(
+                    "pbx.database_url asks for TLS, which is not built: use the socket, or a tunnel, and leave ssl-mode out".to_owned(),
+                ));
+            }
             Some(url) => MySqlConnectOptions::from_str(&url.replacen("mariadb://", "mysql://", 1))
                 .map_err(|_| SourceError("pbx.database_url is no mysql://user:password@host/database; % and @ in a password are written %25 and %40".to_owned()))?,
             None => from_freepbx_conf()?,
@@ -195,7 +200,8 @@ impl Source {
                     let times = sqlx::query(UPDATE_TIMES).fetch_all(pool).await?;
                     marks.extend(column(&times, 0));
                     let fresh = column(&times, 1).iter().any(|cell| cell.as_deref() == Some(b"1"));
-                    let sums = sqlx::raw_sql(CHECKSUM).fetch_all(pool).await?;
+                    let sums =
+                        sqlx::raw_sql(CHECKSUM).fetch_all(pool).await.map_err(|why| Failed { query: PHONES, why })?;
                     let sum = |row: &MySqlRow| row.try_get::<Option<i64>, _>(1).ok().flatten();
                     let phones = sums.iter().map(|row| sum(row).map(|sum| sum.to_string().into_bytes())).collect();
                     Ok(Gate { marks, phones, fresh })
@@ -225,6 +231,14 @@ impl Source {
     pub async fn read_phones(&self) -> Result<PhoneRows, SourceError> {
         read!(self, phones)
     }
+}
+
+fn asks_for_tls(url: &str) -> bool {
+    let query = url.split_once('?').map(|(_, query)| query.to_ascii_lowercase()).unwrap_or_default();
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .any(|(key, value)| ["ssl-mode", "sslmode"].contains(&key) && !["disabled", "preferred"].contains(&value))
 }
 
 fn from_freepbx_conf() -> Result<MySqlConnectOptions, SourceError> {

@@ -1,6 +1,8 @@
 //! Writes table `offhook_status` of the PBX database, and no other: inserts, updates and deletes rows by MAC.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -37,16 +39,20 @@ impl StatusTable {
 
     /// The rows that are there. One whose key is no MAC is not ours and stays.
     pub(super) async fn held(&self) -> Result<Rows, String> {
-        let rows: Result<Vec<Columns>, sqlx::Error> = match self.source()? {
-            Source::MariaDb(pool) => sqlx::query_as(HELD).fetch_all(&pool).await,
-            Source::Sqlite(pool) => sqlx::query_as(HELD).fetch_all(&pool).await,
-        };
+        let source = self.source()?;
+        let rows: Vec<Columns> = in_time(async {
+            match source {
+                Source::MariaDb(pool) => sqlx::query_as(HELD).fetch_all(&pool).await,
+                Source::Sqlite(pool) => sqlx::query_as(HELD).fetch_all(&pool).await,
+            }
+        })
+        .await?;
         let row = |columns: Columns| {
             let (mac, ip, stage, health, reason, summary, load, registered, total, since) = columns;
             let row = Row::held([ip, stage, health, reason, summary, load, registered, total, since]);
             mac.parse().ok().map(|mac| (mac, Arc::new(row)))
         };
-        Ok(rows.map_err(|why| sentence(&why))?.into_iter().filter_map(row).collect())
+        Ok(rows.into_iter().filter_map(row).collect())
     }
 
     /// Writes all or nothing.
@@ -69,16 +75,26 @@ impl StatusTable {
             }};
         }
         let source = self.source()?;
-        let written: Result<(), sqlx::Error> = async {
+        in_time(async {
             match source {
                 Source::MariaDb(pool) => write!(pool),
                 Source::Sqlite(pool) => write!(pool),
             }
-        }
-        .await;
-        written.map_err(|why| sentence(&why))
+        })
+        .await
     }
 }
+
+/// A server that is gone without a word must not hold the publisher for ever.
+async fn in_time<T>(look: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, String> {
+    match tokio::time::timeout(PATIENCE, look).await {
+        Ok(outcome) => outcome.map_err(|why| sentence(&why)),
+        Err(_) => Err("offhook_status: the PBX database did not answer within 5 s; see that it runs".to_owned()),
+    }
+}
+
+/// Longest wait for one read or write.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 fn sentence(why: &sqlx::Error) -> String {
     // MariaDB's SQLSTATE for a missing table; SQLite has only words for it.

@@ -48,7 +48,9 @@ pub(super) fn spawn(stage: &mut Stage, config: &Config, hub: &Arc<Hub>, nudge: &
             let came_up = matches!(update, AmiUpdate::Up);
             let reloaded = matches!(update, AmiUpdate::Reloaded);
             if matches!(update, AmiUpdate::Down { .. }) {
-                // What was live may not be any more; the database's word stands meanwhile.
+                // Answers that are still under way are of a session that is gone.
+                asked += 1;
+                newest.send_replace(asked);
                 live_in.send_replace(None);
             }
             hub.ami(update, Timestamp::now());

@@ -14,6 +14,8 @@ use crate::pbx::roster::RowProblem;
 pub struct Facts {
     /// Things the configuration wants said.
     pub notes: Vec<String>,
+    /// Where a damaged database of our own was put at the start.
+    pub damaged: Option<String>,
     /// Sections of the configuration that were changed and take a restart.
     pub restart: Vec<&'static str>,
     /// When the PBX last confirmed the roster; `None` = never read.
@@ -46,7 +48,7 @@ pub struct Facts {
 
 /// All checks, in the order they are shown.
 pub const CHECKS: &[fn(&Facts) -> Vec<Check>] =
-    &[restart, database, pending, manager, own_fetch, port, sinks, access, shadowed, rows, phones];
+    &[restart, state, database, pending, manager, own_fetch, port, sinks, access, shadowed, rows, phones];
 
 /// Runs them all.
 pub fn run(facts: &Facts) -> Vec<Check> {
@@ -74,6 +76,18 @@ fn restart(facts: &Facts) -> Vec<Check> {
         ),
         "systemctl restart offhook",
     )]
+}
+
+fn state(facts: &Facts) -> Vec<Check> {
+    let one = |aside: &String| {
+        bad(
+            "state",
+            CheckStatus::Warning,
+            format!("the database in server.state_dir was damaged, and was set aside as {aside}"),
+            "add phones of `offhook phones add` again, see that the disk is sound, remove the file, and restart",
+        )
+    };
+    facts.damaged.iter().map(one).collect()
 }
 
 fn database(facts: &Facts) -> Vec<Check> {

@@ -106,6 +106,9 @@ fn server(report: &mut Report, wire: &wire::Server) -> Option<Server> {
     }
     let state_dir = absolute(report, "server.state_dir", &wire.state_dir);
     let socket = absolute(report, "server.socket", &wire.socket);
+    if wire.socket.len() > SOCKET_NAME {
+        report.add("server.socket", format!("is longer than the {SOCKET_NAME} octets that a socket's name may have"));
+    }
     Some(Server { address: address?, state_dir: state_dir?, socket: socket?, phone_networks })
 }
 
@@ -188,6 +191,9 @@ fn pbx(report: &mut Report, wire: &wire::Pbx) -> Option<Pbx> {
         transport,
     })
 }
+
+/// Longest name of a unix socket (unix(7): 108 with the NUL at its end).
+const SOCKET_NAME: usize = 107;
 
 /// 47 characters is what a 7960 takes as `proxyN_address`, the tightest of all.
 fn host_like(text: &str) -> bool {

@@ -23,7 +23,7 @@ use crate::fleet::{self, Desired, Settings, Snapshot};
 use crate::pbx::ami::client::AmiUpdate;
 use crate::pbx::poll::PbxView;
 use crate::pbx::roster::Assignment;
-use crate::status::Statuses;
+use crate::status::{Health, Stage, Statuses};
 
 pub use operations::{Operations, Surroundings};
 use state::{State, load, own_contact, printable, same_phone, same_site, users};
@@ -331,6 +331,11 @@ impl Hub {
             phones.entry(mac).or_insert_with(|| state.stranger(&snapshot, mac, seen));
         }
         phones.into_values().collect()
+    }
+
+    /// Stage and health of every assigned phone.
+    pub fn stages(&self) -> Vec<(Stage, Health)> {
+        self.lock().judged.values().map(|judged| (judged.status.stage, judged.status.health)).collect()
     }
 
     /// One phone, if it is assigned or was seen.

@@ -176,6 +176,7 @@ impl Operations {
         let facts = Facts {
             notes: self.around.notes.load().to_vec(),
             restart: self.around.restart.load().to_vec(),
+            damaged: self.store.damaged().map(|aside| aside.display().to_string()),
             confirmed_at: snapshot.confirmed_at,
             now: Some(now),
             pbx_down: snapshot.down.clone(),

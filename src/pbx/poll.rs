@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::roster::{LiveSecrets, Roster, confirm};
+use super::roster::{LiveSecrets, Roster, Sections, confirm};
 use super::settle::Settle;
 use super::sources::{Gate, Moved, Source, SourceError, freepbx};
 
@@ -150,23 +150,39 @@ fn backoff(failures: u32) -> Duration {
 /// The last roster that live secrets were laid over, and what came of it: most polls bring the same two again.
 #[derive(Default)]
 struct Confirmed {
-    last: Option<(Arc<Roster>, LiveSecrets, Arc<Roster>)>,
+    /// What Asterisk told last, and the roster of that moment.
+    told: Option<(Arc<Roster>, Arc<Sections>)>,
+    last: Option<(Arc<Roster>, Arc<Roster>)>,
 }
 
 impl Confirmed {
+    /// A manager interface that is away changes nothing: what it told holds for an account until the database's own
+    /// secret changes, which is after Apply.
     fn roster(&mut self, roster: &Arc<Roster>, live: &LiveSecrets) -> Arc<Roster> {
-        let same = |a: &LiveSecrets, b: &LiveSecrets| match (a, b) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            (a, b) => a.is_none() && b.is_none(),
-        };
-        if let Some((of, with, result)) = &self.last
+        if let Some(live) = live
+            && self.told.as_ref().is_none_or(|(_, told)| !Arc::ptr_eq(told, live))
+        {
+            self.told = Some((Arc::clone(roster), Arc::clone(live)));
+            self.last = None;
+        }
+        if let Some((of, result)) = &self.last
             && Arc::ptr_eq(of, roster)
-            && same(with, live)
         {
             return Arc::clone(result);
         }
-        let result = confirm(roster, live).map_or_else(|| Arc::clone(roster), Arc::new);
-        self.last = Some((Arc::clone(roster), live.clone(), Arc::clone(&result)));
+        let still = self.told.as_ref().map(|(of, told)| {
+            let mut told = Sections::clone(told);
+            for account in roster.accounts.values() {
+                let before = of.accounts.get(&account.extension);
+                if before.is_some_and(|before| before.secret != account.secret) {
+                    told.remove(&format!("{}-auth", account.sip_user));
+                    told.remove(&account.sip_user);
+                }
+            }
+            Arc::new(told)
+        });
+        let result = confirm(roster, &still).map_or_else(|| Arc::clone(roster), Arc::new);
+        self.last = Some((Arc::clone(roster), Arc::clone(&result)));
         result
     }
 }
@@ -205,5 +221,44 @@ impl Look {
         };
         self.last = Some((gate, fresh.clone()));
         Ok(Some(fresh))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Secret;
+    use crate::pbx::roster::{Account, Driver, NatFlags};
+
+    fn roster(secret: &str) -> Arc<Roster> {
+        let account = Account {
+            extension: "1001".parse().unwrap(),
+            driver: Driver::Pjsip,
+            sip_user: "1001".into(),
+            auth_user: "1001".into(),
+            secret: Some(Secret::new(secret)),
+            name: String::new(),
+            mailbox: None,
+            max_contacts: 1,
+            nat: NatFlags::default(),
+            problems: Vec::new(),
+        };
+        let accounts = [(account.extension.clone(), account)].into();
+        Arc::new(Roster { accounts, ..Roster::default() })
+    }
+
+    #[test]
+    fn what_asterisk_told_holds_while_it_is_away_until_the_database_changes() {
+        let live: LiveSecrets = Some(Arc::new([("1001-auth".to_owned(), Secret::new("live"))].into()));
+        let mut confirmed = Confirmed::default();
+        let (old, new) = (roster("saved"), roster("applied"));
+        let mut served = |roster: &Arc<Roster>, live: &LiveSecrets| {
+            let roster = confirmed.roster(roster, live);
+            roster.accounts.values().next().unwrap().secret.as_ref().unwrap().expose().to_owned()
+        };
+        assert_eq!(served(&old, &None), "saved");
+        assert_eq!(served(&old, &live), "live");
+        assert_eq!(served(&old, &None), "live", "the session is cut");
+        assert_eq!(served(&new, &None), "applied");
     }
 }

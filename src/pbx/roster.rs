@@ -150,7 +150,10 @@ pub struct RowProblem {
 /// Passwords as Asterisk itself has them, by name of the auth section; `None` = it does not tell.
 ///
 /// By section and not by user: a trunk's outbound login may use an extension's number as its user.
-pub type LiveSecrets = Option<Arc<HashMap<String, Secret>>>;
+pub type LiveSecrets = Option<Arc<Sections>>;
+
+/// Passwords by name of the auth section.
+pub type Sections = HashMap<String, Secret>;
 
 /// The roster with the passwords that Asterisk says are live, where they differ from what the database makes one
 /// expect; `None` = nothing differs. The difference is a problem of the account. FreePBX names an extension's section

@@ -72,10 +72,22 @@ pub async fn run<T>(
             tokio::select! {
                 more = latest.changed() => if more.is_err() { return },
                 () = changed(&mut restarted) => published = None,
+                () = recheck(&sink) => published = None,
                 () = shutdown.cancelled() => {}
             }
             tokio::time::sleep(GATHER).await;
         }
+    }
+}
+
+/// How often a table is read back: a row or the whole table may be gone without any word of it.
+const RECHECK: Duration = Duration::from_mins(1);
+
+async fn recheck(sink: &Sink) {
+    match sink {
+        Sink::Table(_) => tokio::time::sleep(RECHECK).await,
+        // Some thousand keys are no question for every minute, and nobody but us touches them.
+        Sink::AstDb(_) => std::future::pending().await,
     }
 }
 

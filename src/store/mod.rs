@@ -9,7 +9,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::Connection as _;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use crate::domain::{BootEvent, MacAddr};
 use crate::pbx::roster::{Assignment, Roster};
@@ -19,6 +22,8 @@ use crate::timeline::EVENTS_PER_PHONE;
 #[derive(Debug)]
 pub struct Store {
     pool: SqlitePool,
+    /// Where the database was put that could not be used.
+    damaged: Option<PathBuf>,
     /// Held for its lifetime: the kernel drops the lock when the process ends, however it ends.
     _lock: fs::File,
 }
@@ -66,23 +71,26 @@ pub enum StoreError {
 }
 
 impl Store {
-    /// Locks the folder, opens the database in it (made if absent) and brings it up to date.
+    /// Locks the folder, opens the database in it (made if absent) and brings it up to date. A damaged one is set aside:
+    /// phones are served from the PBX whatever became of it.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
         let lock = lock(folder)?;
         let path = folder.join("offhook.db");
+        let damaged =
+            set_aside_if_damaged(&path).await.map_err(|why| StoreError::Folder { path: path.clone(), why })?;
         private(&path).map_err(|why| StoreError::Folder { path: path.clone(), why })?;
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let open = SqlitePoolOptions::new().max_connections(2).connect_with(options).await;
+        let open = SqlitePoolOptions::new().max_connections(2).connect_with(options(&path)).await;
         let pool = open.map_err(|why| StoreError::Open { path: path.clone(), why })?;
         sqlx::migrate!("src/store/migrations").run(&pool).await.map_err(|why| StoreError::Migrate { path, why })?;
-        Ok(Self { pool, _lock: lock })
+        Ok(Self { pool, damaged, _lock: lock })
+    }
+
+    /// Where a database was put at the start that was damaged; what was only in there is not known any more.
+    pub fn damaged(&self) -> Option<&Path> {
+        self.damaged.as_deref()
     }
 
     /// The last good roster and when the PBX last confirmed it.
@@ -228,6 +236,57 @@ fn lock(folder: &Path) -> Result<fs::File, StoreError> {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
         Err(fs::TryLockError::Error(why)) => Err(failed(why)),
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+}
+
+/// Renames a database that is there and cannot be used; says where it is now.
+async fn set_aside_if_damaged(path: &Path) -> io::Result<Option<PathBuf>> {
+    let why = match fs::metadata(path) {
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(why) => return Err(why),
+        Ok(facts) if facts.len() == 0 => "it is empty".to_owned(),
+        Ok(_) => match unsound(path).await {
+            Some(why) => why,
+            None => return Ok(None),
+        },
+    };
+    let aside = path.with_extension("db.damaged");
+    fs::rename(path, &aside)?;
+    for tail in ["db-wal", "db-shm"] {
+        // They belong to the other; most often there are none.
+        let _ = fs::remove_file(path.with_extension(tail));
+    }
+    tracing::error!(
+        code = "state-damaged",
+        "{} is damaged ({why}) and was set aside as {}; phones of `offhook phones add` have to be added again",
+        path.display(),
+        aside.display()
+    );
+    Ok(Some(aside))
+}
+
+/// Why SQLite finds the file damaged: its codes 11 and 26, or what its check says. Any other trouble is another's to tell.
+async fn unsound(path: &Path) -> Option<String> {
+    let look = async {
+        let mut connection = SqliteConnection::connect_with(&options(path)).await?;
+        let said: String = sqlx::query_scalar("pragma quick_check(1)").fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok::<_, sqlx::Error>(said)
+    };
+    match look.await {
+        Ok(said) => (said != "ok").then_some(said),
+        Err(why) => {
+            let code = why.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
+            matches!(code.as_deref(), Some("11" | "26")).then(|| why.to_string())
+        }
     }
 }
 

@@ -53,6 +53,30 @@ async fn what_was_kept_is_there_after_a_restart() {
     assert!(!store.drop_assignment(an_assignment().mac).await.unwrap());
 }
 
+/// F6: a database that is damaged costs what was only in there, never the start.
+#[tokio::test]
+async fn f6_a_damaged_database_is_set_aside_and_said() {
+    let whole = tempfile::tempdir().unwrap();
+    let store = Store::open(whole.path()).await.unwrap();
+    store.keep_roster(&a_roster(), Timestamp::UNIX_EPOCH).await.unwrap();
+    store.close().await;
+    assert_eq!(store.damaged(), None);
+    let bytes = fs::read(whole.path().join("offhook.db")).unwrap();
+    let half = bytes.get(..bytes.len() / 2).unwrap();
+    for (case, content) in [("empty", &b""[..]), ("garbage", &b"no database at all"[..]), ("cut", half)] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("offhook.db"), content).unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let aside = store.damaged().unwrap_or_else(|| panic!("{case}"));
+        assert_eq!(fs::read(aside).unwrap(), content, "{case}");
+        store.keep_roster(&a_roster(), Timestamp::UNIX_EPOCH).await.unwrap();
+        store.close().await;
+        drop(store);
+        let store = Store::open(folder.path()).await.unwrap();
+        assert_eq!((store.damaged(), store.roster().await.unwrap().is_some()), (None, true), "{case}");
+    }
+}
+
 #[tokio::test]
 async fn a_folder_has_one_daemon_and_no_other_reader() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@ use axum::routing::get;
 use jiff::Timestamp;
 
 use crate::hub::Hub;
+use crate::status::{Health, Stage};
 
 /// `/healthz`, `/readyz`, `/metrics`.
 pub fn router(hub: Arc<Hub>) -> Router {
@@ -34,6 +35,11 @@ async fn metrics(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text(&hub, Timestamp::now()))
 }
 
+/// The word the contract has for it.
+fn word(value: impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 /// Prometheus text format, version 0.0.4.
 fn text(hub: &Hub, now: Timestamp) -> String {
     let mut out = String::new();
@@ -55,11 +61,12 @@ fn text(hub: &Hub, now: Timestamp) -> String {
         "# HELP offhook_pbx_polls_total Looks taken at the PBX.\n# TYPE offhook_pbx_polls_total counter\noffhook_pbx_polls_total {polls}"
     );
     let _ = writeln!(out, "# HELP offhook_phones Assigned phones by stage and health.\n# TYPE offhook_phones gauge");
-    let mut counts: std::collections::BTreeMap<(String, String), u64> = std::collections::BTreeMap::new();
-    for phone in hub.phones().into_iter().filter(|phone| phone.ownership == "adopted") {
-        *counts.entry((phone.stage, phone.health)).or_default() += 1;
+    let mut counts: std::collections::BTreeMap<(Stage, Health), u64> = std::collections::BTreeMap::new();
+    for (stage, health) in hub.stages() {
+        *counts.entry((stage, health)).or_default() += 1;
     }
     for ((stage, health), n) in counts {
+        let (stage, health) = (word(stage), word(health));
         let _ = writeln!(out, "offhook_phones{{stage=\"{stage}\",health=\"{health}\"}} {n}");
     }
     out

@@ -28,6 +28,8 @@ pub struct Rows {
     pub chan_sip_port: Cell,
     /// customcode, defaultcode of "my voicemail".
     pub voicemail_code: Option<[Cell; 2]>,
+    /// PHPTIMEZONE, where it may be read.
+    pub time_zone: Cell,
     /// Phones and their lines.
     pub phones: PhoneRows,
 }
@@ -56,6 +58,8 @@ pub fn roster(rows: &Rows) -> Roster {
             .voicemail_code
             .as_ref()
             .and_then(|codes| codes.iter().map(lossy).find(|code| !code.is_empty())),
+        // UTC is what FreePBX says where nobody chose: then the system's zone tells more.
+        time_zone: Some(lossy(&rows.time_zone)).filter(|zone| !["", "UTC", "Etc/UTC"].contains(&zone.as_str())),
         apply_pending: rows.need_reload,
         ..Roster::default()
     };

@@ -75,6 +75,7 @@ const SIP: &str = "select id, keyword, data from sip where keyword in \
 const SIP_SETTINGS: &str = "select `key`, val from kvstore_Sipsettings where `key` = 'binds' or `key` like 'udpport-%' or `key` like 'tcpport-%'";
 const CHAN_SIP_PORT: &str = "select data from sipsettings where keyword = 'bindport'";
 const VOICEMAIL: &str = "select customcode, defaultcode from featurecodes where modulename = 'voicemail' and featurename = 'myvoicemail' and enabled = 1";
+const TIME_ZONE: &str = "select value from freepbx_settings where keyword = 'PHPTIMEZONE'";
 const PHONES: &str =
     "select mac, model, description, target_load, options, cast(enabled as char) from offhook_phones order by mac";
 const LINES: &str = "select mac, cast(button as char), kind, extension, label from offhook_lines order by mac, button";
@@ -116,6 +117,8 @@ macro_rules! phones {
 macro_rules! all {
     ($transaction:ident) => {{
         let need_reload: Vec<[Cell; 1]> = must!($transaction, NEED_RELOAD);
+        // A nicety, in a table that holds passwords, too: an account that may not read it goes without.
+        let time_zone = sqlx::query(TIME_ZONE).fetch_optional(&mut *$transaction).await.ok().flatten();
         let chan_sip_port: Option<Vec<[Cell; 1]>> = may!($transaction, CHAN_SIP_PORT);
         Rows {
             need_reload: need_reload.iter().any(|[value]| value.as_deref() == Some(b"true")),
@@ -125,6 +128,7 @@ macro_rules! all {
             sip_settings: must!($transaction, SIP_SETTINGS),
             chan_sip_port: chan_sip_port.and_then(|rows| rows.into_iter().next()).and_then(|[port]| port),
             voicemail_code: may!($transaction, VOICEMAIL).and_then(|rows| rows.into_iter().next()),
+            time_zone: time_zone.and_then(|row| cell(&row, 0)),
             phones: phones!($transaction),
         }
     }};

@@ -12,7 +12,7 @@ use crate::domain::{BootEvent, Contact, ContactState, EventKind, MacAddr};
 use crate::files::name::FileRequest;
 use crate::fleet::{Directory, Seen, Snapshot};
 use crate::pbx::roster::{Account, Assignment, Button};
-use crate::status::{Judged, derive};
+use crate::status::{Judged, derive, word};
 use crate::timeline::{Boot, Timeline};
 
 #[derive(Default)]
@@ -206,11 +206,6 @@ pub(super) fn load(user_agent: &str) -> Option<String> {
         && version.starts_with(|c: char| c.is_ascii_digit())
         && version.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-()".contains(&b));
     sound.then(|| version.to_owned())
-}
-
-/// The one word that the contract has for it.
-pub(super) fn word(value: impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Names and URIs come from the network: printable ASCII, cut at 128.

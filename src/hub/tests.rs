@@ -1,7 +1,7 @@
 use super::*;
 use crate::catalog::Catalog;
 use crate::domain::{LineKind, ModelName, PhoneOptions, Secret, SipTransport};
-use crate::pbx::roster::{Account, Button, Driver, Listeners, NatFlags, Origin, Registrar, Roster, RowProblem};
+use crate::pbx::roster::{Account, Button, Listeners, NatFlags, Origin, Registrar, Roster, RowProblem};
 
 const IP: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 60);
 const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -12,18 +12,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn account(extension: &str) -> Account {
-    Account {
-        extension: extension.parse().unwrap(),
-        driver: Driver::Pjsip,
-        sip_user: extension.into(),
-        auth_user: extension.into(),
-        secret: Some(Secret::new("abcdef123456")),
-        name: "Front desk".into(),
-        mailbox: None,
-        max_contacts: 1,
-        nat: NatFlags::default(),
-        problems: Vec::new(),
-    }
+    Account { name: "Front desk".into(), ..Account::sample(extension, "abcdef123456") }
 }
 
 fn assignment(model: Option<&str>, extensions: &[&str]) -> Assignment {

@@ -228,21 +228,10 @@ impl Look {
 mod tests {
     use super::*;
     use crate::domain::Secret;
-    use crate::pbx::roster::{Account, Driver, NatFlags};
+    use crate::pbx::roster::Account;
 
     fn roster(secret: &str) -> Arc<Roster> {
-        let account = Account {
-            extension: "1001".parse().unwrap(),
-            driver: Driver::Pjsip,
-            sip_user: "1001".into(),
-            auth_user: "1001".into(),
-            secret: Some(Secret::new(secret)),
-            name: String::new(),
-            mailbox: None,
-            max_contacts: 1,
-            nat: NatFlags::default(),
-            problems: Vec::new(),
-        };
+        let account = Account::sample("1001", secret);
         let accounts = [(account.extension.clone(), account)].into();
         Arc::new(Roster { accounts, ..Roster::default() })
     }

@@ -113,6 +113,43 @@ pub struct Assignment {
     pub origin: Origin,
 }
 
+/// What tests begin with.
+#[cfg(test)]
+impl Account {
+    /// A chan_pjsip extension of that number without peculiarities.
+    pub(crate) fn sample(extension: &str, secret: &str) -> Self {
+        Self {
+            extension: extension.parse().unwrap(),
+            driver: Driver::Pjsip,
+            sip_user: extension.into(),
+            auth_user: extension.into(),
+            secret: Some(Secret::new(secret)),
+            name: String::new(),
+            mailbox: None,
+            max_contacts: 1,
+            nat: NatFlags::default(),
+            problems: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Assignment {
+    /// A phone of unknown model without buttons.
+    pub(crate) fn sample(mac: &str) -> Self {
+        Self {
+            mac: mac.parse().unwrap(),
+            model: None,
+            description: String::new(),
+            target_load: None,
+            options: PhoneOptions::default(),
+            enabled: true,
+            buttons: Vec::new(),
+            origin: Origin::Pbx,
+        }
+    }
+}
+
 /// One button, as assigned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Button {

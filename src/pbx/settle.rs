@@ -117,42 +117,16 @@ fn with_assignments_of(believed: &Roster, fresh: Roster) -> Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{MacAddr, PhoneOptions, Secret};
-    use crate::pbx::roster::{Account, Assignment, Driver, NatFlags, Origin};
-
-    fn account(extension: &str, secret: &str) -> Account {
-        Account {
-            extension: extension.parse().unwrap(),
-            driver: Driver::Pjsip,
-            sip_user: extension.into(),
-            auth_user: extension.into(),
-            secret: Some(Secret::new(secret)),
-            name: String::new(),
-            mailbox: None,
-            max_contacts: 1,
-            nat: NatFlags::default(),
-            problems: Vec::new(),
-        }
-    }
+    use crate::pbx::roster::{Account, Assignment};
 
     fn roster(accounts: &[(&str, &str)], apply_pending: bool) -> Roster {
-        let accounts = accounts.iter().map(|(e, s)| (e.parse().unwrap(), account(e, s))).collect();
+        let accounts = accounts.iter().map(|(e, s)| (e.parse().unwrap(), Account::sample(e, s))).collect();
         Roster { accounts, apply_pending, assignments_known: true, ..Roster::default() }
     }
 
     fn with_phone(mut roster: Roster, mac: &str) -> Roster {
-        let mac: MacAddr = mac.parse().unwrap();
-        let assignment = Assignment {
-            mac,
-            model: None,
-            description: String::new(),
-            target_load: None,
-            options: PhoneOptions::default(),
-            enabled: true,
-            buttons: Vec::new(),
-            origin: Origin::Pbx,
-        };
-        roster.assignments.insert(mac, assignment);
+        let assignment = Assignment::sample(mac);
+        roster.assignments.insert(assignment.mac, assignment);
         roster
     }
 

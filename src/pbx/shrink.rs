@@ -95,23 +95,12 @@ fn problem(phones: usize, extensions: usize) -> RowProblem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::PhoneOptions;
-    use crate::pbx::roster::{Assignment, Origin};
+    use crate::pbx::roster::Assignment;
 
     fn roster(phones: usize) -> Roster {
         let assignment = |n: usize| {
-            let mac: MacAddr = format!("001B54AA{n:04X}").parse().unwrap();
-            let assignment = Assignment {
-                mac,
-                model: None,
-                description: String::new(),
-                target_load: None,
-                options: PhoneOptions::default(),
-                enabled: true,
-                buttons: Vec::new(),
-                origin: Origin::Pbx,
-            };
-            (mac, assignment)
+            let assignment = Assignment::sample(&format!("001B54AA{n:04X}"));
+            (assignment.mac, assignment)
         };
         Roster { assignments: (0..phones).map(assignment).collect(), assignments_known: true, ..Roster::default() }
     }

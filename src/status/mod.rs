@@ -87,5 +87,10 @@ pub struct PhoneStatus {
     pub since: Timestamp,
 }
 
+/// The one word that the contract has for a stage or a health.
+pub fn word(value: impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
 /// Everything published: one status per assigned phone. One that did not change is the same value.
 pub type Statuses = Arc<BTreeMap<MacAddr, Arc<PhoneStatus>>>;

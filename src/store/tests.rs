@@ -1,19 +1,13 @@
 use super::*;
-use crate::domain::{EventKind, LineKind, PhoneOptions, Secret};
-use crate::pbx::roster::{Account, Button, Driver, Origin};
+use crate::domain::{EventKind, LineKind, PhoneOptions};
+use crate::pbx::roster::{Account, Button, Origin};
 
 fn a_roster() -> Roster {
     let account = Account {
-        extension: "1001".parse().unwrap(),
-        driver: Driver::Pjsip,
-        sip_user: "1001".into(),
-        auth_user: "1001".into(),
-        secret: Some(Secret::new("S3cr3t")),
         name: "Böb \"R&D\"".into(),
         mailbox: Some("default".into()),
-        max_contacts: 1,
         nat: crate::pbx::roster::NatFlags { force_rport: true, rewrite_contact: false },
-        problems: Vec::new(),
+        ..Account::sample("1001", "S3cr3t")
     };
     let mut roster = Roster { voicemail_code: Some("*97".into()), ..Roster::default() };
     roster.accounts.insert(account.extension.clone(), account);

@@ -11,7 +11,7 @@ use axum::routing::get;
 use jiff::Timestamp;
 
 use crate::hub::Hub;
-use crate::status::{Health, Stage};
+use crate::status::{Health, Stage, word};
 
 /// `/healthz`, `/readyz`, `/metrics`.
 pub fn router(hub: Arc<Hub>) -> Router {
@@ -33,11 +33,6 @@ async fn ready(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
 
 async fn metrics(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text(&hub, Timestamp::now()))
-}
-
-/// The word the contract has for it.
-fn word(value: impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Prometheus text format, version 0.0.4.

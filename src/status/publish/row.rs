@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::domain::MacAddr;
-use crate::status::PhoneStatus;
+use crate::status::{PhoneStatus, word};
 
 /// The fields after the MAC and before `updated`, in the order of the table.
 pub const FIELDS: [&str; 9] =
@@ -84,11 +84,6 @@ pub fn difference(held: &Rows, wanted: &Rows) -> Difference {
 /// `datetime` of MariaDB, UTC, whole seconds.
 pub fn seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-/// The word the contract has for it.
-fn word(value: impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Columns have sizes in characters; line ends have no place in a field, and blanks around it do not survive AstDB.

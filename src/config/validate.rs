@@ -50,7 +50,7 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
         "network" => {
             notes.push(
                 "access.policy is \"network\": any host in server.phone_networks can fetch any phone's file, secrets \
-                 included; keep phones in a network of their own"
+                 included"
                     .to_owned(),
             );
             Access::Network

@@ -201,6 +201,9 @@ impl Look {
     /// The rows, as a roster, where something may have moved.
     async fn take(&mut self, source: &Source) -> Result<Option<Roster>, SourceError> {
         let gate = source.gate().await?;
+        if let Some((before, _)) = &self.last {
+            gate.same_database(before)?;
+        }
         let due = self.read_at.is_none_or(|at| at.elapsed() >= SAFETY);
         let moved = match &self.last {
             Some((before, _)) if !due && !self.again => gate.moved_since(before),

@@ -57,6 +57,29 @@ fn a_missing_table_is_named() {
     daemon.stop();
 }
 
+#[test]
+fn a_database_file_that_was_replaced_is_opened_anew() {
+    if !have(&[Component::Program("curl")]) {
+        return;
+    }
+    let (pbx, other) = (Pbx::tables(), Pbx::tables());
+    for (pbx, secret) in [(&pbx, "CANARY1001"), (&other, "CANARYnew")] {
+        pbx.add_extension("1001", "Ada", secret);
+        pbx.add_phone(MAC, "7960", &["1001"]);
+        pbx.apply();
+    }
+    let site = Site::new(&pbx);
+    let daemon = site.serve();
+    let name = format!("SIP{MAC}.cnf");
+    daemon.wait_for_file(&name, "given its line", |file| file.contains("CANARY1001"));
+    std::fs::rename(other.database.file(), pbx.database.file()).unwrap();
+    daemon.wait_for_file(&name, "given the other file's secret", |file| file.contains("CANARYnew"));
+    std::fs::remove_file(pbx.database.file()).unwrap();
+    wait_for_complaint(&daemon, &["database"]);
+    assert!(daemon.file(&name).is_some(), "the last good roster serves on");
+    daemon.stop();
+}
+
 /// A restore, or a table emptied by mistake: nobody loses a file at once, unless the admin says that it was meant.
 #[test]
 fn phones_that_vanish_all_at_once_are_served_on_until_a_reload_says_that_it_was_meant() {

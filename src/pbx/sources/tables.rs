@@ -1,6 +1,7 @@
 //! The rows themselves: the same queries on MariaDB and on SQLite, each a constant, none writes.
 
 use std::future::Future;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
@@ -34,11 +35,25 @@ pub struct Gate {
     marks: Vec<Cell>,
     /// Of the phones' tables: checksums; empty where they cannot be told apart from the others.
     phones: Vec<Cell>,
+    /// Device and inode of the file, where it is one: another file under the same name is another database.
+    file: Option<(u64, u64)>,
     /// The database's own marks are a second wide, and this second is not over: a later change may not move them.
     pub fresh: bool,
 }
 
 impl Gate {
+    /// Whether both looks were at the same database.
+    ///
+    /// # Errors
+    /// The file was replaced: what is open is not what is there.
+    pub fn same_database(&self, before: &Self) -> Result<(), SourceError> {
+        if self.file == before.file {
+            Ok(())
+        } else {
+            Err(SourceError("the PBX database file was replaced; it is opened anew".to_owned()))
+        }
+    }
+
     /// What of another look may differ from the one at `before`.
     pub fn moved_since(&self, before: &Self) -> Moved {
         if self.marks != before.marks || before.fresh {
@@ -89,6 +104,7 @@ const UPDATE_TIMES: &str = "select cast(update_time as char), \
 const CHECKSUM: &str = "checksum table offhook_phones, offhook_lines";
 /// Moves whenever another connection writes (SQLite, pragma data_version).
 const DATA_VERSION: &str = "pragma data_version";
+const DATABASE_FILE: &str = "select file from pragma_database_list where name = 'main'";
 
 /// The queries in one transaction; macros, because the two databases are two types. InnoDB's default isolation is
 /// REPEATABLE READ, SQLite's transactions are serial: either way all rows are of one moment.
@@ -208,12 +224,14 @@ impl Source {
                         sqlx::raw_sql(CHECKSUM).fetch_all(pool).await.map_err(|why| Failed { query: PHONES, why })?;
                     let sum = |row: &MySqlRow| row.try_get::<Option<i64>, _>(1).ok().flatten();
                     let phones = sums.iter().map(|row| sum(row).map(|sum| sum.to_string().into_bytes())).collect();
-                    Ok(Gate { marks, phones, fresh })
+                    Ok(Gate { marks, phones, file: None, fresh })
                 }
                 Self::Sqlite(pool) => {
                     let version: i64 = sqlx::query_scalar(DATA_VERSION).fetch_one(pool).await?;
                     let marks = vec![Some(version.to_string().into_bytes())];
-                    Ok(Gate { marks, phones: Vec::new(), fresh: false })
+                    let path: String = sqlx::query_scalar(DATABASE_FILE).fetch_one(pool).await?;
+                    let facts = std::fs::metadata(&path).map_err(sqlx::Error::Io)?;
+                    Ok(Gate { marks, phones: Vec::new(), file: Some((facts.dev(), facts.ino())), fresh: false })
                 }
             }
         })

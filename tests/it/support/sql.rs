@@ -119,6 +119,14 @@ impl Database {
         self.execute("UPDATE admin SET value = 'false' WHERE variable = 'need_reload'");
     }
 
+    /// The file of tables in a file.
+    pub(crate) fn file(&self) -> &std::path::Path {
+        match self {
+            Self::Sqlite { path, .. } => path,
+            Self::MariaDb(_) => panic!("this database is no file"),
+        }
+    }
+
     /// `pbx.source` of the daemon's configuration.
     pub(crate) fn source(&self) -> &'static str {
         match self {

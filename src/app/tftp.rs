@@ -51,17 +51,22 @@ pub(super) fn spawn(
     }
 }
 
-fn reply(hub: &Hub, folder: Option<&FallThrough>, request: &Asked) -> Reply {
+fn reply(hub: &Arc<Hub>, folder: Option<&FallThrough>, request: &Asked) -> Reply {
     match hub.ask(&request.name, *request.source.ip(), request.destination, Transport::Tftp, Timestamp::now()) {
         Answer::Serve(bytes) => Reply::Serve(Content { bytes, text: true }),
         Answer::Refuse(_) => Reply::Absent,
-        Answer::FallThrough(name) => match folder.cloned() {
-            Some(folder) => Reply::Later(Box::pin(async move {
-                let bytes = tokio::task::spawn_blocking(move || folder.read(&name).ok()).await.ok().flatten()?;
-                Some(Content { bytes, text: false })
-            })),
-            None => Reply::Absent,
-        },
+        Answer::FallThrough(name) => {
+            let (hub, folder, ip) = (Arc::clone(hub), folder.cloned(), *request.source.ip());
+            Reply::Later(Box::pin(async move {
+                let asked = name.clone();
+                let read = move || folder.and_then(|folder| folder.read(&name).ok());
+                let bytes = tokio::task::spawn_blocking(read).await.ok().flatten();
+                if bytes.is_none() {
+                    hub.absent(&asked, ip, Transport::Tftp, Timestamp::now());
+                }
+                bytes.map(|bytes| Content { bytes, text: false })
+            }))
+        }
     }
 }
 

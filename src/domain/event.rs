@@ -50,7 +50,7 @@ pub enum EventKind {
         /// Carried by.
         transport: Transport,
         /// One word: `no-answer`, `unconfirmed` (all sent, only the last ACK is missing), `peer-error`, `replaced` (the
-        /// phone asked anew), `refused`, `unanswered` (by us, in time).
+        /// phone asked anew), `refused`, `unanswered` (by us, in time), `not-found` (not in the fall-through folder).
         reason: String,
     },
     /// A line registered, or its contact became reachable again.

@@ -5,8 +5,9 @@
 
 mod operations;
 mod state;
+mod views;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,16 +15,14 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use crate::api;
-use crate::diagnose::Finding;
 use crate::domain::{BootEvent, Contact, ContactState, EventKind, MacAddr, Transport};
 use crate::files::name::FileRequest;
 use crate::files::{Answer, Asker, Secrets, resolve};
-use crate::fleet::{self, Desired, Settings, Snapshot};
+use crate::fleet::{self, Settings, Snapshot};
 use crate::pbx::ami::client::AmiUpdate;
 use crate::pbx::poll::PbxView;
 use crate::pbx::roster::Assignment;
-use crate::status::{Health, Stage, Statuses};
+use crate::status::Statuses;
 
 pub use operations::{Operations, Surroundings};
 use state::{State, load, own_contact, printable, same_phone, same_site, users};
@@ -125,6 +124,12 @@ impl Hub {
                 BootEvent { at: now, mac, ip: Some(ip.into()), what: what(printable(name)) },
             );
         }
+    }
+
+    /// A file of the fall-through folder was asked for and is not there.
+    pub fn absent(&self, name: &str, ip: Ipv4Addr, transport: Transport, now: Timestamp) {
+        let what = |name| EventKind::FileFailed { name, transport, reason: "not-found".to_owned() };
+        self.delivered(name, ip, what, now);
     }
 
     fn note(&self, state: &mut State, snapshot: &Snapshot, event: BootEvent) {
@@ -315,81 +320,6 @@ impl Hub {
             let statuses = state.judged.iter().map(|(mac, judged)| (*mac, Arc::clone(&judged.status))).collect();
             self.statuses.send_replace(Arc::new(statuses));
         }
-    }
-
-    /// What is known of the manager session.
-    pub fn manager(&self) -> Ami {
-        self.lock().ami.clone()
-    }
-
-    /// All phones: assigned ones, then strangers, by MAC.
-    pub fn phones(&self) -> Vec<api::Phone> {
-        let (state, snapshot) = self.locked();
-        let mut phones: BTreeMap<MacAddr, api::Phone> =
-            state.judged.values().map(|judged| (judged.status.mac, state.shown(&snapshot, judged))).collect();
-        for (mac, seen) in state.directory.iter() {
-            phones.entry(mac).or_insert_with(|| state.stranger(&snapshot, mac, seen));
-        }
-        phones.into_values().collect()
-    }
-
-    /// Stage and health of every assigned phone.
-    pub fn stages(&self) -> Vec<(Stage, Health)> {
-        self.lock().judged.values().map(|judged| (judged.status.stage, judged.status.health)).collect()
-    }
-
-    /// One phone, if it is assigned or was seen.
-    pub fn phone(&self, mac: MacAddr) -> Option<api::Phone> {
-        let (state, snapshot) = self.locked();
-        match state.judged.get(&mac) {
-            Some(judged) => Some(state.shown(&snapshot, judged)),
-            None => state.directory.get(mac).map(|seen| state.stranger(&snapshot, mac, seen)),
-        }
-    }
-
-    /// The timeline of a phone, oldest first.
-    pub fn timeline(&self, mac: MacAddr) -> Vec<api::Event> {
-        self.lock().timeline.of(mac).map(api::Event::from).collect()
-    }
-
-    /// The findings of a phone, worst first.
-    pub fn findings(&self, mac: MacAddr) -> Vec<Finding> {
-        let (state, snapshot) = self.locked();
-        match state.judged.get(&mac) {
-            Some(judged) => judged.findings.clone(),
-            None => state
-                .directory
-                .get(mac)
-                .map(|seen| state.judgement(&snapshot, mac, seen, Timestamp::UNIX_EPOCH).findings)
-                .unwrap_or_default(),
-        }
-    }
-
-    /// Findings of all assigned phones.
-    pub fn all_findings(&self) -> Vec<(MacAddr, Finding)> {
-        let state = self.lock();
-        state.judged.iter().flat_map(|(mac, judged)| judged.findings.iter().map(|f| (*mac, f.clone()))).collect()
-    }
-
-    /// What that phone would get, without noting that anybody asked.
-    /// `server` is the address a phone never seen would be told.
-    pub fn preview(&self, mac: MacAddr, name: &str, server: Ipv4Addr, secrets: Secrets) -> Answer {
-        let snapshot = self.snapshot();
-        let seen = self.lock().directory.get(mac).cloned().unwrap_or_default();
-        let server = seen.server.unwrap_or(server);
-        let desired = snapshot.desired(mac, &seen);
-        resolve(&FileRequest::parse(name), &snapshot, &Asker { server, phone: desired.as_ref(), seen: &seen, secrets })
-    }
-
-    /// The phone as it should be.
-    pub fn desired(&self, mac: MacAddr) -> Option<Desired> {
-        let seen = self.lock().directory.get(mac).cloned().unwrap_or_default();
-        self.snapshot().desired(mac, &seen)
-    }
-
-    /// Our own assignments.
-    pub fn own_assignments(&self) -> Vec<Assignment> {
-        self.lock().own.clone()
     }
 }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::catalog::Catalog;
 use crate::domain::{LineKind, ModelName, PhoneOptions, Secret, SipTransport};

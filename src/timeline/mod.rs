@@ -87,8 +87,6 @@ pub struct Boot {
     pub firmware_asked: Option<Timestamp>,
     /// When it asked for a signed configuration: it holds a trust list of its former life.
     pub signed_asked: Option<Timestamp>,
-    /// Transfers that ended early since the last that went well.
-    pub failed_transfers: u32,
     /// When a line last registered, with the configuration of this boot.
     pub registered: Option<Timestamp>,
     /// When a registration made in this boot ended.
@@ -112,15 +110,10 @@ impl Boot {
             }
             EventKind::FileSent { name, .. } => {
                 self.last = Some(event.at);
-                self.failed_transfers = 0;
                 if configures(&FileRequest::parse(name)) {
                     self.config_sent = Some(event.at);
                     self.config_sent_times = self.config_sent_times.saturating_add(1);
                 }
-            }
-            EventKind::FileFailed { .. } => {
-                self.last = Some(event.at);
-                self.failed_transfers = self.failed_transfers.saturating_add(1);
             }
             EventKind::Registered { .. } => {
                 self.last = Some(event.at);
@@ -132,7 +125,7 @@ impl Boot {
                 // The end of an earlier boot's registration says nothing of this one.
                 self.lost = self.registered.map(|_| event.at);
             }
-            EventKind::Unreachable { .. } => self.last = Some(event.at),
+            EventKind::FileFailed { .. } | EventKind::Unreachable { .. } => self.last = Some(event.at),
             EventKind::Assigned { .. } => {}
         }
     }

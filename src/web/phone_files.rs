@@ -36,7 +36,9 @@ async fn answer(
     let Some(name) = name.ok().filter(|name| name.len() <= NAME_LIMIT && !name.contains(char::is_control)) else {
         return absent();
     };
-    let bytes = match hub.ask(&name, ends.peer, ends.local, Transport::Http, Timestamp::now()) {
+    let answer = hub.ask(&name, ends.peer, ends.local, Transport::Http, Timestamp::now());
+    let fell_through = matches!(answer, Answer::FallThrough(_));
+    let bytes = match answer {
         Answer::Serve(bytes) => Some(bytes),
         Answer::Refuse(_) => None,
         Answer::FallThrough(name) => match fall_through {
@@ -44,7 +46,12 @@ async fn answer(
             None => None,
         },
     };
-    let Some(bytes) = bytes else { return absent() };
+    let Some(bytes) = bytes else {
+        if fell_through {
+            hub.absent(&name, ends.peer, Transport::Http, Timestamp::now());
+        }
+        return absent();
+    };
     let octets = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let what = |name| EventKind::FileSent { name, transport: Transport::Http, octets, millis: 0, resent: 0 };
     if method == Method::GET {

@@ -1,0 +1,93 @@
+//! What people and other parts see of the hub: reads, and nothing else.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use jiff::Timestamp;
+
+use super::{Ami, Hub};
+use crate::api;
+use crate::diagnose::Finding;
+use crate::domain::MacAddr;
+use crate::files::name::FileRequest;
+use crate::files::{Answer, Asker, Secrets, resolve};
+use crate::fleet::Desired;
+use crate::pbx::roster::Assignment;
+use crate::status::{Health, Stage};
+
+impl Hub {
+    /// What is known of the manager session.
+    pub fn manager(&self) -> Ami {
+        self.lock().ami.clone()
+    }
+
+    /// All phones: assigned ones, then strangers, by MAC.
+    pub fn phones(&self) -> Vec<api::Phone> {
+        let (state, snapshot) = self.locked();
+        let mut phones: BTreeMap<MacAddr, api::Phone> =
+            state.judged.values().map(|judged| (judged.status.mac, state.shown(&snapshot, judged))).collect();
+        for (mac, seen) in state.directory.iter() {
+            phones.entry(mac).or_insert_with(|| state.stranger(&snapshot, mac, seen));
+        }
+        phones.into_values().collect()
+    }
+
+    /// Stage and health of every assigned phone.
+    pub fn stages(&self) -> Vec<(Stage, Health)> {
+        self.lock().judged.values().map(|judged| (judged.status.stage, judged.status.health)).collect()
+    }
+
+    /// One phone, if it is assigned or was seen.
+    pub fn phone(&self, mac: MacAddr) -> Option<api::Phone> {
+        let (state, snapshot) = self.locked();
+        match state.judged.get(&mac) {
+            Some(judged) => Some(state.shown(&snapshot, judged)),
+            None => state.directory.get(mac).map(|seen| state.stranger(&snapshot, mac, seen)),
+        }
+    }
+
+    /// The timeline of a phone, oldest first.
+    pub fn timeline(&self, mac: MacAddr) -> Vec<api::Event> {
+        self.lock().timeline.of(mac).map(api::Event::from).collect()
+    }
+
+    /// The findings of a phone, worst first.
+    pub fn findings(&self, mac: MacAddr) -> Vec<Finding> {
+        let (state, snapshot) = self.locked();
+        match state.judged.get(&mac) {
+            Some(judged) => judged.findings.clone(),
+            None => state
+                .directory
+                .get(mac)
+                .map(|seen| state.judgement(&snapshot, mac, seen, Timestamp::UNIX_EPOCH).findings)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Findings of all assigned phones.
+    pub fn all_findings(&self) -> Vec<(MacAddr, Finding)> {
+        let state = self.lock();
+        state.judged.iter().flat_map(|(mac, judged)| judged.findings.iter().map(|f| (*mac, f.clone()))).collect()
+    }
+
+    /// What that phone would get, without noting that anybody asked.
+    /// `server` is the address a phone never seen would be told.
+    pub fn preview(&self, mac: MacAddr, name: &str, server: Ipv4Addr, secrets: Secrets) -> Answer {
+        let snapshot = self.snapshot();
+        let seen = self.lock().directory.get(mac).cloned().unwrap_or_default();
+        let server = seen.server.unwrap_or(server);
+        let desired = snapshot.desired(mac, &seen);
+        resolve(&FileRequest::parse(name), &snapshot, &Asker { server, phone: desired.as_ref(), seen: &seen, secrets })
+    }
+
+    /// The phone as it should be.
+    pub fn desired(&self, mac: MacAddr) -> Option<Desired> {
+        let seen = self.lock().directory.get(mac).cloned().unwrap_or_default();
+        self.snapshot().desired(mac, &seen)
+    }
+
+    /// Our own assignments.
+    pub fn own_assignments(&self) -> Vec<Assignment> {
+        self.lock().own.clone()
+    }
+}

@@ -1,6 +1,6 @@
 //! What people and other parts see of the hub: reads, and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
@@ -21,15 +21,14 @@ impl Hub {
         self.lock().ami.clone()
     }
 
-    /// All phones: assigned ones, then strangers, by MAC.
+    /// All phones, assigned ones and strangers, by MAC. Each is looked at by itself, so that no phone's request waits for
+    /// all.
     pub fn phones(&self) -> Vec<api::Phone> {
-        let (state, snapshot) = self.locked();
-        let mut phones: BTreeMap<MacAddr, api::Phone> =
-            state.judged.values().map(|judged| (judged.status.mac, state.shown(&snapshot, judged))).collect();
-        for (mac, seen) in state.directory.iter() {
-            phones.entry(mac).or_insert_with(|| state.stranger(&snapshot, mac, seen));
-        }
-        phones.into_values().collect()
+        let state = self.lock();
+        let macs: BTreeSet<MacAddr> =
+            state.judged.keys().copied().chain(state.directory.iter().map(|(mac, _)| mac)).collect();
+        drop(state);
+        macs.into_iter().filter_map(|mac| self.phone(mac)).collect()
     }
 
     /// Stage and health of every assigned phone.

@@ -97,12 +97,13 @@ pub async fn start(config: Config) -> Result<Running, String> {
         tracing::error!(code = "roster-unreadable", "{why}; phones are served once the PBX has been read");
         None
     });
+    let known = known.map(|(roster, at)| (Arc::new(roster), at));
     let own = store.assignments().await.map_err(|why| why.to_string())?;
-    let past = parts::past(&store, &own, known.as_ref().map(|(roster, _)| roster), now).await;
+    let past = parts::past(&store, &own, known.as_ref().map(|(roster, _)| &**roster), now).await;
     let settings = Arc::new(settings(&config, parts::answers_time().await));
     let mut first = Snapshot::empty(settings, Arc::new(Catalog::builtin()), fleet::year(now));
     if let Some((roster, at)) = &known {
-        first.roster = Some(Arc::new(roster.clone()));
+        first.roster = Some(Arc::clone(roster));
         first.confirmed_at = Some(*at);
     }
     let (events_in, events_out) = mpsc::channel(EVENT_QUEUE);
@@ -122,7 +123,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         open: pbx::open(&config),
         opened: opened_in,
         interval: config.pbx.poll_interval,
-        last_good: known.map(|(roster, at)| (Arc::new(roster), at)),
+        last_good: known,
         nudge,
         accept: Arc::clone(&accept),
         live: manager.map_or_else(|| watch::channel(None).1, |manager| manager.live),

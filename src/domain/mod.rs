@@ -3,6 +3,7 @@
 //! Pure values. Nothing here knows a socket, a database, a clock or a file; nothing here imports another part of
 //! this crate. Two strings that could be swapped are two types.
 
+mod backoff;
 mod event;
 mod extension;
 mod line;
@@ -12,6 +13,7 @@ mod model;
 mod phone;
 mod registration;
 
+pub use backoff::backoff;
 pub use event::{BootEvent, EventKind, Transport};
 pub use extension::{Extension, ExtensionError, Secret};
 pub use line::{LeftOut, Line, Problem};

@@ -25,7 +25,7 @@ use crate::pbx::roster::Assignment;
 use crate::status::Statuses;
 
 pub use operations::{Operations, Surroundings};
-use state::{State, load, own_contact, printable, same_phone, same_site, users};
+use state::{State, own_contact, printable, same_phone, same_site, users};
 
 /// The meeting place.
 pub struct Hub {
@@ -275,9 +275,8 @@ impl Hub {
             let anew = |after: &Contact| before.as_ref().is_some_and(|before| before.call_id != after.call_id);
             let anew = after.as_ref().is_some_and(anew);
             if let Some(contact) = &after {
-                let model = snapshot.catalog.by_user_agent(&contact.user_agent).map(|model| model.name.clone());
                 let sole = macs.len() == 1;
-                state.directory.note_contact(mac, contact.ip.filter(|_| sole), model, load(&contact.user_agent), now);
+                state.saw_contact(snapshot, mac, contact.ip.filter(|_| sole), &contact.user_agent, now);
             }
             let extension = endpoint.to_owned();
             let what = match (before.as_ref().map(|c| c.state), after) {

@@ -78,11 +78,23 @@ impl State {
                 self.directory.recall(event.mac, &FileRequest::parse(name), ip, event.at);
             }
             (EventKind::Registered { user_agent, .. }, ip) => {
-                let model = snapshot.catalog.by_user_agent(user_agent).map(|model| model.name.clone());
-                self.directory.note_contact(event.mac, ip, model, load(user_agent), event.at);
+                self.saw_contact(snapshot, event.mac, ip, user_agent, event.at);
             }
             _ => {}
         }
+    }
+
+    /// A phone registered, or is registered: what its contact shows of it. `ip` where it is certainly its own.
+    pub(super) fn saw_contact(
+        &mut self,
+        snapshot: &Snapshot,
+        mac: MacAddr,
+        ip: Option<IpAddr>,
+        user_agent: &str,
+        at: Timestamp,
+    ) {
+        let model = snapshot.catalog.by_user_agent(user_agent).map(|model| model.name.clone());
+        self.directory.note_contact(mac, ip, model, load(user_agent), at);
     }
 
     /// Contacts that were there before the phone was: what they say of it.
@@ -94,8 +106,7 @@ impl State {
             if let Some(contact) =
                 self.contacts.get(&line.sip_user).and_then(|all| own_contact(self, mac, &line.sip_user, all))
             {
-                let model = snapshot.catalog.by_user_agent(&contact.user_agent).map(|model| model.name.clone());
-                self.directory.note_contact(mac, contact.ip.filter(|_| sole), model, load(&contact.user_agent), now);
+                self.saw_contact(snapshot, mac, contact.ip.filter(|_| sole), &contact.user_agent, now);
             }
         }
     }

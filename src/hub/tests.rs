@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::state::load;
 use super::*;
 use crate::catalog::Catalog;
 use crate::domain::{LineKind, ModelName, PhoneOptions, Secret, SipTransport};

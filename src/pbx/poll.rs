@@ -175,8 +175,7 @@ impl Confirmed {
             for account in roster.accounts.values() {
                 let before = of.accounts.get(&account.extension);
                 if before.is_some_and(|before| before.secret != account.secret) {
-                    told.remove(&format!("{}-auth", account.sip_user));
-                    told.remove(&account.sip_user);
+                    account.sections().iter().for_each(|section| drop(told.remove(section)));
                 }
             }
             Arc::new(told)

@@ -113,6 +113,13 @@ pub struct Assignment {
     pub origin: Origin,
 }
 
+impl Account {
+    /// Names that its auth section may have, the likelier first.
+    pub fn sections(&self) -> [String; 2] {
+        [format!("{}-auth", self.sip_user), self.sip_user.clone()]
+    }
+}
+
 /// What tests begin with.
 #[cfg(test)]
 impl Account {
@@ -198,7 +205,7 @@ pub type Sections = HashMap<String, Secret>;
 pub fn confirm(roster: &Roster, live: &LiveSecrets) -> Option<Roster> {
     let live = live.as_ref()?;
     let differs = |account: &Account| {
-        let known = live.get(&format!("{}-auth", account.sip_user)).or_else(|| live.get(&account.sip_user));
+        let known = account.sections().iter().find_map(|section| live.get(section));
         let known = known.filter(|secret| !secret.expose().is_empty())?;
         (account.driver == Driver::Pjsip && account.secret.as_ref() != Some(known)).then(|| known.clone())
     };

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sinks::Sink;
 use super::{PhoneStatus, Statuses};
-use crate::domain::MacAddr;
+use crate::domain::{MacAddr, backoff};
 use row::{Difference, Row, Rows, difference};
 
 /// Pauses between attempts on a sink that fails grow from the first to the second.
@@ -55,8 +55,7 @@ pub async fn run<T>(
                 health.send_replace(Some(why));
                 // What the destination holds is not certain after a failure.
                 published = None;
-                let most = BACKOFF.0.saturating_mul(1 << failures.min(6)).min(BACKOFF.1);
-                Some(BACKOFF.0 + most.saturating_sub(BACKOFF.0).mul_f64(rand::random_range(0.0..=1.0)))
+                Some(backoff(BACKOFF, failures, rand::random()))
             }
         };
         if ending {

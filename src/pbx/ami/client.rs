@@ -16,7 +16,7 @@ use super::contacts::{self, Known};
 use super::outbox::Outbox;
 use super::proto::{Action, BadValue, Message};
 use super::session;
-use crate::domain::{Contact, Secret};
+use crate::domain::{Contact, Secret, backoff};
 
 /// What the manager session tells the rest of the house.
 #[derive(Clone, Debug)]
@@ -314,15 +314,9 @@ pub async fn run(
     }
 }
 
-/// How long to wait before connecting anew: after a refusal the time set for it; else full jitter between the shortest
-/// pause and 2 × shortest, 4 × … longest. `chance` is in 0..1.
+/// How long to wait before connecting anew: after a refusal the time set for it.
 fn pause(timing: &Timing, refused: bool, failures: u32, chance: f64) -> Duration {
-    if refused {
-        return timing.refused;
-    }
-    let (shortest, longest) = timing.backoff;
-    let most = shortest.saturating_mul(1 << failures.min(6)).min(longest).max(shortest);
-    shortest + most.saturating_sub(shortest).mul_f64(chance.clamp(0.0, 1.0))
+    if refused { timing.refused } else { backoff(timing.backoff, failures, chance) }
 }
 
 #[cfg(test)]

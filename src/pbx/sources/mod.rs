@@ -8,4 +8,4 @@ pub mod freepbx;
 pub mod freepbx_conf;
 mod tables;
 
-pub use tables::{Gate, Moved, Source, SourceError};
+pub use tables::{Gate, Moved, PATIENCE, Source, SourceError};

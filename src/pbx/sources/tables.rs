@@ -14,7 +14,7 @@ use super::freepbx::{Cell, PhoneRows, Rows};
 use super::freepbx_conf::DatabaseAccess;
 
 /// Longest wait for one look at the PBX.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where FreePBX says how to reach its database.
 const FREEPBX_CONF: &str = "/etc/freepbx.conf";

@@ -2,12 +2,11 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use crate::pbx::sources::Source;
+use crate::pbx::sources::{PATIENCE, Source};
 use crate::status::publish::row::{Difference, Row, Rows, seconds};
 
 /// The table, in the database that the roster is read from.
@@ -92,9 +91,6 @@ async fn in_time<T>(look: impl Future<Output = Result<T, sqlx::Error>>) -> Resul
         Err(_) => Err("offhook_status: the PBX database did not answer within 5 s; see that it runs".to_owned()),
     }
 }
-
-/// Longest wait for one read or write.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 fn sentence(why: &sqlx::Error) -> String {
     // MariaDB's SQLSTATE for a missing table; SQLite has only words for it.

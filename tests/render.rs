@@ -117,7 +117,8 @@ fn golden(folder: &str, name: &str, made: &[u8]) {
     assert_eq!(String::from_utf8_lossy(made), String::from_utf8_lossy(&kept), "{}", path.display());
 }
 
-/// A load of each generation of firmware that a model runs, named as Cisco names them, and the folder of its files.
+/// A load of each generation of firmware that a model runs, named as Cisco names them (whether or not that release was
+/// made for its family), and the folder of its files.
 fn generations(model: &Model) -> Vec<(&'static str, String)> {
     match model.family {
         Family::Legacy => vec![("8.12", "P0S3-8-12-00".to_owned())],

@@ -13,10 +13,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={FOLDER}");
     let mut names = Vec::new();
     for entry in fs::read_dir(FOLDER)? {
-        let name = entry?.file_name();
-        let name = name.to_str().ok_or_else(|| format!("{FOLDER}: {} is not UTF-8", name.display()))?;
-        // An editor's backup beside a model is no model.
-        if name.ends_with(".toml") && !name.starts_with('.') {
+        let path = entry?.path();
+        let name =
+            path.file_name().and_then(|name| name.to_str()).ok_or_else(|| format!("{}: not UTF-8", path.display()))?;
+        // What an editor leaves beside a model is no model.
+        if path.extension().is_some_and(|extension| extension == "toml") && !name.starts_with('.') {
             names.push(name.to_owned());
         }
     }

@@ -189,6 +189,48 @@ fn golden_files_are_byte_by_byte_the_same() {
     assert_eq!(kept, made, "tests/golden holds a file that no model has any more");
 }
 
+/// A table of the manual, made from the catalogue.
+fn model_table(catalog: &Catalog) -> String {
+    let mut table = String::from(
+        "| model | line keys | device number | loads | after a reset | locale file | unverified |\n|---|---|---|---|---|---|---|\n",
+    );
+    for model in catalog.models() {
+        let loads = match model.family {
+            Family::Legacy => "P0S3, P003".to_owned(),
+            Family::Java => format!("SIP{0}, SCCP{0}", model.load_family),
+        };
+        let (name, lines, number) = (&model.name, model.lines, model.device_number);
+        let (term, jar) = (model.term.as_deref().unwrap_or("-"), model.locale_jar.as_deref().unwrap_or("-"));
+        let unverified = model.unverified.join(", ");
+        table += &format!("| {name} | {lines} | {number} | {loads} | {term} | {jar} | {unverified} |\n");
+    }
+    table
+}
+
+#[test]
+fn the_manual_lists_the_models_and_its_example_is_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/models.md");
+    let manual = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = manual.split_once("--test render -->\n\n").unwrap();
+    let (kept, after) = rest.split_once("<!-- end of the table -->").unwrap();
+    let made = model_table(&Catalog::builtin()) + "\n";
+    if std::env::var_os("OFFHOOK_BLESS").is_some() {
+        let whole = format!("{before}--test render -->\n\n{made}<!-- end of the table -->{after}");
+        std::fs::write(&path, whole).unwrap();
+    } else {
+        assert_eq!(kept, made, "docs/models.md; OFFHOOK_BLESS=1 makes it");
+    }
+    let (_, example) = after.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    Catalog::builtin().with_override(example).unwrap();
+    let table: toml::Table = example.parse().unwrap();
+    let model = serde_json::to_value(Catalog::builtin().find("7931").unwrap().as_ref()).unwrap();
+    // Its own keys, all of them; what models take over from their family is told in prose.
+    let shared = ["requests", "limits", "firmware"];
+    let keys = model.as_object().unwrap().keys().filter(|key| !shared.contains(&key.as_str()));
+    assert_eq!(keys.collect::<std::collections::BTreeSet<_>>(), table.keys().collect());
+}
+
 /// What a reviewer would find by comparing the golden files of two generations, and of two models.
 #[test]
 fn java_files_differ_by_release_and_model_only_where_they_should() {

@@ -113,11 +113,12 @@ impl Snapshot {
         options: &PhoneOptions,
     ) -> Result<(Line, Vec<Problem>), Problem> {
         if button.button == 0 || button.button > model.lines {
+            let keys = if model.lines == 1 { "one line key".to_owned() } else { format!("{} line keys", model.lines) };
             return Err(Problem::new(
                 "no-such-button",
                 format!(
-                    "a {} has {} line keys, and extension {} is on button {}",
-                    model.name, model.lines, button.extension, button.button
+                    "a {} has {keys}, and extension {} is on button {}",
+                    model.name, button.extension, button.button
                 ),
                 "put the extension on a button the phone has",
             ));

@@ -8,6 +8,7 @@
 //! - `path`: from a MAC in the PBX to a registered phone, and back
 //! - `clients`, `sipp`, `storm`, `advice`: every client, a foreign user agent, 200 phones, what `check` says
 //! - `manager`: contacts and AstDB as a real Asterisk tells of them
+//! - `models`: the catalogue, from spellings in the PBX to files
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`, `outages`: bad input and faults
 // The helpers of a test binary are tests too, where a broken assumption ends the test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -20,6 +21,7 @@ mod clients;
 mod config;
 mod lifecycle;
 mod manager;
+mod models;
 mod outages;
 mod path;
 mod requests;

@@ -40,7 +40,12 @@ impl Inbox {
     }
 
     /// Takes what waits, `BATCH` at most. `told` = the socket says with each datagram where it was sent.
-    pub(super) fn receive(&mut self, socket: RawFd, told: bool, mut take: impl FnMut(Received<'_>)) -> io::Result<usize> {
+    pub(super) fn receive(
+        &mut self,
+        socket: RawFd,
+        told: bool,
+        mut take: impl FnMut(Received<'_>),
+    ) -> io::Result<usize> {
         // The kernel writes lengths of what it told into the headers; those for the next time must be fresh.
         let mut fresh = told.then(|| MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(libc::in_pktinfo))));
         let headers = fresh.as_mut().unwrap_or(&mut self.headers);

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use rustix::event::epoll;
 use rustix::event::Timespec;
+use rustix::event::epoll;
 
 /// Silence after which a phone asks or acknowledges again. Real ones wait four seconds, which would be kinder to us.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -126,7 +126,14 @@ pub(crate) fn play(server: SocketAddr, lists: Vec<Vec<Fetch>>, loss: f64, seed: 
             }
         })
         .collect();
-    let mut run = Run { epoll, server, loss, chance: SmallRng::seed_from_u64(seed), outcome: Outcome::default(), open: phones.len() };
+    let mut run = Run {
+        epoll,
+        server,
+        loss,
+        chance: SmallRng::seed_from_u64(seed),
+        outcome: Outcome::default(),
+        open: phones.len(),
+    };
     for (at, phone) in phones.iter_mut().enumerate() {
         run.ask(at, phone);
     }
@@ -256,7 +263,8 @@ impl Run {
             [0, 6, options @ ..] => {
                 let mut words = options.split(|byte| *byte == 0);
                 while let (Some(name), Some(value)) = (words.next(), words.next()) {
-                    let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
+                    let number =
+                        std::str::from_utf8(value).ok().and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
                     match name {
                         b"blksize" => phone.block = number,
                         b"windowsize" => phone.window = u16::try_from(number).unwrap(),

@@ -56,16 +56,55 @@ enum Kind {
 }
 
 const WORKLOADS: [Workload; 5] = [
-    Workload { name: "lone", what: "1 phone, config + 1 MB, 512-byte blocks", phones: 1, kind: Kind::Boot, loss: 0, runs: 9 },
-    Workload { name: "boot", what: "100 phones, config + 1 MB, 512-byte blocks", phones: 100, kind: Kind::Boot, loss: 0, runs: 9 },
-    Workload { name: "configs", what: "1,000 phones, missing CTLSEP + config", phones: PHONES, kind: Kind::Configuration, loss: 0, runs: 9 },
-    Workload { name: "loss", what: "100 phones, 128 kB, 2 % lost each way", phones: 100, kind: Kind::Small, loss: 2, runs: 3 },
-    Workload { name: "windows", what: "100 phones, 1 MB, blksize 1428, windowsize 8", phones: 100, kind: Kind::Windows, loss: 0, runs: 9 },
+    Workload {
+        name: "lone",
+        what: "1 phone, config + 1 MB, 512-byte blocks",
+        phones: 1,
+        kind: Kind::Boot,
+        loss: 0,
+        runs: 9,
+    },
+    Workload {
+        name: "boot",
+        what: "100 phones, config + 1 MB, 512-byte blocks",
+        phones: 100,
+        kind: Kind::Boot,
+        loss: 0,
+        runs: 9,
+    },
+    Workload {
+        name: "configs",
+        what: "1,000 phones, missing CTLSEP + config",
+        phones: PHONES,
+        kind: Kind::Configuration,
+        loss: 0,
+        runs: 9,
+    },
+    Workload {
+        name: "loss",
+        what: "100 phones, 128 kB, 2 % lost each way",
+        phones: 100,
+        kind: Kind::Small,
+        loss: 2,
+        runs: 3,
+    },
+    Workload {
+        name: "windows",
+        what: "100 phones, 1 MB, blksize 1428, windowsize 8",
+        phones: 100,
+        kind: Kind::Windows,
+        loss: 0,
+        runs: 9,
+    },
 ];
 
 impl Workload {
     fn lists(self, configurations: &[Arc<[u8]>], image: &Arc<[u8]>, small: &Arc<[u8]>) -> Vec<Vec<Fetch>> {
-        let fetch = |name: &str, file: Option<&Arc<[u8]>>, options| Fetch { name: name.to_owned(), file: file.cloned(), options };
+        let fetch = |name: &str, file: Option<&Arc<[u8]>>, options| Fetch {
+            name: name.to_owned(),
+            file: file.cloned(),
+            options,
+        };
         let list = |at: usize| {
             let mac = mac(at);
             let configuration = fetch(&format!("SEP{mac}.cnf.xml"), configurations.get(at), Options::NONE);
@@ -90,7 +129,10 @@ fn mac(at: usize) -> String {
 fn main() {
     let alone = std::env::var_os("OFFHOOK_BENCH_ALONE").is_some();
     if !alone && let Some(absent) = servers::absent() {
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "CI=true and {absent} is absent; tests/env/peers install brings it");
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "CI=true and {absent} is absent; tests/env/peers install brings it"
+        );
         println!("SKIPPED: {absent} is absent; tests/env/peers install brings it");
         return;
     }
@@ -128,11 +170,15 @@ fn main() {
         })
         .collect();
     // The peers serve the same bytes; ours come from its own making, never from the folder.
-    let peers: Vec<Running> =
-        if alone { Vec::new() } else { Peer::ALL.iter().map(|peer| Running::start(*peer, &site.fall_through())).collect() };
+    let peers: Vec<Running> = if alone {
+        Vec::new()
+    } else {
+        Peer::ALL.iter().map(|peer| Running::start(*peer, &site.fall_through())).collect()
+    };
 
     let mut servers: Vec<(&str, u32, SocketAddr)> = vec![("offhook", daemon.process(), daemon.tftp)];
-    servers.extend(Peer::ALL.iter().zip(&peers).map(|(peer, running)| (peer.name(), running.process(), running.address)));
+    servers
+        .extend(Peer::ALL.iter().zip(&peers).map(|(peer, running)| (peer.name(), running.process(), running.address)));
     for (_, process, _) in &servers {
         servers::pin(*process, SERVER_CORE);
     }
@@ -170,4 +216,3 @@ fn random(path: &Path, size: usize) -> Arc<[u8]> {
     // Not a multiple of any block size.
     support::daemon::make_file(path, size + 77).into()
 }
-

@@ -147,11 +147,17 @@ fn bars(rows: &[Row]) -> Vec<Bar> {
         let peers = rows.iter().filter(|row| row.workload.name == name && row.server != "offhook" && row.failed == 0.0);
         peers.map(figure).reduce(best)
     };
-    let mut ratio = |name: &str, what: &str, figure: fn(&Row) -> f64, best: fn(f64, f64) -> f64, bar: f64, at_least: bool| {
-        if let (Some(own), Some(peer)) = (ours(name), theirs(name, figure, best)) {
-            bars.push(Bar { what: format!("{name}: {what}, to the best peer's"), bar, at_least, reached: figure(own) / peer });
-        }
-    };
+    let mut ratio =
+        |name: &str, what: &str, figure: fn(&Row) -> f64, best: fn(f64, f64) -> f64, bar: f64, at_least: bool| {
+            if let (Some(own), Some(peer)) = (ours(name), theirs(name, figure, best)) {
+                bars.push(Bar {
+                    what: format!("{name}: {what}, to the best peer's"),
+                    bar,
+                    at_least,
+                    reached: figure(own) / peer,
+                });
+            }
+        };
     ratio("lone", "MB/s", |row| row.megabytes_per_second, f64::max, 1.0, true);
     ratio("boot", "MB/s", |row| row.megabytes_per_second, f64::max, 1.2, true);
     ratio("boot", "CPU seconds per GB", |row| row.cpu_per_gigabyte, f64::min, 0.85, false);

@@ -38,12 +38,18 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "A MAC is assigned twice, by two rows that spell it differently or in the PBX and by `offhook phones add`: remove one; \
          until then the PBX's, or the first row, is used. Or an extension is on more phones than the PBX takes contacts for \
          it: each phone's registration replaces the other's. Give each phone its own extension, or raise Max Contacts of \
-         the extension (Advanced tab) to the number of its phones.",
+         the extension (Advanced tab) to the number of its phones; chan_sip has no such setting.",
     ),
     (
         "no-such-button",
         "An extension is on a button the phone does not have",
         "Models differ: a 7940 or 7942 has two line keys, a 7960 or 7962 six. See `offhook models list`.",
+    ),
+    (
+        "two-drivers",
+        "A phone's extensions are on two SIP drivers",
+        "chan_pjsip and chan_sip listen on different ports. A 7940 or 7960 has a port for each line. A Java phone registers \
+         its lines with one call manager, which has one port: the first line's. Put all extensions of such a phone on one driver.",
     ),
     (
         "unknown-model",

@@ -7,7 +7,7 @@ use crate::catalog::{Catalog, Family, Model};
 use crate::domain::{
     Extension, LeftOut, Line, LineKind, MacAddr, ModelName, Phone, PhoneOptions, Problem, SipTransport,
 };
-use crate::pbx::roster::{Account, Assignment, Button, Driver, Registrar, Roster};
+use crate::pbx::roster::{Account, Assignment, Button, Registrar, Roster};
 use crate::render;
 
 /// A phone as it should be, with all that is to be said about it.
@@ -82,6 +82,7 @@ impl Snapshot {
                 "see `offhook models list`, or leave the model at auto",
             ));
         }
+        warnings.extend(other_registrar(&lines, &model));
         for button in assignment.buttons.iter().filter(|button| button.kind != LineKind::Line) {
             warnings.push(Problem::new(
                 "button-not-built",
@@ -159,6 +160,21 @@ impl Snapshot {
     }
 }
 
+/// A Java phone names one registrar for all lines, and that has the port of the first. Each line has a port in the file,
+/// too; whether the phone heeds it is not known.
+fn other_registrar(lines: &[Line], model: &Model) -> Option<Problem> {
+    let first = lines.first().filter(|_| model.family == Family::Java)?;
+    let other = lines.iter().find(|line| line.port != first.port)?;
+    Some(Problem::new(
+        "two-drivers",
+        format!(
+            "extension {} is reached at port {} and extension {} at port {}, and this {} may register all its lines at the first",
+            first.extension, first.port, other.extension, other.port, model.name
+        ),
+        "in FreePBX, put all extensions of this phone on one driver: Change SIP Driver, on the extension's Advanced tab; then Apply Config",
+    ))
+}
+
 fn missing(button: &Button, roster: &Roster) -> Problem {
     // It is there, and cannot be used: that is another matter than an extension that is gone.
     if let Some(row) = roster.problems.iter().find(|row| row.extension.as_ref() == Some(&button.extension)) {
@@ -176,10 +192,7 @@ fn missing(button: &Button, roster: &Roster) -> Problem {
 const SIP_PORT: u16 = 5060;
 
 fn port(registrar: &Registrar, account: &Account, transport: SipTransport) -> u16 {
-    let listeners = match account.driver {
-        Driver::Pjsip => registrar.pjsip,
-        Driver::ChanSip => registrar.chan_sip,
-    };
+    let listeners = registrar.of(account.driver);
     let (asked, other) = match transport {
         SipTransport::Udp => (listeners.udp, listeners.tcp),
         SipTransport::Tcp => (listeners.tcp, listeners.udp),

@@ -46,12 +46,6 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "Models differ: a 7940 or 7942 has two line keys, a 7960 or 7962 six. See `offhook models list`.",
     ),
     (
-        "two-drivers",
-        "A phone's extensions are on two SIP drivers",
-        "chan_pjsip and chan_sip listen on different ports. A 7940 or 7960 has a port for each line. A Java phone registers \
-         its lines with one call manager, which has one port: the first line's. Put all extensions of such a phone on one driver.",
-    ),
-    (
         "unknown-model",
         "The model is not in the catalogue",
         "See `offhook models list` for those that are, or set the model to auto: the phone shows its kind by what it asks for.",

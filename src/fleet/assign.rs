@@ -82,7 +82,6 @@ impl Snapshot {
                 "see `offhook models list`, or leave the model at auto",
             ));
         }
-        warnings.extend(other_registrar(&lines, &model));
         for button in assignment.buttons.iter().filter(|button| button.kind != LineKind::Line) {
             warnings.push(Problem::new(
                 "button-not-built",
@@ -158,21 +157,6 @@ impl Snapshot {
         notes.extend(account.problems.iter().cloned());
         Ok((line, notes))
     }
-}
-
-/// A Java phone names one registrar for all lines, and that has the port of the first. Each line has a port in the file,
-/// too; whether the phone heeds it is not known.
-fn other_registrar(lines: &[Line], model: &Model) -> Option<Problem> {
-    let first = lines.first().filter(|_| model.family == Family::Java)?;
-    let other = lines.iter().find(|line| line.port != first.port)?;
-    Some(Problem::new(
-        "two-drivers",
-        format!(
-            "extension {} is reached at port {} and extension {} at port {}, and this {} may register all its lines at the first",
-            first.extension, first.port, other.extension, other.port, model.name
-        ),
-        "in FreePBX, put all extensions of this phone on one driver: Change SIP Driver, on the extension's Advanced tab; then Apply Config",
-    ))
 }
 
 fn missing(button: &Button, roster: &Roster) -> Problem {

@@ -307,7 +307,7 @@ fn a_phone_on_two_drivers() {
         roster.registrar.chan_sip = Listeners { udp: Some(5160), tcp: Some(5160) };
         roster.accounts.get_mut(&"1002".parse().unwrap()).unwrap().driver = Driver::ChanSip;
         let findings = hub(roster).findings(MAC.parse().unwrap());
-        assert_eq!(findings.iter().any(|finding| finding.code == "two-drivers"), warned, "{model}: {findings:?}");
+        assert_eq!(findings.iter().any(|finding| finding.code == "port-not-shared"), warned, "{model}: {findings:?}");
     }
 }
 

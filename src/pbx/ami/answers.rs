@@ -75,8 +75,14 @@ impl Session<'_> {
             // One message and no list.
             Driver::ChanSip if response.is_success() => {
                 let contact = contacts::of_peer_shown(response, now);
-                self.described.remove(&endpoint);
-                self.described.extend(contact.iter().map(|contact| (endpoint.clone(), contact.clone())));
+                let before = self.described.remove(&endpoint);
+                if let Some(contact) = &contact {
+                    // chan_sip notes the User-Agent just after it says that a peer registered: it is asked once more.
+                    if contact.user_agent.is_empty() && before.is_none() {
+                        self.list_soon();
+                    }
+                    self.described.insert(endpoint.clone(), contact.clone());
+                }
                 Listed::All(contact.into_iter().collect())
             }
             Driver::ChanSip => listed(response, events, |_| None),
@@ -165,8 +171,8 @@ impl Session<'_> {
     }
 
     /// A peer out of the list with what is known of it beyond that. A phone's peer of which nothing is, is asked about,
-    /// and again with the next list while it has no User-Agent: chan_sip notes that after it says that a peer registered,
-    /// and loses it when Asterisk restarts.
+    /// and again with the next list while it has no User-Agent: after a restart chan_sip has none till the phone registers
+    /// anew.
     fn described(&mut self, peer: Contact) -> Contact {
         let known = self.described.get(&peer.endpoint);
         if let Some(known) = known.filter(|known| known.uri == peer.uri && !known.user_agent.is_empty()) {

@@ -80,6 +80,23 @@ async fn registrations_of_peers_come_and_go() {
     assert_eq!(told(&mut client, Driver::ChanSip, "2001").await, []);
 }
 
+/// chan_sip says that a phone registered before it has noted its User-Agent; a phone that has none costs one list.
+#[tokio::test]
+async fn a_user_agent_that_comes_late() {
+    let manager = Manager::start(World::default().with_peers(&["2001"])).await;
+    let mut client = Client::start(&manager.address, timing(), 16);
+    client.list().await;
+    manager.change(|world| world.peer("2001", Some(["10.0.0.7", "Unmonitored", ""])));
+    manager.say(peer_status("2001", "Registered"));
+    for _ in 0..2 {
+        assert_eq!(of(&told(&mut client, Driver::ChanSip, "2001").await), [(Driver::ChanSip, "2001", "")]);
+    }
+    assert_eq!(manager.change(|world| (world.count("SIPshowpeer"), world.count("SIPpeers"))), (2, 2));
+    manager.change(|world| world.peer("2001", PHONE));
+    manager.say("Event: Reload\r\n\r\n");
+    assert_eq!(told(&mut client, Driver::ChanSip, "2001").await[0].user_agent, "Cisco-CP7960G/8.0");
+}
+
 /// An extension that was moved may be known to both drivers: what one says is nothing about the other.
 #[tokio::test]
 async fn one_name_on_both_drivers() {

@@ -9,6 +9,7 @@
 //! - `clients`, `sipp`, `storm`, `advice`: every client, a foreign user agent, 200 phones, what `check` says
 //! - `manager`: contacts and AstDB as a real Asterisk tells of them
 //! - `models`: the catalogue, from spellings in the PBX to files
+//! - `chan_sip`: phones on either channel driver of one PBX
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`, `outages`: bad input and faults
 // The helpers of a test binary are tests too, where a broken assumption ends the test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -17,6 +18,7 @@ mod support;
 
 mod admin;
 mod advice;
+mod chan_sip;
 mod clients;
 mod config;
 mod lifecycle;

@@ -152,7 +152,7 @@ fn bars(rows: &[Row]) -> Vec<Bar> {
             if let (Some(own), Some(peer)) = (ours(name), theirs(name, figure, best)) {
                 bars.push(Bar {
                     what: format!("{name}: {what}, to the best peer's"),
-                    bar,
+                    limit,
                     at_least,
                     reached: figure(own) / peer,
                 });

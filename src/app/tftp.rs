@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::DRAIN;
+use super::{DRAIN, faults};
 use super::stage::Stage;
 use crate::config::Config;
 use crate::domain::{EventKind, Transport};
@@ -52,6 +52,7 @@ pub(super) fn spawn(
 }
 
 fn reply(hub: &Arc<Hub>, folder: Option<&FallThrough>, request: &Asked) -> Reply {
+    faults::strike("tftp");
     match hub.ask(&request.name, *request.source.ip(), request.destination, Transport::Tftp, Timestamp::now()) {
         Answer::Serve(bytes) => Reply::Serve(Content { bytes, text: true }),
         Answer::Refuse(_) => Reply::Absent,

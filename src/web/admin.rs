@@ -55,6 +55,11 @@ fn text(hub: &Hub, now: Timestamp) -> String {
         out,
         "# HELP offhook_pbx_polls_total Looks taken at the PBX.\n# TYPE offhook_pbx_polls_total counter\noffhook_pbx_polls_total {polls}"
     );
+    let dropped = crate::log::dropped();
+    let _ = writeln!(
+        out,
+        "# HELP offhook_log_dropped_total Log lines that nobody took.\n# TYPE offhook_log_dropped_total counter\noffhook_log_dropped_total {dropped}"
+    );
     let _ = writeln!(out, "# HELP offhook_phones Assigned phones by stage and health.\n# TYPE offhook_phones gauge");
     let mut counts: std::collections::BTreeMap<(Stage, Health), u64> = std::collections::BTreeMap::new();
     for (stage, health) in hub.stages() {

@@ -119,10 +119,20 @@ impl Site {
 
     /// Starts the daemon and waits until it is ready.
     pub(crate) fn serve(&self) -> Daemon<'_> {
+        self.serve_as(&mut self.command(&["serve"]))
+    }
+
+    /// The same by a command of the test's own making; what becomes of its standard error is said there, or it is the log.
+    pub(crate) fn serve_with(&self, prepare: impl FnOnce(&mut Command)) -> Daemon<'_> {
+        let mut command = self.command(&["serve"]);
+        prepare(&mut command);
+        self.serve_as(&mut command)
+    }
+
+    fn serve_as(&self, command: &mut Command) -> Daemon<'_> {
         let log = self.folder.path().join("log");
         let log_file = OpenOptions::new().append(true).create(true).open(&log).unwrap();
-        let mut child = self
-            .command(&["serve"])
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log_file)

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
 
-use super::{TICK, faults};
 use super::stage::Stage;
+use super::{TICK, faults};
 use crate::domain::{BootEvent, MacAddr};
 use crate::hub::Hub;
 use crate::pbx::roster::{Assignment, Roster};

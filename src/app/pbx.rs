@@ -75,8 +75,7 @@ pub(super) fn spawn_poll(stage: &mut Stage, poll: Poll, hub: &Arc<Hub>, store: &
         Ok(())
     });
     let hub = Arc::clone(hub);
-    let mut kept =
-        Kept { store: Arc::clone(store), roster: None, written: Timestamp::UNIX_EPOCH, failing: false };
+    let mut kept = Kept { store: Arc::clone(store), roster: None, written: Timestamp::UNIX_EPOCH, failing: false };
     stage.spawn(async move {
         while views.changed().await.is_ok() {
             faults::strike("poll");

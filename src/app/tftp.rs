@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{DRAIN, faults};
 use super::stage::Stage;
+use super::{DRAIN, faults};
 use crate::config::Config;
 use crate::domain::{EventKind, Transport};
 use crate::files::Answer;

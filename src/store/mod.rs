@@ -97,6 +97,9 @@ impl Store {
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
         let lock = lock(folder)?;
         let (pool, damaged) = recover::open(folder).await?;
+        // Names, too: a journal of SQLite's that a power cut brings back would undo what came after it.
+        let flush = || fs::File::open(folder)?.sync_all();
+        flush().map_err(|why| StoreError::Folder { path: folder.to_owned(), why })?;
         Ok(Self {
             pool,
             folder: folder.to_owned(),

@@ -5,6 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use offhook::simulate::Timing;
+use offhook::simulate::tftp::{FetchError, fetch};
+
 use super::asterisk::Asterisk;
 use super::daemon::offhook;
 use super::{in_repository, run, text};
@@ -38,13 +41,25 @@ impl Client {
         }
     }
 
+    /// Fetches a file from an address of loopback of its own, where the client lets itself be told one.
+    pub(crate) fn fetch_from(self, from: Ipv4Addr, server: SocketAddr, name: &str) -> Option<Vec<u8>> {
+        self.fetch_with(Some(from), server, name)
+    }
+
     /// Fetches a file; `None` when the server says that there is none.
     pub(crate) fn fetch(self, server: SocketAddr, name: &str) -> Option<Vec<u8>> {
+        self.fetch_with(None, server, name)
+    }
+
+    fn fetch_with(self, from: Option<Ipv4Addr>, server: SocketAddr, name: &str) -> Option<Vec<u8>> {
         let folder = tempfile::tempdir().unwrap();
         let local = folder.path().join("file");
         let (host, port) = (server.ip().to_string(), server.port().to_string());
         let mut command = Command::new(self.program());
         command.current_dir(folder.path());
+        if let (Some(from), Self::Curl | Self::Http) = (from, self) {
+            command.arg("--interface").arg(from.to_string());
+        }
         match self {
             Self::Curl => command.args(["-sS", "-o", "file", &format!("tftp://{host}:{port}/{name}")]),
             Self::Http => command.args(["-sS", "-f", "-o", "file", &format!("http://{host}:{port}/{name}")]),
@@ -62,6 +77,12 @@ impl Client {
         }
         content
     }
+}
+
+/// Fetches a file by the scripted phones' own TFTP client.
+pub(crate) fn scripted(from: Ipv4Addr, server: SocketAddr, name: &str, timing: &Timing) -> Result<Vec<u8>, FetchError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(fetch(from.into(), server, name, timing))
 }
 
 /// Plays a phone's boot against the server, to its end.
@@ -149,6 +170,39 @@ impl RawTftp {
         let mut buffer = [0; 2048];
         let (size, from) = self.socket.recv_from(&mut buffer).expect("an answer within ten seconds");
         (from, buffer[..size].to_vec())
+    }
+
+    /// The next datagram, if one comes in this time.
+    pub(crate) fn receive_within(&self, time: Duration) -> Option<Vec<u8>> {
+        self.socket.set_read_timeout(Some(time)).unwrap();
+        let mut buffer = [0; 2048];
+        let size = self.socket.recv_from(&mut buffer).ok().map(|(size, _)| size);
+        self.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        size.map(|size| buffer[..size].to_vec())
+    }
+
+    /// Waits for this block, whatever comes twice before it, and takes its octets; who sent it.
+    pub(crate) fn take(&self, block: u16, into: &mut Vec<u8>) -> SocketAddr {
+        loop {
+            let (from, packet) = self.receive();
+            assert_eq!(packet[..2], [0, 3], "{}", String::from_utf8_lossy(&packet));
+            if packet[2..4] == block.to_be_bytes() {
+                into.extend_from_slice(&packet[4..]);
+                return from;
+            }
+        }
+    }
+
+    /// Takes blocks of 512 octets from this one to the last, and acknowledges each.
+    pub(crate) fn take_rest(&self, first: u16, into: &mut Vec<u8>) {
+        for block in first.. {
+            let before = into.len();
+            let from = self.take(block, into);
+            self.acknowledge(from, block);
+            if into.len() - before < 512 {
+                return;
+            }
+        }
     }
 
     /// A datagram that is there already, if any.

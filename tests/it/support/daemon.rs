@@ -106,6 +106,14 @@ impl Site {
         command
     }
 
+    /// The daemon by way of a line of bash, in which `"$@"` is the daemon's own command line.
+    pub(crate) fn by_shell(&self, line: &str) -> Command {
+        let mut command = Command::new("bash");
+        command.env_remove("OFFHOOK_CONFIG").env("OFFHOOK_LOG", LOG);
+        command.args(["-c", line, "bash", PROGRAM, "--config"]).arg(self.file()).arg("serve");
+        command
+    }
+
     /// Runs the daemon to its end, where it must not get as far as serving.
     pub(crate) fn refused(&self) -> Output {
         let mut command = self.command(&["serve"]);

@@ -244,6 +244,7 @@ fn nothing_names_a_machine_or_is_left_for_later() {
     .collect();
     let tops = [
         "Cargo.toml",
+        "build.rs",
         "Makefile",
         "README.md",
         "CHANGELOG.md",

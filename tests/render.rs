@@ -117,30 +117,189 @@ fn golden(folder: &str, name: &str, made: &[u8]) {
     assert_eq!(String::from_utf8_lossy(made), String::from_utf8_lossy(&kept), "{}", path.display());
 }
 
+/// A load of each generation of firmware that a model runs, named as Cisco names them (whether or not that release was
+/// made for its family), and the folder of its files.
+fn generations(model: &Model) -> Vec<(&'static str, String)> {
+    match model.family {
+        Family::Legacy => vec![("8.12", "P0S3-8-12-00".to_owned())],
+        Family::Java => vec![
+            ("8.5", format!("SIP{}.8-5-4S", model.load_family)),
+            ("9.4", format!("SIP{}.9-4-2SR3-1S", model.load_family)),
+        ],
+    }
+}
+
+/// Two lines, or the one that a model has a key for.
+fn some_lines(model: &Model) -> Vec<Line> {
+    let lines = vec![line(1, "1001", "Front desk"), line(2, "1002", "R&D <1> Zo\u{eb}")];
+    lines.into_iter().filter(|line| line.button <= model.lines).collect()
+}
+
+/// Files below the golden folder, relative to it.
+fn kept(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<String> = entries
+        .flat_map(|path| if path.is_dir() { kept(&path) } else { vec![path.to_str().unwrap().to_owned()] })
+        .collect();
+    files.sort();
+    files
+}
+
+/// Every model of the catalogue with each generation of its firmware. What all models share byte by byte is kept once, in
+/// `unknown-phone`; files without lines are kept of three models that stand for the rest.
 #[test]
 fn golden_files_are_byte_by_byte_the_same() {
     let catalog = Catalog::builtin();
-    for (name, load) in
-        [("7940", "P0S3-8-12-00"), ("7960", "P0S3-8-12-00"), ("7942", "SIP42.9-4-2SR3-1S"), ("7962", "SIP42.8-5-4S")]
-    {
-        let model = catalog.find(name).unwrap();
-        let named = phone(model, Some(load), vec![line(1, "1001", "Front desk"), line(2, "1002", "R&D <1> Zo\u{eb}")]);
-        let empty = phone(model, None, Vec::new());
-        for (folder, phone) in [(name.to_owned(), &named), (format!("{name}-no-lines"), &empty)] {
-            for (kind, file) in file_names(model, phone.mac) {
-                golden(&folder, &file, &render(kind, Some((phone, model)), &site()).unwrap());
-            }
-        }
-        assert_eq!(problems(&named, model, site().year), []);
-    }
+    let mut made = Vec::new();
+    let mut check = |folder: &str, name: &str, bytes: &[u8]| {
+        golden(folder, name, bytes);
+        made.push(format!("{folder}/{name}"));
+    };
     for (kind, file) in [
         (FileKind::SipDefault, "SIPDefault.cnf"),
         (FileKind::XmlDefault, "XMLDefault.cnf.xml"),
         (FileKind::DialPlan, "dialplan.xml"),
         (FileKind::RingList, "RINGLIST.DAT"),
     ] {
-        golden("unknown-phone", file, &render(kind, None, &site()).unwrap());
+        check("unknown-phone", file, &render(kind, None, &site()).unwrap());
     }
+    for model in catalog.models() {
+        let mut phones: Vec<_> = generations(model)
+            .into_iter()
+            .map(|(release, load)| (release, phone(model, Some(&load), some_lines(model))))
+            .collect();
+        if ["7931", "7942", "7960"].contains(&model.name.as_str()) {
+            phones.push(("no-lines", phone(model, None, Vec::new())));
+        }
+        for (folder, phone) in &phones {
+            for (kind, file) in file_names(model, phone.mac) {
+                let bytes = render(kind, Some((phone, model)), &site()).unwrap();
+                if matches!(kind, FileKind::DialPlan | FileKind::RingList) {
+                    golden("unknown-phone", &file, &bytes);
+                } else {
+                    check(&format!("{}/{folder}", model.name), &file, &bytes);
+                }
+            }
+            assert_eq!(problems(phone, model, site().year), []);
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let kept: Vec<_> = kept(&root).iter().map(|path| path[root.to_str().unwrap().len() + 1..].to_owned()).collect();
+    made.sort();
+    assert_eq!(kept, made, "tests/golden holds a file that no model has any more");
+}
+
+/// A table of the manual, made from the catalogue.
+fn model_table(catalog: &Catalog) -> String {
+    let mut table = String::from(
+        "| model | line keys | device number | loads | after a reset | locale file | unverified |\n|---|---|---|---|---|---|---|\n",
+    );
+    for model in catalog.models() {
+        let loads = match model.family {
+            Family::Legacy => "P0S3, P003".to_owned(),
+            Family::Java => format!("SIP{0}, SCCP{0}", model.load_family),
+        };
+        let (name, lines, number) = (&model.name, model.lines, model.device_number);
+        let (term, jar) = (model.term.as_deref().unwrap_or("-"), model.locale_jar.as_deref().unwrap_or("-"));
+        let unverified = model.unverified.join(", ");
+        table += &format!("| {name} | {lines} | {number} | {loads} | {term} | {jar} | {unverified} |\n");
+    }
+    table
+}
+
+#[test]
+fn the_manual_lists_the_models_and_its_example_is_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/models.md");
+    let manual = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = manual.split_once("--test render -->\n\n").unwrap();
+    let (kept, after) = rest.split_once("<!-- end of the table -->").unwrap();
+    let made = model_table(&Catalog::builtin()) + "\n";
+    if std::env::var_os("OFFHOOK_BLESS").is_some() {
+        let whole = format!("{before}--test render -->\n\n{made}<!-- end of the table -->{after}");
+        std::fs::write(&path, whole).unwrap();
+    } else {
+        assert_eq!(kept, made, "docs/models.md; OFFHOOK_BLESS=1 makes it");
+    }
+    let (_, example) = after.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    Catalog::builtin().with_override(example).unwrap();
+    let table: toml::Table = example.parse().unwrap();
+    let model = serde_json::to_value(Catalog::builtin().find("7931").unwrap().as_ref()).unwrap();
+    // Its own keys, all of them; what models take over from their family is told in prose.
+    let shared = ["requests", "limits", "firmware"];
+    let keys = model.as_object().unwrap().keys().filter(|key| !shared.contains(&key.as_str()));
+    assert_eq!(keys.collect::<std::collections::BTreeSet<_>>(), table.keys().collect());
+}
+
+/// What a reviewer would find by comparing the golden files of two generations, and of two models.
+#[test]
+fn java_files_differ_by_release_and_model_only_where_they_should() {
+    let catalog = Catalog::builtin();
+    let file = |model: &Model, load: &str| {
+        read_xml(&text(FileKind::SepMac, &phone(model, Some(load), vec![line(1, "1001", "Front desk")]), model))
+    };
+    let differing = |one: &BTreeMap<String, String>, other: &BTreeMap<String, String>| {
+        let paths: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+        let differ = paths.into_iter().filter(|path| one.get(*path) != other.get(*path));
+        differ.cloned().collect::<Vec<_>>()
+    };
+    let reference = catalog.find("7942").unwrap();
+    let reference = file(reference, &generations(reference)[1].1);
+    for model in catalog.models().filter(|model| model.family == Family::Java) {
+        let [(_, older), (_, newer)] = generations(model).try_into().unwrap();
+        let (older, newer) = (file(model, &older), file(model, &newer));
+        assert_eq!(
+            differing(&older, &newer),
+            [
+                "/allowAutoConfig",
+                "/dadEnable",
+                "/echoMultiEnable",
+                "/ipAddressMode",
+                "/ipMediaAddressFamilyPreference",
+                "/ipPreferenceModeControl",
+                "/loadInformation",
+                "/redirectEnable",
+                "/transportLayerProtocol",
+                "/versionStamp"
+            ],
+            "{}",
+            model.name
+        );
+        assert_eq!((&*older["/transportLayerProtocol"], &*newer["/transportLayerProtocol"]), ("2", "1"));
+        let mut others = differing(&newer, &reference);
+        others.retain(|path| !(model.name.as_str() == "7931" && path.starts_with("/sipProfile/sipLines/line[")));
+        others.retain(|path| path != "/loadInformation" && path != "/versionStamp");
+        assert_eq!(others, Vec::<String>::new(), "{}", model.name);
+    }
+}
+
+#[test]
+fn a_7931_has_keys_for_what_it_has_no_fixed_ones_for() {
+    let catalog = Catalog::builtin();
+    let model = catalog.find("7931").unwrap();
+    // Button, featureID, lineIndex of each key, in the order of the file.
+    let keys = |lines: Vec<Line>| -> Vec<(u8, u16, Option<u8>)> {
+        let made = text(FileKind::SepMac, &phone(model, Some("SIP31.9-2-1S"), lines), model);
+        let document = roxmltree::Document::parse(&made).unwrap();
+        let keys = document.descendants().filter(|node| node.has_tag_name("line"));
+        keys.map(|key| {
+            let feature = key.children().find(|child| child.has_tag_name("featureID")).unwrap();
+            let number = |name| key.attribute(name).map(|value| value.parse().unwrap());
+            (number("button").unwrap(), feature.text().unwrap().parse().unwrap(), number("lineIndex"))
+        })
+        .collect()
+    };
+    let (messages, directories, applications, headset) = ((21, 194), (22, 195), (23, 197), (24, 198));
+    let own = |(button, feature): (u8, u16)| (button, feature, None);
+    assert_eq!(
+        keys(vec![line(1, "1001", ""), line(20, "1020", "")]),
+        [(1, 9, Some(1)), (20, 9, Some(2)), own(messages), own(directories), own(applications), own(headset)]
+    );
+    // A line that is assigned to such a key takes it.
+    assert_eq!(
+        keys(vec![line(24, "1024", ""), line(22, "1022", "")]),
+        [(22, 9, Some(1)), (24, 9, Some(2)), own(messages), own(applications)]
+    );
 }
 
 #[test]
@@ -180,8 +339,8 @@ fn a_legacy_phone_gets_its_lines_and_loses_the_others() {
 #[test]
 fn the_load_is_named_only_where_one_is_offered() {
     let catalog = Catalog::builtin();
-    for (name, load) in [("7960", "P0S3-8-12-00"), ("7962", "SIP42.9-4-2SR3-1S")] {
-        let model = catalog.find(name).unwrap();
+    for model in catalog.models() {
+        let load = &*generations(model)[0].1;
         for offered in [None, Some(load.to_owned())] {
             let mut phone = phone(model, None, vec![line(1, "1001", "")]);
             phone.offered_load.clone_from(&offered);
@@ -248,7 +407,7 @@ fn a_java_file_is_whole_and_says_where_to_register() {
 #[test]
 fn options_that_do_not_fit_are_left_out_and_told() {
     let catalog = Catalog::builtin();
-    for name in ["7960", "7942"] {
+    for name in ["7960", "7942", "7931"] {
         let model = catalog.find(name).unwrap();
         let mut phone = phone(model, None, vec![line(1, "1001", ""), line(2, "1002", "")]);
         phone.lines[1].port = 5160;

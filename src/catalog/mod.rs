@@ -1,8 +1,10 @@
 //! What a phone model is: data.
 //!
-//! One TOML file per model over one file per family; parsed once at start-up, and again for what a site adds or
-//! overrides. Finding a model by what a phone says of itself (vendor class, user agent, load) is here, and so is the
-//! question whether a model can carry a line ([`Model::fit`]). No file format and no template is known here.
+//! One TOML file per model in `models/`, each over the one of its family beside this; parsed once at start-up, and again
+//! for what a site adds or overrides. `build.rs` embeds whatever is in that folder: a file more is a model more
+//! (`docs/models.md` has the recipe). Finding a model by what a phone says of itself (vendor class, user agent, load) is
+//! here, and so is the question whether a model can carry a line ([`Model::fit`]). No file format and no template is
+//! known here.
 
 mod codes;
 mod fit;
@@ -18,18 +20,13 @@ use crate::domain::{Load, ModelName};
 
 pub use codes::CODES;
 pub(crate) use fit::is_emergency;
-pub use model::{Charset, Family, Limits, Model, Quirk, Release, Request, TextLimit};
+pub use model::{Charset, Family, FeatureKey, Limits, Model, Quirk, Release, Request, TextLimit};
 
 /// What models of a family share, by the family's name.
 const FAMILIES: [(&str, &str); 2] = [("legacy", include_str!("legacy.toml")), ("java", include_str!("java.toml"))];
 
-/// One file per model, with the family it builds on.
-const MODELS: [(&str, &str); 4] = [
-    ("legacy", include_str!("7940.toml")),
-    ("legacy", include_str!("7960.toml")),
-    ("java", include_str!("7942.toml")),
-    ("java", include_str!("7962.toml")),
-];
+/// Every file in `models/`, by name: file name and text.
+const MODELS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/models.rs"));
 
 /// Why a model's text is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,17 +61,16 @@ pub struct Catalog {
     models: BTreeMap<ModelName, Arc<Model>>,
     /// The merged text of each model, for overrides to build on.
     tables: BTreeMap<ModelName, Table>,
+    /// Spellings that are another name than the model's own: 7971 for the 7971G-GE.
+    aliases: BTreeMap<ModelName, ModelName>,
 }
 
 impl Catalog {
     /// The models compiled in.
     pub fn builtin() -> Self {
-        let mut catalog = Self { models: BTreeMap::new(), tables: BTreeMap::new() };
-        for (family, text) in MODELS {
-            let own = text.parse().expect("the compiled-in models are proven to parse by a test");
-            let mut table = family_table(family).expect("every compiled-in model names a family of ours");
-            merge(&mut table, own);
-            catalog.insert(table).expect("the compiled-in models are proven to be valid by a test");
+        let mut catalog = Self { models: BTreeMap::new(), tables: BTreeMap::new(), aliases: BTreeMap::new() };
+        for (_, text) in MODELS {
+            catalog.with_override(text).expect("the compiled-in models are proven to be valid by a test");
         }
         catalog
     }
@@ -87,18 +83,19 @@ impl Catalog {
     pub fn with_override(&mut self, toml_text: &str) -> Result<(), CatalogError> {
         let own: Table = toml_text.parse().map_err(|e: toml::de::Error| CatalogError::Syntax(e.to_string()))?;
         let name = own.get("name").and_then(Value::as_str).map(ModelName::new).ok_or(CatalogError::NoName)?;
-        let base = match self.tables.get(&name) {
+        let base = match self.tables.get(self.name(&name)) {
             Some(table) => Some(table.clone()),
             None => own.get("family").and_then(Value::as_str).and_then(family_table),
         };
-        let mut table = base.ok_or(CatalogError::NoFamily(name))?;
+        let mut table = base.ok_or_else(|| CatalogError::NoFamily(name.clone()))?;
         merge(&mut table, own);
+        table.insert("name".to_owned(), Value::String(self.name(&name).to_string()));
         self.insert(table)
     }
 
-    /// The model of that name.
+    /// The model of that name, or of that spelling.
     pub fn get(&self, name: &ModelName) -> Option<&Arc<Model>> {
-        self.models.get(name)
+        self.models.get(self.name(name))
     }
 
     /// The model that a user means, in any spelling (`7960`, `CP-7960G`).
@@ -106,7 +103,7 @@ impl Catalog {
     /// # Errors
     /// The name asked for and the names there are.
     pub fn find(&self, name: &str) -> Result<&Arc<Model>, UnknownModel> {
-        self.models.get(&ModelName::new(name)).ok_or_else(|| UnknownModel {
+        self.get(&ModelName::new(name)).ok_or_else(|| UnknownModel {
             asked: name.to_owned(),
             known: self.models.keys().map(ToString::to_string).collect(),
         })
@@ -135,15 +132,38 @@ impl Catalog {
         self.models().filter(|m| m.load_family == load.product)
     }
 
-    /// The model whose boot loader asks for this `termNN.default.loads`.
-    pub fn by_term(&self, file: &str) -> Option<&Arc<Model>> {
-        self.models().find(|m| m.term.as_deref().is_some_and(|term| term.eq_ignore_ascii_case(file)))
+    /// The models whose boot loader asks for this `termNN.default.loads`: gigabit twins share one.
+    pub fn by_term(&self, file: &str) -> impl Iterator<Item = &Arc<Model>> {
+        self.models().filter(move |m| m.term.as_deref().is_some_and(|term| term.eq_ignore_ascii_case(file)))
+    }
+
+    /// What a phone is taken for of which only the family and the highest button in use are known: of the models with
+    /// keys enough the one with the fewest, else the one with the most.
+    pub fn stand_in(&self, family: Family, button: u8) -> Option<&Arc<Model>> {
+        let of_family = || self.models().filter(|m| m.family == family);
+        let enough = of_family().filter(|m| m.lines >= button).min_by_key(|m| m.lines);
+        enough.or_else(|| of_family().max_by_key(|m| m.lines))
+    }
+
+    /// The catalogue's name for what may be another spelling.
+    fn name<'a>(&'a self, spelling: &'a ModelName) -> &'a ModelName {
+        self.aliases.get(spelling).unwrap_or(spelling)
     }
 
     fn insert(&mut self, table: Table) -> Result<(), CatalogError> {
         let model: Model =
             table.clone().try_into().map_err(|e: toml::de::Error| CatalogError::Syntax(e.to_string()))?;
         let model = model.checked().map_err(|(name, why)| CatalogError::Value(name, why))?;
+        if let Some(key) = model.unverified.iter().find(|key| !table.contains_key(key.as_str())) {
+            return Err(CatalogError::Value(model.name, format!("`unverified` names {key:?}, which is no key of it")));
+        }
+        if let Some((other, what)) = self.models().find_map(|other| Some((&other.name, model.mistaken_for(other)?))) {
+            return Err(CatalogError::Value(model.name, format!("{what} belongs to {other} already")));
+        }
+        self.aliases.retain(|_, name| *name != model.name);
+        let aliases =
+            model.spellings.iter().map(|spelling| ModelName::new(spelling)).filter(|name| *name != model.name);
+        self.aliases.extend(aliases.map(|alias| (alias, model.name.clone())));
         self.tables.insert(model.name.clone(), table);
         self.models.insert(model.name.clone(), Arc::new(model));
         Ok(())
@@ -173,15 +193,22 @@ mod tests {
     use super::*;
     use crate::domain::SipTransport;
 
+    fn names<'a>(models: impl Iterator<Item = &'a Arc<Model>>) -> Vec<&'a str> {
+        models.map(|model| model.name.as_str()).collect()
+    }
+
     #[test]
-    fn every_compiled_in_model_parses_and_is_told_from_the_others() {
+    fn every_file_is_a_model_and_is_told_from_the_others() {
+        let files: Vec<_> = MODELS.iter().map(|(file, _)| file.strip_suffix(".toml").unwrap()).collect();
         let catalog = Catalog::builtin();
-        let names: Vec<_> = catalog.models().map(|m| m.name.as_str()).collect();
-        assert_eq!(names, ["7940", "7942", "7960", "7962"]);
+        assert_eq!(names(catalog.models()), files, "each file is named after its model");
         for model in catalog.models() {
             for class in &model.vendor_classes {
                 assert_eq!(catalog.by_vendor_class(class).unwrap().name, model.name);
                 assert_eq!(catalog.by_vendor_class(&format!("{class}\0")).unwrap().name, model.name);
+            }
+            for agent in &model.user_agents {
+                assert_eq!(catalog.by_user_agent(&format!("{agent}/9.4.2")).unwrap().name, model.name);
             }
             for spelling in &model.spellings {
                 assert_eq!(catalog.find(spelling).unwrap().name, model.name);
@@ -189,9 +216,35 @@ mod tests {
             for request in &model.requests {
                 assert!(!request.file.contains("<jar>") && !request.file.contains("<term>"), "{}", request.file);
             }
+            assert!(!model.quirks.is_empty() && !model.vendor_classes.is_empty() && !model.user_agents.is_empty());
+            let loads = Load { product: model.load_family.clone(), ..Load::parse("SIP42.9-4-2SR3-1S").unwrap() };
+            assert!(catalog.by_load(&loads).any(|m| m.name == model.name));
         }
-        let facts: Vec<_> = catalog.models().map(|m| (m.lines, m.device_number, m.load_family.as_str())).collect();
-        assert_eq!(facts, [(2, 8, "P0"), (2, 434, "42"), (6, 7, "P0"), (6, 404, "42")]);
+    }
+
+    #[test]
+    fn people_find_the_model_they_mean() {
+        let catalog = Catalog::builtin();
+        for (text, name) in [
+            ("7906G", "7906"),
+            ("7941", "7941"),
+            ("CP-7941G", "7941"),
+            ("7941-GE", "7941G-GE"),
+            ("7941G-GE", "7941G-GE"),
+            ("cp-7941g-ge", "7941G-GE"),
+            ("7961-GE", "7961G-GE"),
+            ("7961", "7961"),
+            ("7971", "7971G-GE"),
+            ("7971G", "7971G-GE"),
+            ("7971G-GE", "7971G-GE"),
+            ("CP-7971", "7971G-GE"),
+            ("CP-7975G", "7975"),
+        ] {
+            assert_eq!(catalog.find(text).unwrap().name.as_str(), name, "{text}");
+        }
+        for text in ["7942-GE", "7970G-GE", "7912", "8851", "", "79"] {
+            assert!(catalog.find(text).is_err(), "{text}");
+        }
     }
 
     #[test]
@@ -200,6 +253,9 @@ mod tests {
         for (agent, model) in [
             ("Cisco-CP7960G/8.0", Some("7960")),
             ("Cisco-CP7942G/9.4.2", Some("7942")),
+            ("Cisco-CP7941G/9.4.2", Some("7941")),
+            ("Cisco-CP7941G-GE/9.4.2", Some("7941G-GE")),
+            ("Cisco-CP7971G-GE/8.5.4", Some("7971G-GE")),
             ("Cisco-CP7942G-GE/9.4.2", None),
             ("Asterisk PBX", None),
             ("", None),
@@ -208,16 +264,63 @@ mod tests {
         }
         for (class, model) in [
             ("Cisco Systems, Inc. IP Phone CP-7960G\0", Some("7960")),
+            ("Cisco Systems, Inc. IP Phone CP-7961G\0", Some("7961")),
+            ("Cisco Systems, Inc. IP Phone CP-7961G-GE\0", Some("7961G-GE")),
+            ("Cisco Systems, Inc. IP Phone CP-7971G-GE", Some("7971G-GE")),
+            ("Cisco Systems, Inc. IP Phone CP-7971G", None),
             ("Cisco Systems, Inc. IP Phone\0", None),
             ("Cisco Systems, Inc. IP Phone CP-7960G-3PCC", None),
         ] {
             assert_eq!(catalog.by_vendor_class(class).map(|m| m.name.as_str()), model, "{class}");
         }
-        for (load, models) in [("P0S3-8-12-00", ["7940", "7960"]), ("SIP42.9-4-2SR3-1S", ["7942", "7962"])] {
-            let found: Vec<_> = catalog.by_load(&Load::parse(load).unwrap()).map(|m| m.name.as_str()).collect();
-            assert_eq!(found, models);
+    }
+
+    /// A load and a term file fit several models: whoever asks gets all of them and cannot take one by accident.
+    #[test]
+    fn loads_and_term_files_name_every_model_they_fit() {
+        let catalog = Catalog::builtin();
+        for (load, models) in [
+            ("P0S3-8-12-00", &["7940", "7960"][..]),
+            ("SIP11.9-4-2SR1-1S", &["7906", "7911"]),
+            ("SIP41.9-4-2SR3-1S", &["7941", "7941G-GE", "7961", "7961G-GE"]),
+            ("SCCP42.9-4-2SR3-1S", &["7942", "7962"]),
+            ("SIP45.9-4-2SR4-3S", &["7945", "7965"]),
+            ("SIP70.9-2-1S", &["7970", "7971G-GE"]),
+            ("SCCP75.9-4-2SR4-3S", &["7975"]),
+            ("SCCP31.9-2-1S", &["7931"]),
+        ] {
+            assert_eq!(names(catalog.by_load(&Load::parse(load).unwrap())), models, "{load}");
         }
-        assert_eq!(catalog.by_term("term62.default.loads").unwrap().name.as_str(), "7962");
+        for (file, models) in [
+            ("term06.default.loads", &["7906"][..]),
+            ("term41.default.loads", &["7941", "7941G-GE"]),
+            ("TERM61.default.loads", &["7961", "7961G-GE"]),
+            ("term62.default.loads", &["7962"]),
+            ("term70.default.loads", &["7970"]),
+            ("term71.default.loads", &["7971G-GE"]),
+            ("term99.default.loads", &[]),
+        ] {
+            assert_eq!(names(catalog.by_term(file)), models, "{file}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_phone_is_taken_for_one_with_keys_enough() {
+        let catalog = Catalog::builtin();
+        for (family, button, lines) in [
+            (Family::Legacy, 1, 2),
+            (Family::Legacy, 3, 6),
+            (Family::Legacy, 20, 6),
+            (Family::Java, 0, 1),
+            (Family::Java, 2, 2),
+            (Family::Java, 6, 6),
+            (Family::Java, 7, 8),
+            (Family::Java, 24, 24),
+            (Family::Java, 255, 24),
+        ] {
+            let model = catalog.stand_in(family, button).unwrap();
+            assert_eq!((model.family, model.lines), (family, lines), "{family:?} {button}");
+        }
     }
 
     #[test]
@@ -231,15 +334,21 @@ mod tests {
         assert_eq!(model.quirks.last().unwrap().source, "site");
         catalog
             .with_override(
-                "name = \"7945\"\nfamily = \"java\"\nlines = 2\ndevice_number = 435\nload_family = \"45\"\n\
-                 vendor_classes = [\"Cisco Systems, Inc. IP Phone CP-7945G\"]\nuser_agents = [\"Cisco-CP7945G\"]\n\
-                 term = \"term45.default.loads\"\nlocale_jar = \"be-sip.jar\"\n",
+                "name = \"7999\"\nfamily = \"java\"\nlines = 2\ndevice_number = 999\nload_family = \"99\"\n\
+                 vendor_classes = [\"Cisco Systems, Inc. IP Phone CP-7999G\"]\nuser_agents = [\"Cisco-CP7999G\"]\n\
+                 term = \"term99.default.loads\"\nlocale_jar = \"be-sip.jar\"\n",
             )
             .unwrap();
-        let added = catalog.find("CP-7945G").unwrap();
+        let added = catalog.find("CP-7999G").unwrap();
         assert!(added.requests.iter().any(|r| r.file == "<locale>/be-sip.jar"));
-        let release = Load::parse("SIP45.9-3-1SR4-1S");
+        let release = Load::parse("SIP99.9-3-1SR4-1S");
         assert_eq!(added.default_transport(release.as_ref()), SipTransport::Tcp);
+        // By another spelling, and the spellings stay.
+        catalog.with_override("name = \"7971\"\n[limits]\nlabel = 12\n").unwrap();
+        let model = catalog.find("CP-7971G-GE").unwrap();
+        assert_eq!((model.name.as_str(), model.limits.label), ("7971G-GE", 12));
+        assert_eq!(catalog.find("7971").unwrap(), model);
+        assert_eq!(catalog.models().count(), Catalog::builtin().models().count() + 1);
     }
 
     #[test]
@@ -255,14 +364,27 @@ mod tests {
                 "element",
             ),
             ("name = \"7962\"\nfirmware = []", "firmware"),
+            ("name = \"7962\"\nspellings = [\"7971\"]", "the name 7971 belongs to 7971G-GE"),
+            ("name = \"7962\"\nuser_agents = [\"cisco-cp7960g\"]", "the user agent \"cisco-cp7960g\" belongs to 7960"),
+            ("name = \"7962\"\nvendor_classes = [\"Cisco Systems, Inc. IP Phone CP-7942G\"]", "belongs to 7942"),
+            ("name = \"7962\"\ndevice_number = 7", "the device number 7 belongs to 7960"),
+            ("name = \"7962\"\nunverified = [\"color\"]", "color"),
+            ("name = \"7960\"\nfeature_keys = [{ button = 1, feature = 194, label = \"x\" }]", "feature_keys"),
+            ("name = \"7962\"\nfeature_keys = [{ button = 7, feature = 194, label = \"x\" }]", "does not have"),
+            ("name = \"7962\"\nfeature_keys = [{ button = 1, feature = 9, label = \"x\" }]", "a line"),
+            (
+                "name = \"7931\"\nfeature_keys = [{ button = 1, feature = 194, label = \"x\" }, { button = 1, feature = 195, \
+                 label = \"x\" }]",
+                "twice",
+            ),
         ] {
             let mut catalog = Catalog::builtin();
             let error = catalog.with_override(text).unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
             assert_eq!(catalog.find("7960").unwrap(), Catalog::builtin().find("7960").unwrap());
         }
-        let error = Catalog::builtin().find("7961").unwrap_err().to_string();
-        assert_eq!(error, "no model \"7961\" in the catalogue; known are 7940, 7942, 7960, 7962");
+        let error = Catalog::builtin().find("8851").unwrap_err().to_string();
+        assert!(error.starts_with("no model \"8851\" in the catalogue; known are 7906, 7911, "), "{error}");
     }
 
     #[test]

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Load, ModelName, SipTransport};
 
+/// `featureID` of a line [UCM-LINE].
+const LINE: u16 = 9;
+
 /// The kind of configuration a model reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -30,7 +33,7 @@ pub struct Model {
     pub device_number: u32,
     /// [`Load::product`] of the loads it runs: `P0`, `42`.
     pub load_family: String,
-    /// How people and labels spell the model.
+    /// How people and labels spell the model, beyond what [`ModelName`] drops by itself.
     #[serde(default)]
     pub spellings: Vec<String>,
     /// DHCP option 60, whole, without a trailing NUL.
@@ -43,6 +46,12 @@ pub struct Model {
     /// The file with the texts of the phone's menus, in the locale's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale_jar: Option<String>,
+    /// Keys that open what other models have a fixed key for; a line on the same button goes first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feature_keys: Vec<FeatureKey>,
+    /// Which of these facts no source confirms, by key: known from memory, inferred from a twin, or our choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unverified: Vec<String>,
     /// What it asks for, in order.
     pub requests: Vec<Request>,
     /// How long values may be.
@@ -52,6 +61,18 @@ pub struct Model {
     /// What surprises.
     #[serde(default)]
     pub quirks: Vec<Quirk>,
+}
+
+/// A line key that is mapped to a function of the phone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureKey {
+    /// The key, counted as for lines.
+    pub button: u8,
+    /// `featureID` [UCM-LINE]: 194 messages, 195 directories, 197 applications, 198 headset.
+    pub feature: u16,
+    /// For whoever reads the file: phones show their own word.
+    pub label: String,
 }
 
 /// A file that a model asks for. `<MAC>`, `<load>`, `<locale>` and `<network locale>` stand for the phone's own.
@@ -156,9 +177,33 @@ impl Model {
         self.release(load).map_or(SipTransport::Udp, |release| release.transport)
     }
 
+    /// What of this model says the same as of another, though it must tell the two apart. Loads and term files may be
+    /// the same.
+    pub(super) fn mistaken_for(&self, other: &Self) -> Option<String> {
+        if self.name == other.name {
+            return None;
+        }
+        let names = |model: &Self| -> Vec<ModelName> {
+            model.spellings.iter().map(|text| ModelName::new(text)).chain([model.name.clone()]).collect()
+        };
+        let theirs = names(other);
+        if let Some(name) = names(self).into_iter().find(|name| theirs.contains(name)) {
+            return Some(format!("the name {name}"));
+        }
+        if let Some(class) = self.vendor_classes.iter().find(|class| other.vendor_classes.contains(class)) {
+            return Some(format!("the vendor class {class:?}"));
+        }
+        let known = |agent: &&String| other.user_agents.iter().any(|theirs| theirs.eq_ignore_ascii_case(agent));
+        if let Some(agent) = self.user_agents.iter().find(known) {
+            return Some(format!("the user agent {agent:?}"));
+        }
+        (self.device_number == other.device_number).then(|| format!("the device number {}", self.device_number))
+    }
+
     /// Fills the placeholders in `requests`, and says what makes no sense.
     pub(super) fn checked(mut self) -> Result<Self, (ModelName, String)> {
         let element_name = |name: &String| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphabetic());
+        let buttons: Vec<u8> = self.feature_keys.iter().map(|key| key.button).collect();
         let wrong = if self.name.as_str().is_empty() {
             Some("`name` is empty")
         } else if self.lines == 0 {
@@ -169,6 +214,14 @@ impl Model {
             Some("`firmware` needs at least one entry, ascending by `from`")
         } else if !self.firmware.iter().flat_map(|f| f.elements.keys()).all(element_name) {
             Some("`firmware.elements` holds a name that is no element name")
+        } else if self.family == Family::Legacy && !buttons.is_empty() {
+            Some("`feature_keys` are for phones that read SEP<MAC>.cnf.xml")
+        } else if buttons.iter().any(|button| !(1..=self.lines).contains(button)) {
+            Some("`feature_keys` names a button that the model does not have")
+        } else if buttons.iter().enumerate().any(|(at, button)| buttons.iter().take(at).any(|other| other == button)) {
+            Some("`feature_keys` names a button twice")
+        } else if self.feature_keys.iter().any(|key| key.feature == LINE) {
+            Some("`feature_keys` holds feature 9, which is a line")
         } else {
             None
         };

@@ -1,6 +1,8 @@
 //! Scripted phones against the stand-in registrar, with a file server of the test's own: two programs that share no
 //! line with each other's parsers agree on every file and every message.
 
+mod models;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -43,7 +43,8 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
     (
         "no-such-button",
         "An extension is on a button the phone does not have",
-        "Models differ: a 7940 or 7942 has two line keys, a 7960 or 7962 six. See `offhook models list`.",
+        "Models differ: `offhook models list` says how many line keys each has. The other lines of the phone are served. Move \
+         the extension to a key that the phone has; if it has that key, the model in offhook_phones is the wrong one.",
     ),
     (
         "unknown-model",

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::{Seen, Snapshot};
 use crate::catalog::{Catalog, Family, Model};
-use crate::domain::{
-    Extension, LeftOut, Line, LineKind, MacAddr, ModelName, Phone, PhoneOptions, Problem, SipTransport,
-};
+use crate::domain::{Extension, LeftOut, Line, LineKind, MacAddr, Phone, PhoneOptions, Problem, SipTransport};
 use crate::pbx::roster::{Account, Assignment, Button, Driver, Registrar, Roster};
 use crate::render;
 
@@ -115,11 +113,12 @@ impl Snapshot {
         options: &PhoneOptions,
     ) -> Result<(Line, Vec<Problem>), Problem> {
         if button.button == 0 || button.button > model.lines {
+            let keys = if model.lines == 1 { "one line key".to_owned() } else { format!("{} line keys", model.lines) };
             return Err(Problem::new(
                 "no-such-button",
                 format!(
-                    "a {} has {} line keys, and extension {} is on button {}",
-                    model.name, model.lines, button.extension, button.button
+                    "a {} has {keys}, and extension {} is on button {}",
+                    model.name, button.extension, button.button
                 ),
                 "put the extension on a button the phone has",
             ));
@@ -198,7 +197,7 @@ fn transport(model: &Model, options: &PhoneOptions, seen: &Seen) -> SipTransport
     wanted.unwrap_or(SipTransport::Tcp)
 }
 
-/// The stated model; else the one its User-Agent names; else one of its family with enough keys.
+/// The stated model; else the one its User-Agent names; else a stand-in of its family.
 fn choose_model(
     catalog: &Catalog,
     assignment: &Assignment,
@@ -216,12 +215,6 @@ fn choose_model(
         (None, Some(Family::Legacy) | None) => Family::Legacy,
         (None, Some(Family::Java)) => return None,
     };
-    let keys = assignment.buttons.iter().map(|button| button.button).max().unwrap_or(1);
-    let name = match (family, keys <= 2) {
-        (Family::Legacy, true) => "7940",
-        (Family::Legacy, false) => "7960",
-        (Family::Java, true) => "7942",
-        (Family::Java, false) => "7962",
-    };
-    catalog.get(&ModelName::new(name)).map(|model| (Arc::clone(model), false))
+    let button = assignment.buttons.iter().map(|button| button.button).max().unwrap_or(1);
+    catalog.stand_in(family, button).map(|model| (Arc::clone(model), false))
 }

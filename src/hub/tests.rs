@@ -192,6 +192,29 @@ fn a_phone_that_comes_after_its_registration_has_it() {
 }
 
 #[test]
+fn twins_are_told_apart_by_what_they_say_and_the_stated_model_goes_first() {
+    let shown = |stated, agent| {
+        let hub = hub(roster(&["1001"], assignment(stated, &["1001"])));
+        register(&hub, "1001", agent, 1);
+        hub.phone(MAC.parse().unwrap()).unwrap().model
+    };
+    for (agent, model) in [
+        ("Cisco-CP7941G/9.4.2", "7941"),
+        ("Cisco-CP7941G-GE/9.4.2", "7941G-GE"),
+        ("Cisco-CP7961G-GE/8.5.4", "7961G-GE"),
+        ("Cisco-CP7971G-GE/9.2.1", "7971G-GE"),
+    ] {
+        assert_eq!(shown(None, agent), model);
+        assert_eq!(shown(Some("7970"), agent), "7970");
+    }
+    assert_eq!(
+        shown(Some("7971"), "Cisco-CP7970G/9.2.1"),
+        "7971G-GE",
+        "a stated spelling is shown as the model's name"
+    );
+}
+
+#[test]
 fn what_a_user_agent_says_of_the_load() {
     for (agent, expected) in [
         ("Cisco-CP7960G/8.0", Some("8.0")),

@@ -35,6 +35,7 @@ struct SepMac {
     sip_port: u16,
     label: Xml,
     keys: Vec<Key>,
+    features: Vec<Feature>,
     phone_password: Xml,
     load: Option<Xml>,
     stamp: String,
@@ -53,6 +54,13 @@ struct Key {
     auth_name: Xml,
     password: Xml,
     voicemail: Xml,
+}
+
+/// A key that opens a function of the phone.
+struct Feature {
+    button: u8,
+    id: u16,
+    label: Xml,
 }
 
 /// What a legacy loader needs to take a load [TEO].
@@ -96,6 +104,9 @@ pub(super) fn sep_mac(phone: &Phone, model: &Model, site: &Site) -> Result<Bytes
                 .unwrap_or_default(),
         ),
     });
+    let free = model.feature_keys.iter().filter(|key| lines.iter().all(|line| line.button != key.button));
+    let features =
+        free.map(|key| Feature { button: key.button, id: key.feature, label: Xml::new(&key.label) }).collect();
     let zone = options.time_zone.as_deref().and_then(|name| timezone::resolve(name, site.year).ok());
     let password = options.phone_password.as_deref().filter(|text| model.carries_phone_password(text));
     let mut view = SepMac {
@@ -107,6 +118,7 @@ pub(super) fn sep_mac(phone: &Phone, model: &Model, site: &Site) -> Result<Bytes
         sip_port: lines.first().map_or(SIP_PORT, |line| line.port),
         label: Xml::new(&lines.first().map(|line| model.phone_label(line)).unwrap_or_default()),
         keys: keys.collect(),
+        features,
         phone_password: Xml::new(password.unwrap_or_default()),
         load,
         stamp: String::new(),

@@ -121,6 +121,9 @@ async fn rest_of_files(phone: &mut Phone<'_>, settings: &Settings) -> Result<(),
 }
 
 fn plan(phone: &mut Phone<'_>, running: &LoadId, settings: Settings) -> Result<Plan, Ending> {
+    for key in &settings.functions {
+        phone.step(true, format!("button {} opens {}", key.button, key.opens));
+    }
     if settings.lines.is_empty() {
         return Err(Ending::Unprovisioned { why: "Line 1 not configured: no line with featureID 9".to_owned() });
     }
@@ -142,15 +145,10 @@ fn plan(phone: &mut Phone<'_>, running: &LoadId, settings: Settings) -> Result<P
         advertised: settings.nat_address.unwrap_or_else(|| phone.ip.to_string()),
         listen: phone.setup.sip_port_override.unwrap_or(settings.listen),
         transport: if settings.tcp { Transport::Tcp } else { Transport::Udp },
-        user_agent: format!("Cisco-CP{}/{}", gee(model.name), running.release()),
+        user_agent: model.user_agent(&running.release()),
         reason: Some(format!("SIP;cause=200;text=\"{alarm}\"")),
         expires: settings.expires,
         refresh_before: settings.refresh_before,
         lines: settings.lines,
     })
-}
-
-/// The name on the hardware: `7942G`, `7941G-GE`.
-fn gee(name: &str) -> String {
-    if name.ends_with("GE") { name.to_owned() } else { format!("{name}G") }
 }

@@ -245,11 +245,10 @@ fn plan(phone: &mut Phone<'_>, values: &BTreeMap<String, String>) -> Result<Plan
         listen: phone.setup.sip_port_override.unwrap_or_else(|| port("voip_control_port")),
         transport: Transport::Udp,
         // The first number only, whatever the maintenance release: a phone on 8.12 says 8.0.
-        user_agent: format!(
-            "Cisco-CP{}G/{}.0",
-            phone.setup.model.name,
-            phone.running.as_ref().and_then(|l| l.version().first().copied()).unwrap_or(8)
-        ),
+        user_agent: {
+            let major = phone.running.as_ref().and_then(|l| l.version().first().copied()).unwrap_or(8);
+            phone.setup.model.user_agent(&format!("{major}.0"))
+        },
         reason: None,
         expires: number("timer_register_expires", 3600),
         refresh_before: number("timer_register_delta", 5),

@@ -1,7 +1,8 @@
 //! Models, loads and states, as the command line names them.
 //!
 //! Numbers and names per model come from public configurations and from usecallmanager.nz (device numbers, locale
-//! files); load names follow Cisco's naming of 79xx firmware.
+//! files); load names follow Cisco's naming of 79xx firmware. What nobody confirms: the locale files of 7931 and of the
+//! gigabit twins, the term files of the twins, the 24 keys of a 7931 and the 8 of a 7971.
 
 use std::fmt;
 use std::str::FromStr;
@@ -62,10 +63,26 @@ pub const MODELS: &[Model] = &[
 
 /// A model that nothing is known about here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "no scripted phone for model {0}; there are 7940, 7960, 7906, 7911, 7931, 7941, 7942, 7945, 7961, 7962, 7965, 7970, 7971G-GE, 7975, 7941G-GE, 7961G-GE"
-)]
+#[error("no scripted phone for model {0:?}; there are {all}", all = MODELS.iter().map(|m| m.name).collect::<Vec<_>>().join(", "))]
 pub struct UnknownModel(String);
+
+impl Model {
+    /// The name on the hardware: `7942G`, `7941G-GE`.
+    fn printed(&self) -> String {
+        if self.name.ends_with("GE") { self.name.to_owned() } else { format!("{}G", self.name) }
+    }
+
+    /// DHCP option 60 of a phone with an application, its trailing NUL included, as public DHCP server rules for 79xx
+    /// phones match it.
+    pub fn vendor_class(&self) -> Vec<u8> {
+        format!("Cisco Systems, Inc. IP Phone CP-{}\0", self.printed()).into_bytes()
+    }
+
+    /// `User-Agent` of its SIP messages with a load of this release: `Cisco-CP7942G/9.4.2`.
+    pub fn user_agent(&self, release: &str) -> String {
+        format!("Cisco-CP{}/{release}", self.printed())
+    }
+}
 
 impl FromStr for Model {
     type Err = UnknownModel;

@@ -57,7 +57,22 @@ pub struct Settings {
     pub soft_keys: String,
     /// Keys with featureID 9.
     pub lines: Vec<Line>,
+    /// Keys that open what most models have a fixed key for.
+    pub functions: Vec<Function>,
 }
+
+/// A key that opens a function of the phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// The key.
+    pub button: u16,
+    /// What opens.
+    pub opens: &'static str,
+}
+
+/// Functions on keys by featureID, on 79xx only; a 7931 has no other way to them.
+const FUNCTIONS: &[(u16, &str)] =
+    &[(192, "services"), (194, "messages"), (195, "directories"), (197, "applications"), (198, "headset")];
 
 /// Elements without which no SIP load comes up.
 const REQUIRED: &[&str] = &[
@@ -192,7 +207,7 @@ impl<'a, 'i> Reader<'a, 'i> {
             }
         };
         let listen = self.port("voipControlPort", self.value("sipProfile/voipControlPort"));
-        let lines = self.lines(&servers);
+        let (lines, functions) = self.keys(&servers);
         let name = |path| self.value(path).unwrap_or_default().to_owned();
         let number = |path, default| self.value(path).and_then(|v| v.parse().ok()).unwrap_or(default);
         let natted = self.value("sipProfile/natEnabled") == Some("true");
@@ -213,6 +228,7 @@ impl<'a, 'i> Reader<'a, 'i> {
             dial_template: name("sipProfile/dialTemplate"),
             soft_keys: name("sipProfile/softKeyFile"),
             lines,
+            functions,
         }
     }
 
@@ -268,10 +284,10 @@ impl<'a, 'i> Reader<'a, 'i> {
         servers.into_iter().map(|(_, server)| server).collect()
     }
 
-    fn lines(&mut self, servers: &[Server]) -> Vec<Line> {
+    fn keys(&mut self, servers: &[Server]) -> (Vec<Line>, Vec<Function>) {
         // Keys elsewhere are not found: a 7962 with sipLines outside sipProfile stayed Unprovisioned.
-        let Some(keys) = self.find("sipProfile/sipLines") else { return Vec::new() };
-        let mut lines = Vec::new();
+        let Some(keys) = self.find("sipProfile/sipLines") else { return Default::default() };
+        let (mut lines, mut functions) = (Vec::new(), Vec::new());
         let mut used = Vec::new();
         for key in keys.children().filter(|n| n.has_tag_name("line")) {
             let button = key.attribute("button").and_then(|b| b.parse::<u16>().ok());
@@ -286,11 +302,14 @@ impl<'a, 'i> Reader<'a, 'i> {
             self.at_most("featureLabel", child_text(key, "featureLabel"), 30);
             match child_text(key, "featureID").and_then(|id| id.parse::<u16>().ok()) {
                 Some(9) => lines.extend(self.line(key, button, servers)),
-                Some(_) => {}
+                Some(id) => {
+                    let known = FUNCTIONS.iter().find(|(known, _)| *known == id);
+                    functions.extend(known.map(|(_, opens)| Function { button, opens }));
+                }
                 None => self.complain(format!("button {button} has no featureID")),
             }
         }
-        lines
+        (lines, functions)
     }
 
     fn line(&mut self, key: Node<'a, 'i>, button: u16, servers: &[Server]) -> Option<Line> {

@@ -50,7 +50,10 @@ pub enum On {
 
 /// Names a request between [`Event::Requested`] and its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id(pub(super) u64);
+pub struct Id {
+    pub(super) slot: usize,
+    pub(super) serial: u64,
+}
 
 /// What the owner has to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,9 +99,7 @@ pub enum Event {
 pub struct Transmit {
     /// To whom.
     pub to: SocketAddrV4,
-    /// From which address of ours.
-    pub from: Ipv4Addr,
-    /// From which socket.
+    /// From which socket, and so from which address and port of ours.
     pub on: On,
 }
 

@@ -4,13 +4,16 @@
 //! [`Server::poll_transmit`] and wait until [`Server::poll_timeout`]. It knows nothing of what names mean: it raises
 //! [`Event::Requested`] and is told [`Server::accept`] or [`Server::reject`].
 //!
-//! A transfer is known by the phone's address and port and by the local socket it runs on. Sources outside the
-//! networks, and ports no client sends from, get no byte; packets that are no request get none on the listening port.
+//! A transfer is known by the phone's address and port and by the local socket it runs on, which has an address and a
+//! port of its own. Sources outside the networks, and ports no client sends from, get no byte; packets that are no
+//! request get none on the listening port.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant};
+
+use slab::Slab;
 
 use super::exchange::{Config, Content, Event, Id, Meta, On, Transmit};
 use super::options::Terms;
@@ -39,7 +42,9 @@ const ENDED: usize = 64;
 struct Slot {
     id: Id,
     name: String,
-    destination: Ipv4Addr,
+    source: SocketAddrV4,
+    /// The address of ours that was asked.
+    asked: Ipv4Addr,
     on: On,
     netascii: bool,
     terms: Terms,
@@ -52,12 +57,14 @@ struct Slot {
 /// The core.
 pub struct Server {
     config: Config,
-    slots: HashMap<SocketAddrV4, Slot>,
-    by_id: HashMap<Id, SocketAddrV4>,
+    slots: Slab<Slot>,
+    /// The slot of each source, by its place in there.
+    by_source: HashMap<SocketAddrV4, usize>,
     /// The ports that each source has slots for.
     per_source: HashMap<Ipv4Addr, Vec<u16>>,
     timers: BinaryHeap<Reverse<(Instant, Id)>>,
-    ready: VecDeque<SocketAddrV4>,
+    /// Slots that have something to send, or had; an end of one leaves its place behind.
+    ready: VecDeque<usize>,
     errors: VecDeque<(Transmit, ErrorCode)>,
     events: VecDeque<Event>,
     ended: VecDeque<(SocketAddrV4, On)>,
@@ -71,8 +78,8 @@ impl Server {
     pub fn new(config: Config) -> Self {
         Self {
             config,
-            slots: HashMap::new(),
-            by_id: HashMap::new(),
+            slots: Slab::new(),
+            by_source: HashMap::new(),
             per_source: HashMap::new(),
             timers: BinaryHeap::new(),
             ready: VecDeque::new(),
@@ -103,7 +110,7 @@ impl Server {
         let Ok(packet) = Packet::parse(bytes) else { return };
         match (packet, meta.on) {
             (Packet::Read(request), On::Listening) => self.read(now, meta, on, request),
-            (Packet::Write, On::Listening) => self.refuse(now, meta, ErrorCode::AccessViolation),
+            (Packet::Write, On::Listening) => self.refuse(now, meta.source, on, ErrorCode::AccessViolation),
             (Packet::Ack(block), On::Transfer(_)) => self.ack(now, meta, block),
             (Packet::Error(_), On::Transfer(_)) => self.peer_error(meta),
             _ => {}
@@ -127,27 +134,27 @@ impl Server {
         }
         let netascii = request.mode.eq_ignore_ascii_case(b"netascii");
         if request.name.is_empty() || !(netascii || request.mode.eq_ignore_ascii_case(b"octet")) {
-            self.error(meta.source, meta.destination, on, ErrorCode::IllegalOperation);
+            self.error(meta.source, on, ErrorCode::IllegalOperation);
             return;
         }
         let name = match std::str::from_utf8(request.name) {
             Ok(name) if !name.contains(char::is_control) => name,
             _ => {
-                self.error(meta.source, meta.destination, on, ErrorCode::NotFound);
+                self.error(meta.source, on, ErrorCode::NotFound);
                 return;
             }
         };
         // The same request again, from the same port: the phone did not hear us yet; timers take care of it.
         // One that has gone quiet in the middle is a phone that started over and came to the same port.
-        if self.slots.get(&meta.source).is_some_and(|slot| {
+        if self.slot(meta.source).is_some_and(|slot| {
             slot.name == name
-                && slot.destination == meta.destination
+                && slot.asked == meta.destination
                 && slot.transfer.as_ref().is_none_or(|transfer| !transfer.abandoned(now))
         }) {
             return;
         }
         let Ok(terms) = Terms::negotiate(request.options, self.config.max_block, self.config.max_window) else {
-            self.error(meta.source, meta.destination, on, ErrorCode::OptionRefused);
+            self.error(meta.source, on, ErrorCode::OptionRefused);
             return;
         };
         self.forget_older(now, meta.source, name);
@@ -155,12 +162,13 @@ impl Server {
         if self.slots.len() >= self.config.transfers || here >= self.config.per_source {
             return;
         }
-        let id = Id(self.next);
+        let id = Id { slot: self.slots.vacant_key(), serial: self.next };
         self.next = self.next.wrapping_add(1);
         let slot = Slot {
             id,
             name: name.to_owned(),
-            destination: meta.destination,
+            source: meta.source,
+            asked: meta.destination,
             on,
             netascii,
             terms,
@@ -169,8 +177,7 @@ impl Server {
             queued: false,
         };
         self.timers.push(Reverse((now + ANSWER_LIMIT, id)));
-        self.slots.insert(meta.source, slot);
-        self.by_id.insert(id, meta.source);
+        self.by_source.insert(meta.source, self.slots.insert(slot));
         self.per_source.entry(*meta.source.ip()).or_default().push(meta.source.port());
         self.events.push_back(Event::Requested {
             id,
@@ -187,51 +194,49 @@ impl Server {
         let silent = |transfer: &Transfer| now.saturating_duration_since(transfer.heard()) >= PAUSE;
         let same = |older: &SocketAddrV4| {
             older.port() == source.port()
-                || self
-                    .slots
-                    .get(older)
-                    .is_some_and(|slot| slot.name == name && slot.transfer.as_ref().is_none_or(silent))
+                || self.slot(*older).is_some_and(|slot| slot.name == name && slot.transfer.as_ref().is_none_or(silent))
         };
         let older: Vec<_> = ports.iter().map(|port| SocketAddrV4::new(*source.ip(), *port)).filter(same).collect();
         for source in older {
-            self.end(source, Some("replaced"));
+            if let Some(at) = self.by_source.get(&source) {
+                self.end(*at, Some("replaced"));
+            }
         }
     }
 
     /// The file of a request. A request that is gone by now is no error: the phone asked anew meanwhile.
     pub fn accept(&mut self, now: Instant, id: Id, content: Content) {
-        let Some(source) = self.by_id.get(&id).copied() else { return };
-        let Some(slot) = self.slots.get_mut(&source) else { return };
+        let Some(slot) = self.slots.get_mut(id.slot).filter(|slot| slot.id == id) else { return };
         if slot.netascii && !content.text {
-            let (destination, on) = (slot.destination, slot.on);
-            self.error(source, destination, on, ErrorCode::IllegalOperation);
-            self.end(source, Some("refused"));
+            let (source, on) = (slot.source, slot.on);
+            self.error(source, on, ErrorCode::IllegalOperation);
+            self.end(id.slot, Some("refused"));
             return;
         }
         slot.transfer = Some(Transfer::new(now, content.bytes, slot.terms));
-        self.schedule(source);
+        self.schedule(id.slot);
     }
 
     /// There is no such file for this phone.
     pub fn reject(&mut self, id: Id, code: ErrorCode) {
-        let Some(source) = self.by_id.get(&id).copied() else { return };
-        if let Some(slot) = self.slots.get(&source) {
-            let (destination, on) = (slot.destination, slot.on);
-            self.error(source, destination, on, code);
-        }
-        self.end(source, None);
+        let Some(slot) = self.slots.get(id.slot).filter(|slot| slot.id == id) else { return };
+        let (source, on) = (slot.source, slot.on);
+        self.error(source, on, code);
+        self.end(id.slot, None);
     }
 
     fn ack(&mut self, now: Instant, meta: Meta, block: u16) {
-        let Some(slot) = self.slots.get_mut(&meta.source).filter(|slot| slot.hears(&meta)) else {
+        let at = self.by_source.get(&meta.source).copied();
+        let Some((at, slot)) = at.and_then(|at| Some((at, self.slots.get_mut(at).filter(|slot| slot.on == meta.on)?)))
+        else {
             if !self.ended.contains(&(meta.source, meta.on)) {
-                self.refuse(now, meta, ErrorCode::UnknownTid);
+                self.refuse(now, meta.source, meta.on, ErrorCode::UnknownTid);
             }
             return;
         };
         let Some(transfer) = &mut slot.transfer else { return };
         match transfer.handle_ack(now, block) {
-            Progress::Going => self.schedule(meta.source),
+            Progress::Going => self.schedule(at),
             Progress::Done => {
                 let (octets, resent, took) = transfer.summary(now);
                 let event = Event::Completed {
@@ -242,15 +247,17 @@ impl Server {
                     took,
                 };
                 self.events.push_back(event);
-                self.end(meta.source, None);
+                self.end(at, None);
             }
-            Progress::GivenUp | Progress::Unconfirmed => self.end(meta.source, Some("no-answer")),
+            Progress::GivenUp | Progress::Unconfirmed => self.end(at, Some("no-answer")),
         }
     }
 
     fn peer_error(&mut self, meta: Meta) {
-        if self.slots.get(&meta.source).is_some_and(|slot| slot.hears(&meta)) {
-            self.end(meta.source, Some("peer-error"));
+        if let Some(at) = self.by_source.get(&meta.source)
+            && self.slots.get(*at).is_some_and(|slot| slot.on == meta.on)
+        {
+            self.end(*at, Some("peer-error"));
         }
     }
 
@@ -261,17 +268,17 @@ impl Server {
                 break;
             }
             self.timers.pop();
-            let Some(source) = self.by_id.get(&id).copied() else { continue };
-            let Some(slot) = self.slots.get_mut(&source).filter(|slot| slot.armed == Some(at)) else { continue };
+            let current = |slot: &&mut Slot| slot.id == id && slot.armed == Some(at);
+            let Some(slot) = self.slots.get_mut(id.slot).filter(current) else { continue };
             slot.armed = None;
             let Some(transfer) = &mut slot.transfer else {
-                self.end(source, Some("unanswered"));
+                self.end(id.slot, Some("unanswered"));
                 continue;
             };
             match transfer.handle_timeout(now) {
-                Progress::Going => self.schedule(source),
-                Progress::Unconfirmed => self.end(source, Some("unconfirmed")),
-                Progress::Done | Progress::GivenUp => self.end(source, Some("no-answer")),
+                Progress::Going => self.schedule(id.slot),
+                Progress::Unconfirmed => self.end(id.slot, Some("unconfirmed")),
+                Progress::Done | Progress::GivenUp => self.end(id.slot, Some("no-answer")),
             }
         }
     }
@@ -293,12 +300,12 @@ impl Server {
             out.extend_from_slice(code.packet());
             return Some(transmit);
         }
-        while let Some(source) = self.ready.front().copied() {
-            if let Some(slot) = self.slots.get_mut(&source)
+        while let Some(at) = self.ready.front().copied() {
+            if let Some(slot) = self.slots.get_mut(at)
                 && let Some(transfer) = &mut slot.transfer
             {
                 if transfer.poll_transmit(now, out) {
-                    return Some(Transmit { to: source, from: slot.destination, on: slot.on });
+                    return Some(Transmit { to: slot.source, on: slot.on });
                 }
                 slot.queued = false;
             }
@@ -307,13 +314,17 @@ impl Server {
         None
     }
 
+    fn slot(&self, source: SocketAddrV4) -> Option<&Slot> {
+        self.slots.get(*self.by_source.get(&source)?)
+    }
+
     /// Queues a transfer for sending and arms its timer. A timer that is armed earlier is left: it looks again then.
-    fn schedule(&mut self, source: SocketAddrV4) {
-        let Some(slot) = self.slots.get_mut(&source) else { return };
+    fn schedule(&mut self, at: usize) {
+        let Some(slot) = self.slots.get_mut(at) else { return };
         let Some(transfer) = &slot.transfer else { return };
         if !slot.queued {
             slot.queued = true;
-            self.ready.push_back(source);
+            self.ready.push_back(at);
         }
         let deadline = transfer.deadline();
         if slot.armed.is_none_or(|armed| armed > deadline) {
@@ -322,9 +333,10 @@ impl Server {
         }
     }
 
-    fn end(&mut self, source: SocketAddrV4, failed: Option<&'static str>) {
-        let Some(slot) = self.slots.remove(&source) else { return };
-        self.by_id.remove(&slot.id);
+    fn end(&mut self, at: usize, failed: Option<&'static str>) {
+        let Some(slot) = self.slots.try_remove(at) else { return };
+        let source = slot.source;
+        self.by_source.remove(&source);
         if let Some(ports) = self.per_source.get_mut(source.ip()) {
             ports.retain(|port| *port != source.port());
             if ports.is_empty() {
@@ -340,24 +352,17 @@ impl Server {
         }
     }
 
-    fn error(&mut self, to: SocketAddrV4, from: Ipv4Addr, on: On, code: ErrorCode) {
+    fn error(&mut self, to: SocketAddrV4, on: On, code: ErrorCode) {
         if self.errors.len() < ERRORS {
-            self.errors.push_back((Transmit { to, from, on }, code));
+            self.errors.push_back((Transmit { to, on }, code));
         }
     }
 
     /// An error that a source gets once in a while only.
-    fn refuse(&mut self, now: Instant, meta: Meta, code: ErrorCode) {
-        if self.pauses.may_tell(now, *meta.source.ip(), code) {
-            self.error(meta.source, meta.destination, meta.on, code);
+    fn refuse(&mut self, now: Instant, source: SocketAddrV4, on: On, code: ErrorCode) {
+        if self.pauses.may_tell(now, *source.ip(), code) {
+            self.error(source, on, code);
         }
-    }
-}
-
-impl Slot {
-    /// Whether a packet from its phone's address and port came to the address and socket that it runs on.
-    fn hears(&self, meta: &Meta) -> bool {
-        self.on == meta.on && self.destination == meta.destination
     }
 }
 
@@ -368,6 +373,7 @@ mod tests {
 
     const PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(127, 0, 1, 60), 50_000);
     const ON: On = On::Transfer(3);
+    const FIRST: Id = Id { slot: 0, serial: 0 };
 
     struct Bench {
         core: Server,
@@ -454,7 +460,7 @@ mod tests {
         let mut bench = Bench { answers: false, ..Bench::new() };
         bench.ask("f");
         bench.now += Duration::from_millis(9_500);
-        bench.core.accept(bench.now, Id(0), Content { bytes: Bytes::new(), text: true });
+        bench.core.accept(bench.now, FIRST, Content { bytes: Bytes::new(), text: true });
         assert_eq!(bench.sent().len(), 1);
         bench.now += Duration::from_secs(1);
         bench.core.handle_timeout(bench.now);
@@ -478,7 +484,7 @@ mod tests {
         let wide = Bytes::from(vec![7; 512 * 2_000]);
         bench.answers = false;
         bench.ask("f");
-        bench.core.accept(bench.now, Id(0), Content { bytes: wide, text: true });
+        bench.core.accept(bench.now, FIRST, Content { bytes: wide, text: true });
         bench.sent();
         for block in 1..1_000 {
             for _ in 0..if block % 3 == 0 { 30 } else { 1 } {
@@ -491,15 +497,16 @@ mod tests {
         }
     }
 
-    /// T9: the right port of the phone at another address or socket of ours is no part of the transfer.
+    /// T9: the right port of the phone at another socket of ours, which is another address or port, or another port of
+    /// the phone, is no part of the transfer.
     #[test]
     fn all_four_parts_of_the_address_count() {
         let mut bench = Bench::new();
         bench.ask("f");
-        let elsewhere = Ipv4Addr::new(127, 0, 0, 2);
-        for (destination, on) in [(elsewhere, ON), (Ipv4Addr::LOCALHOST, On::Transfer(4))] {
-            bench.datagram(PHONE, destination, on, b"\0\x05\0\0\0");
-            bench.datagram(PHONE, destination, on, &ack(1));
+        let other = SocketAddrV4::new(*PHONE.ip(), PHONE.port() + 1);
+        for (source, on) in [(other, ON), (PHONE, On::Transfer(4))] {
+            bench.datagram(source, Ipv4Addr::LOCALHOST, on, b"\0\x05\0\0\0");
+            bench.datagram(source, Ipv4Addr::LOCALHOST, on, &ack(1));
             assert!(bench.sent().iter().all(|bytes| bytes.starts_with(&[0, 5, 0, 5])));
         }
         assert!(matches!(bench.ack(1).as_slice(), [data] if data.starts_with(&[0, 3, 0, 2])));

@@ -8,6 +8,7 @@
 //! - `path`: from a MAC in the PBX to a registered phone, and back
 //! - `clients`, `sipp`, `advice`: every client, a foreign user agent, what `check` says
 //! - `manager`: contacts and AstDB as a real Asterisk tells of them
+//! - `models`: the catalogue, from spellings in the PBX to files
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`: bad input, starting and ending
 //! - `faults`: the fault table, each row by its id
 // The helpers of a test binary are tests too, where a broken assumption ends the test.
@@ -22,6 +23,7 @@ mod config;
 mod faults;
 mod lifecycle;
 mod manager;
+mod models;
 mod path;
 mod requests;
 mod rows;

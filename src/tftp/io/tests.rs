@@ -1,8 +1,10 @@
 //! Real sockets on loopback, and a client that shares nothing with the server.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 
-use tokio::sync::oneshot;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
 
 use super::*;
 

@@ -1,6 +1,7 @@
 //! Whether a database can be believed: SQLite finds no damage, the schema is ours, and every row that matters is what
 //! was written. SQLite itself does not notice a flipped bit within a value; digests do.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use md5::{Digest as _, Md5};
@@ -124,7 +125,11 @@ pub(super) fn digest(parts: &[&str]) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// How a copy is written: everything is on the disk when it is closed, and it has no companions.

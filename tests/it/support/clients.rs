@@ -41,25 +41,13 @@ impl Client {
         }
     }
 
-    /// Fetches a file from an address of loopback of its own, where the client lets itself be told one.
-    pub(crate) fn fetch_from(self, from: Ipv4Addr, server: SocketAddr, name: &str) -> Option<Vec<u8>> {
-        self.fetch_with(Some(from), server, name)
-    }
-
     /// Fetches a file; `None` when the server says that there is none.
     pub(crate) fn fetch(self, server: SocketAddr, name: &str) -> Option<Vec<u8>> {
-        self.fetch_with(None, server, name)
-    }
-
-    fn fetch_with(self, from: Option<Ipv4Addr>, server: SocketAddr, name: &str) -> Option<Vec<u8>> {
         let folder = tempfile::tempdir().unwrap();
         let local = folder.path().join("file");
         let (host, port) = (server.ip().to_string(), server.port().to_string());
         let mut command = Command::new(self.program());
         command.current_dir(folder.path());
-        if let (Some(from), Self::Curl | Self::Http) = (from, self) {
-            command.arg("--interface").arg(from.to_string());
-        }
         match self {
             Self::Curl => command.args(["-sS", "-o", "file", &format!("tftp://{host}:{port}/{name}")]),
             Self::Http => command.args(["-sS", "-f", "-o", "file", &format!("http://{host}:{port}/{name}")]),

@@ -4,6 +4,7 @@
 //! The server answers from another port than it is asked on, so each of its ports gets one here that the client sees; the
 //! server sees each client at its own address.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -123,7 +124,7 @@ impl Shared {
 
     async fn run(self: Arc<Self>, front: UdpSocket) {
         let mut sessions: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
-        let mut buffer = [0; 65_536];
+        let mut buffer = [0; 4_096];
         loop {
             let (size, client) = tokio::select! {
                 received = front.recv_from(&mut buffer) => match received {
@@ -132,10 +133,10 @@ impl Shared {
                 },
                 () = self.end.cancelled() => return,
             };
-            if !sessions.contains_key(&client) {
+            if let Entry::Vacant(place) = sessions.entry(client) {
                 let up = Arc::new(UdpSocket::bind((client.ip(), 0)).await.unwrap());
                 tokio::spawn(Arc::clone(&self).session(client, Arc::clone(&up)));
-                sessions.insert(client, up);
+                place.insert(up);
             }
             self.pass(&sessions[&client], self.server, &buffer[..size]);
         }
@@ -144,7 +145,7 @@ impl Shared {
     /// One port of one client: what the server answers to it, and what the client says to those answers.
     async fn session(self: Arc<Self>, client: SocketAddr, up: Arc<UdpSocket>) {
         let mut ports: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
-        let mut buffer = [0; 65_536];
+        let mut buffer = [0; 4_096];
         loop {
             let (size, server) = tokio::select! {
                 received = up.recv_from(&mut buffer) => match received {
@@ -153,10 +154,10 @@ impl Shared {
                 },
                 () = self.end.cancelled() => return,
             };
-            if !ports.contains_key(&server) {
+            if let Entry::Vacant(place) = ports.entry(server) {
                 let down = Arc::new(UdpSocket::bind((self.server.ip(), 0)).await.unwrap());
                 tokio::spawn(Arc::clone(&self).answers(client, Arc::clone(&down), server, Arc::clone(&up)));
-                ports.insert(server, down);
+                place.insert(down);
             }
             self.pass(&ports[&server], client, &buffer[..size]);
         }
@@ -169,7 +170,7 @@ impl Shared {
         server: SocketAddr,
         up: Arc<UdpSocket>,
     ) {
-        let mut buffer = [0; 65_536];
+        let mut buffer = [0; 4_096];
         loop {
             tokio::select! {
                 received = down.recv_from(&mut buffer) => if let Ok((size, from)) = received

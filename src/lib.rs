@@ -28,7 +28,7 @@
 //!
 //! # Edges
 //! [`tftp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
-//! [`status::sinks`], [`store`]; [`app`] composes them and is the only one that knows everyone; [`cli`] runs one
+//! [`status::sinks`], [`store`], [`log`]; [`app`] composes them and is the only one that knows everyone; [`cli`] runs one
 //! command. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the
 //! whole on loopback.
 //!
@@ -54,6 +54,7 @@ pub mod domain;
 pub mod files;
 pub mod fleet;
 pub mod hub;
+pub mod log;
 pub mod pbx;
 pub mod render;
 pub mod simulate;

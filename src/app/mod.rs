@@ -1,6 +1,7 @@
 //! The composition root: opens and binds everything, joins the tasks, ends them in order. The only part that knows
 //! everyone.
 
+mod faults;
 mod manager;
 mod parts;
 mod pbx;
@@ -74,6 +75,8 @@ pub struct Running {
     publishing: Stage,
     /// The manager session, which publishing needs, and the events of all that went before: ends last.
     last: Stage,
+    /// Rounds of the tick; see [`Running::progresses`].
+    progress: watch::Receiver<u64>,
 }
 
 /// Opens the store, binds every socket, starts every task. Returns once phones are served.
@@ -131,7 +134,8 @@ pub async fn start(config: Config) -> Result<Running, String> {
     };
     pbx::spawn_poll(&mut edges, poll, &hub, &store);
     parts::spawn_events(&mut last, events_out, &store);
-    parts::spawn_tick(&mut edges, &hub);
+    parts::spawn_snapshots(&mut last, &store);
+    let progress = parts::spawn_tick(&mut edges, &hub);
     tftp::spawn(&mut edges, tftp, &hub, fall_through.as_ref());
 
     let operations = Arc::new(Operations::new(
@@ -175,7 +179,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         let serve = axum::serve(socket, router).with_graceful_shutdown(ending.cancelled_owned());
         serve.await.map_err(|why| format!("the socket ended: {why}"))
     });
-    Ok(Running { addresses, hub, operations, store, started: config, accept, edges, publishing, last })
+    Ok(Running { addresses, hub, operations, store, started: config, accept, edges, publishing, last, progress })
 }
 
 async fn bind_all(what: &str, key: &str, addresses: &[SocketAddrV4]) -> Result<Vec<TcpListener>, String> {
@@ -198,6 +202,14 @@ impl Running {
         self.operations.set_restart(&restart);
         self.accept.notify_one();
         restart
+    }
+
+    /// Whether time passed in the daemon since the last call: the tick had its turn, and with it the lock that every
+    /// request takes. A daemon that hangs is not to say that it lives.
+    pub fn progresses(&mut self) -> bool {
+        let moved = self.progress.has_changed().unwrap_or(false);
+        self.progress.mark_unchanged();
+        moved
     }
 
     /// Waits until a part ends that should not; says which.

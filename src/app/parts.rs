@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use super::TICK;
 use super::stage::Stage;
+use super::{TICK, faults};
 use crate::domain::{BootEvent, MacAddr};
 use crate::hub::Hub;
 use crate::pbx::roster::{Assignment, Roster};
@@ -64,7 +64,7 @@ pub(super) fn spawn_events(stage: &mut Stage, mut events: mpsc::Receiver<BootEve
     let (store, ending) = (Arc::clone(store), stage.ending());
     stage.spawn(async move {
         let mut batch = Vec::new();
-        let mut open = true;
+        let (mut open, mut failing) = (true, false);
         loop {
             tokio::select! {
                 n = events.recv_many(&mut batch, 1_000) => if n == 0 { return Ok(()) },
@@ -83,28 +83,125 @@ pub(super) fn spawn_events(stage: &mut Stage, mut events: mpsc::Receiver<BootEve
                     batch.push(event);
                 }
             }
-            if let Err(why) = store.append(&batch).await {
+            faults::strike("events");
+            let outcome = store.append(&batch).await;
+            if let (Err(why), false) = (&outcome, failing) {
                 tracing::error!(
                     code = "events-not-kept",
                     "{why}; timelines in memory are whole, their tails on disk are not"
                 );
             }
+            failing = outcome.is_err();
             batch.clear();
         }
     });
 }
 
-/// Time passes, and what changed is handed out.
-pub(super) fn spawn_tick(stage: &mut Stage, hub: &Arc<Hub>) {
-    let (hub, ending) = (Arc::clone(hub), stage.ending());
+/// Between two copies of the store: a thousand phones added one by one do not make a thousand.
+const COPY_PAUSE: Duration = Duration::from_mins(1);
+
+/// Copies of the store: one after what changed, and one of each day that had changes.
+pub(super) fn spawn_snapshots(stage: &mut Stage, store: &Arc<Store>) {
+    let (store, ending) = (Arc::clone(store), stage.ending());
     stage.spawn(async move {
-        let mut every = tokio::time::interval(TICK);
-        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut failing = false;
         loop {
+            let outcome = store.snapshot(Timestamp::now()).await;
+            if let (Err(why), false) = (&outcome, failing) {
+                tracing::error!(code = "state-not-copied", "{why}; the copies made before stay");
+            }
+            failing = outcome.is_err();
+            if ending.is_cancelled() {
+                return Ok(());
+            }
             tokio::select! {
-                _ = every.tick() => hub.tick(Timestamp::now()),
-                () = ending.cancelled() => return Ok(()),
+                () = tokio::time::sleep(COPY_PAUSE) => {}
+                () = ending.cancelled() => continue,
+            }
+            tokio::select! {
+                () = store.changed() => {}
+                // What failed is tried again.
+                () = tokio::time::sleep(COPY_PAUSE), if failing => {}
+                () = ending.cancelled() => {}
             }
         }
     });
+}
+
+/// Wall-clock steps up to this long are the clock being put right.
+const STEP: SignedDuration = SignedDuration::from_secs(60);
+
+/// The wall clock beside one that never steps.
+struct Clocks {
+    wall: Timestamp,
+    steady: Instant,
+}
+
+impl Clocks {
+    fn now() -> Self {
+        Self { wall: Timestamp::now(), steady: Instant::now() }
+    }
+
+    /// How far the wall clock was put since `before`, where that is far.
+    fn step_since(&self, before: &Self) -> Option<SignedDuration> {
+        let passed = self.steady.saturating_duration_since(before.steady);
+        let step = self.wall.duration_since(before.wall).checked_sub(SignedDuration::try_from(passed).ok()?)?;
+        (step.abs() > STEP).then_some(step)
+    }
+}
+
+/// Time passes, and what changed is handed out. Returns what counts the rounds.
+pub(super) fn spawn_tick(stage: &mut Stage, hub: &Arc<Hub>) -> watch::Receiver<u64> {
+    let (hub, ending) = (Arc::clone(hub), stage.ending());
+    let (round, rounds) = watch::channel(0);
+    stage.spawn(async move {
+        let mut every = tokio::time::interval(TICK);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut before = Clocks::now();
+        loop {
+            tokio::select! {
+                _ = every.tick() => {}
+                () = ending.cancelled() => return Ok(()),
+            }
+            faults::strike("tick");
+            let now = Clocks::now();
+            if let Some(step) = now.step_since(&before) {
+                tracing::warn!(
+                    code = "clock-stepped",
+                    seconds = step.as_secs(),
+                    "the clock was put by {} s; times before and after do not compare, what phones get is the same",
+                    step.as_secs()
+                );
+                hub.clock_stepped(now.wall);
+            }
+            hub.tick(now.wall);
+            before = now;
+            round.send_modify(|n| *n += 1);
+        }
+    });
+    rounds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F14: which steps are steps.
+    #[test]
+    fn f14_steps_of_the_clock() {
+        let before = Clocks::now();
+        let hour = SignedDuration::from_hours(1);
+        for (wall, passed, expected) in [
+            (SignedDuration::from_secs(1), 1, None),
+            (SignedDuration::from_secs(30), 1, None),
+            (hour, 3_600, None),
+            (hour, 0, Some(hour)),
+            (-hour, 0, Some(-hour)),
+            (SignedDuration::from_secs(1), 3_601, Some(-hour)),
+            (hour * 24 * 3_650, 0, Some(hour * 24 * 3_650)),
+        ] {
+            let now = Clocks { wall: before.wall + wall, steady: before.steady + Duration::from_secs(passed) };
+            assert_eq!(now.step_since(&before), expected, "{wall} {passed}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use super::faults;
 use super::manager::Manager;
 use super::stage::Stage;
 use crate::config::{Config, PbxSource};
@@ -74,9 +75,10 @@ pub(super) fn spawn_poll(stage: &mut Stage, poll: Poll, hub: &Arc<Hub>, store: &
         Ok(())
     });
     let hub = Arc::clone(hub);
-    let mut kept = Kept { store: Arc::clone(store), roster: None, written: Timestamp::UNIX_EPOCH };
+    let mut kept = Kept { store: Arc::clone(store), roster: None, written: Timestamp::UNIX_EPOCH, failing: false };
     stage.spawn(async move {
         while views.changed().await.is_ok() {
+            faults::strike("poll");
             let view = views.borrow_and_update().clone();
             // First kept, then served: what a phone was given is there after any end.
             if let (Some(roster), Some(at)) = (&view.roster, view.confirmed_at) {
@@ -100,6 +102,8 @@ struct Kept {
     store: Arc<Store>,
     roster: Option<Arc<Roster>>,
     written: Timestamp,
+    /// Whether the last try failed: said once, tried again with each look at the PBX.
+    failing: bool,
 }
 
 impl Kept {
@@ -107,17 +111,20 @@ impl Kept {
         let same = self.roster.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, roster));
         let outcome = if !same {
             self.store.keep_roster(roster, at).await
-        } else if now || at.duration_since(self.written) >= AGE {
+        } else if now || at.duration_since(self.written).abs() >= AGE {
             self.store.confirm_roster(at).await
         } else {
             return;
         };
-        match outcome {
-            Ok(()) => (self.roster, self.written) = (Some(Arc::clone(roster)), at),
-            Err(why) => tracing::error!(
+        if let (Err(why), false) = (&outcome, self.failing) {
+            tracing::error!(
                 code = "roster-not-kept",
                 "{why}; phones are served from memory, and a restart would go back to an older roster"
-            ),
+            );
+        }
+        self.failing = outcome.is_err();
+        if outcome.is_ok() {
+            (self.roster, self.written) = (Some(Arc::clone(roster)), at);
         }
     }
 }

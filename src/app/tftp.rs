@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::DRAIN;
 use super::stage::Stage;
+use super::{DRAIN, faults};
 use crate::config::Config;
 use crate::domain::{EventKind, Transport};
 use crate::files::Answer;
@@ -55,6 +55,7 @@ pub(super) fn spawn(
 }
 
 fn reply(hub: &Arc<Hub>, folder: Option<&FallThrough>, request: &Asked) -> Reply {
+    faults::strike("tftp");
     match hub.ask(&request.name, *request.source.ip(), request.destination, Transport::Tftp, Timestamp::now()) {
         Answer::Serve(bytes) => Reply::Serve(Content { bytes, text: true }),
         Answer::Refuse(_) => Reply::Absent,

@@ -14,8 +14,12 @@ use crate::pbx::roster::RowProblem;
 pub struct Facts {
     /// Things the configuration wants said.
     pub notes: Vec<String>,
-    /// Where a damaged database of our own was put at the start.
+    /// What became of a database of our own that was damaged at the start, as the end of a sentence.
     pub damaged: Option<String>,
+    /// Why nothing is kept on our own disk at present.
+    pub not_kept: Option<String>,
+    /// Lines of the log that nobody took.
+    pub log_dropped: usize,
     /// Sections of the configuration that were changed and take a restart.
     pub restart: Vec<&'static str>,
     /// When the PBX last confirmed the roster; `None` = never read.
@@ -48,7 +52,7 @@ pub struct Facts {
 
 /// All checks, in the order they are shown.
 pub const CHECKS: &[fn(&Facts) -> Vec<Check>] =
-    &[restart, state, database, pending, manager, own_fetch, port, sinks, access, shadowed, rows, phones];
+    &[restart, state, log, database, pending, manager, own_fetch, port, sinks, access, shadowed, rows, phones];
 
 /// Runs them all.
 pub fn run(facts: &Facts) -> Vec<Check> {
@@ -79,15 +83,35 @@ fn restart(facts: &Facts) -> Vec<Check> {
 }
 
 fn state(facts: &Facts) -> Vec<Check> {
-    let one = |aside: &String| {
+    let damaged = facts.damaged.iter().map(|outcome| {
         bad(
             "state",
             CheckStatus::Warning,
-            format!("the database in server.state_dir was damaged, and was set aside as {aside}"),
-            "add phones of `offhook phones add` again, see that the disk is sound, remove the file, and restart",
+            format!("the database in server.state_dir was damaged at the start: {outcome}"),
+            "compare `offhook phones list` with what you assigned, see that the disk is sound, remove what was set aside, and restart",
         )
-    };
-    facts.damaged.iter().map(one).collect()
+    });
+    let not_kept = facts.not_kept.iter().map(|why| {
+        bad(
+            "state",
+            CheckStatus::Failed,
+            format!("{why}; phones are served from memory"),
+            "see `df -h` and `dmesg`; room or rights are noticed by themselves, a failing disk after a restart",
+        )
+    });
+    damaged.chain(not_kept).collect()
+}
+
+fn log(facts: &Facts) -> Vec<Check> {
+    if facts.log_dropped == 0 {
+        return Vec::new();
+    }
+    vec![bad(
+        "log",
+        CheckStatus::Warning,
+        format!("{} lines of the log were dropped, because whoever reads it did not take them", facts.log_dropped),
+        "see `systemctl status systemd-journald` and the disk that the journal is on",
+    )]
 }
 
 fn database(facts: &Facts) -> Vec<Check> {

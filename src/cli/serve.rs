@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use super::Context;
 use super::report::{Failure, line, warn};
 use crate::app::{Addresses, Running, start};
-use crate::demo;
+use crate::{demo, log};
 
 pub(super) async fn serve(context: &Context) -> Result<(), Failure> {
-    log();
+    let _written_at_the_end = log::to_stderr();
     let config = context.config().map_err(|why| Failure::usage(why.to_string()))?;
     let mut running = start(config).await.map_err(Failure::failed)?;
     line(&ready(&running.addresses));
@@ -36,7 +35,11 @@ async fn watch(running: &mut Running, context: &Context) -> Result<(), Failure> 
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
     // Half the watchdog's time, as sd_watchdog_enabled(3) advises.
-    let mut watchdog = sd_notify::watchdog_enabled().map(|limit| tokio::time::interval(limit / 2));
+    let mut watchdog = sd_notify::watchdog_enabled().map(|limit| {
+        let mut every = tokio::time::interval(limit / 2);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        every
+    });
     loop {
         tokio::select! {
             _ = hangup.recv() => reload(running, context).await,
@@ -44,7 +47,10 @@ async fn watch(running: &mut Running, context: &Context) -> Result<(), Failure> 
             _ = interrupt.recv() => return Ok(()),
             why = running.broken() => return Err(Failure::failed(format!("{why}; the daemon ends, and systemd starts it again"))),
             () = async { match &mut watchdog { Some(every) => { every.tick().await; } None => std::future::pending().await } } => {
-                notify(&[NotifyState::Watchdog]);
+                // systemd ends and starts what says nothing.
+                if running.progresses() {
+                    notify(&[NotifyState::Watchdog]);
+                }
             }
         }
     }
@@ -78,17 +84,6 @@ async fn reload(running: &Running, context: &Context) {
 /// systemd may not be there; then nobody is told.
 fn notify(states: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(states);
-}
-
-/// Logs to stderr, which systemd takes to the journal; `OFFHOOK_LOG` sets the filter.
-fn log() {
-    let filter = EnvFilter::try_from_env("OFFHOOK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_ansi(false)
-        .try_init();
 }
 
 pub(super) async fn demo(once: bool) -> Result<(), Failure> {

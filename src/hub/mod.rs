@@ -305,6 +305,12 @@ impl Hub {
         }
     }
 
+    /// The wall clock was put: what was to be looked at by the old one is looked at now.
+    pub fn clock_stepped(&self, now: Timestamp) {
+        self.lock().due.clear();
+        self.judge(self.snapshot().assignments.keys().copied(), now);
+    }
+
     /// Time passed: phones whose moment has come are judged again, and what changed is handed out.
     pub fn tick(&self, now: Timestamp) {
         let year = fleet::year(now);

@@ -19,7 +19,7 @@ use crate::files::{Answer, Secrets};
 use crate::pbx::roster::{Assignment, Button, Origin};
 use crate::render;
 use crate::simulate;
-use crate::store::Store;
+use crate::store::{Damaged, Store};
 use crate::tftp::exchange::Dropped;
 
 /// What the daemon stands in, as far as a check looks at it.
@@ -179,7 +179,9 @@ impl Operations {
         let facts = Facts {
             notes: self.around.notes.load().to_vec(),
             restart: self.around.restart.load().to_vec(),
-            damaged: self.store.damaged().map(|aside| aside.display().to_string()),
+            damaged: self.store.damaged().map(Damaged::outcome),
+            not_kept: self.store.trouble(),
+            log_dropped: crate::log::dropped(),
             confirmed_at: snapshot.confirmed_at,
             now: Some(now),
             pbx_down: snapshot.down.clone(),

@@ -1,29 +1,41 @@
 //! The daemon's own database, `offhook.db` in the state folder: the last good roster, our own assignments, the tail of
 //! every timeline. One daemon per folder; the folder is 0700 and the file 0600, because the roster holds secrets.
+//!
+//! What is kept is on the disk before it is acknowledged. A database that cannot be believed is set aside, and the newest
+//! sound copy in `snapshots/` takes its place.
 
+mod recover;
 mod roster;
+mod snapshots;
+mod sound;
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
-use sqlx::Connection as _;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
+use tokio::sync::Notify;
 
 use crate::domain::{BootEvent, MacAddr};
 use crate::pbx::roster::{Assignment, Roster};
 use crate::timeline::EVENTS_PER_PHONE;
+pub use recover::Damaged;
 
 /// The open database, and the lock on its folder.
 #[derive(Debug)]
 pub struct Store {
     pool: SqlitePool,
-    /// Where the database was put that could not be used.
-    damaged: Option<PathBuf>,
+    folder: PathBuf,
+    damaged: Option<Damaged>,
+    /// Why the disk is not believed any more: a flush that failed once may have dropped what it should have written, and
+    /// the next one would not say so.
+    lost: OnceLock<String>,
+    /// Why the last write and the last copy failed; `None` after one that did not.
+    trouble: Mutex<[Option<String>; 2]>,
+    changed: Notify,
     /// Held for its lifetime: the kernel drops the lock when the process ends, however it ends.
     _lock: fs::File,
 }
@@ -45,9 +57,7 @@ pub enum StoreError {
     )]
     InUse(PathBuf),
     /// SQLite.
-    #[error(
-        "database {path}: {why}; move the file away to start with an empty one: phones and secrets are read again from the PBX"
-    )]
+    #[error("database {path}: {why}; see that the disk has room, is writable and sound")]
     Open {
         /// The file.
         path: PathBuf,
@@ -68,29 +78,100 @@ pub enum StoreError {
     /// What was stored cannot be read.
     #[error("database: a stored row cannot be read: {0}")]
     Row(#[from] serde_json::Error),
+    /// It was sound at the start.
+    #[error("database: damaged while running: {0}; restart offhook, it goes back to the newest sound copy then")]
+    Damaged(String),
+    /// A flush failed.
+    #[error(
+        "database: the disk failed to keep what was written ({0}), so nothing more is kept; see that the disk is sound, then restart offhook"
+    )]
+    Lost(String),
 }
 
 impl Store {
-    /// Locks the folder, opens the database in it (made if absent) and brings it up to date. A damaged one is set aside:
-    /// phones are served from the PBX whatever became of it.
+    /// Locks the folder, opens the database in it (made if absent) and brings it up to date. A damaged one is set aside,
+    /// and the newest sound copy takes its place.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn open(folder: &Path) -> Result<Self, StoreError> {
         let lock = lock(folder)?;
-        let path = folder.join("offhook.db");
-        let damaged =
-            set_aside_if_damaged(&path).await.map_err(|why| StoreError::Folder { path: path.clone(), why })?;
-        private(&path).map_err(|why| StoreError::Folder { path: path.clone(), why })?;
-        let open = SqlitePoolOptions::new().max_connections(2).connect_with(options(&path)).await;
-        let pool = open.map_err(|why| StoreError::Open { path: path.clone(), why })?;
-        sqlx::migrate!("src/store/migrations").run(&pool).await.map_err(|why| StoreError::Migrate { path, why })?;
-        Ok(Self { pool, damaged, _lock: lock })
+        let (pool, damaged) = recover::open(folder).await?;
+        // Names, too: a journal of SQLite's that a power cut brings back would undo what came after it.
+        let flush = || fs::File::open(folder)?.sync_all();
+        flush().map_err(|why| StoreError::Folder { path: folder.to_owned(), why })?;
+        Ok(Self {
+            pool,
+            folder: folder.to_owned(),
+            damaged,
+            lost: OnceLock::new(),
+            trouble: Mutex::default(),
+            changed: Notify::new(),
+            _lock: lock,
+        })
     }
 
-    /// Where a database was put at the start that was damaged; what was only in there is not known any more.
-    pub fn damaged(&self) -> Option<&Path> {
-        self.damaged.as_deref()
+    /// What was found damaged at the start.
+    pub fn damaged(&self) -> Option<&Damaged> {
+        self.damaged.as_ref()
+    }
+
+    /// Why nothing is kept, or no copy is made, at present; `None` while all is well.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).iter().flatten().next().cloned()
+    }
+
+    /// Waits until something was kept of which there is no copy yet.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Copies what is kept nowhere else, unless nothing changed since the last copy.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn snapshot(&self, now: Timestamp) -> Result<(), StoreError> {
+        let outcome = snapshots::take(&self.pool, &self.folder, now).await;
+        let [_, trouble] = &mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        *trouble = outcome.as_ref().err().map(ToString::to_string);
+        outcome
+    }
+
+    /// Writes in one transaction, unless the disk was caught losing what was written.
+    async fn write<T>(
+        &self,
+        counts: bool,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if let Some(why) = self.lost.get() {
+            return Err(StoreError::Lost(why.clone()));
+        }
+        let outcome = async {
+            let mut transaction = self.pool.begin().await?;
+            let done = work(&mut transaction).await?;
+            if counts {
+                sqlx::query("update change set count = count + 1 where id = 1").execute(&mut *transaction).await?;
+            }
+            transaction.commit().await?;
+            Ok(done)
+        };
+        let outcome = self.noted(outcome.await);
+        if counts && outcome.is_ok() {
+            self.changed.notify_one();
+        }
+        outcome
+    }
+
+    fn noted<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        let outcome = outcome.map_err(|why| match why {
+            StoreError::Query(why) if sound::code(&why).is_some_and(|code| FLUSHES.contains(&code)) => {
+                StoreError::Lost(self.lost.get_or_init(|| why.to_string()).clone())
+            }
+            why => why,
+        });
+        let [trouble, _] = &mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        *trouble = outcome.as_ref().err().map(ToString::to_string);
+        outcome
     }
 
     /// The last good roster and when the PBX last confirmed it.
@@ -111,15 +192,19 @@ impl Store {
     /// See [`StoreError`].
     pub async fn keep_roster(&self, roster: &Roster, confirmed_at: Timestamp) -> Result<(), StoreError> {
         let body = roster::write(roster)?;
-        sqlx::query(
-            "insert into roster (id, confirmed_at, body) values (1, ?, ?) \
-             on conflict (id) do update set confirmed_at = excluded.confirmed_at, body = excluded.body",
-        )
-        .bind(confirmed_at.to_string())
-        .bind(body)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        self.write(true, async |connection| {
+            sqlx::query(
+                "insert into roster (id, confirmed_at, body, digest) values (1, ?, ?, ?) on conflict (id) do update \
+                 set confirmed_at = excluded.confirmed_at, body = excluded.body, digest = excluded.digest",
+            )
+            .bind(confirmed_at.to_string())
+            .bind(&body)
+            .bind(sound::digest(&[&body]))
+            .execute(connection)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The PBX confirmed the roster that is kept.
@@ -127,9 +212,12 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn confirm_roster(&self, confirmed_at: Timestamp) -> Result<(), StoreError> {
-        let confirm = sqlx::query("update roster set confirmed_at = ? where id = 1");
-        confirm.bind(confirmed_at.to_string()).execute(&self.pool).await?;
-        Ok(())
+        self.write(false, async |connection| {
+            let confirm = sqlx::query("update roster set confirmed_at = ? where id = 1");
+            confirm.bind(confirmed_at.to_string()).execute(connection).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Our own assignments.
@@ -147,14 +235,20 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn keep_assignment(&self, assignment: &Assignment) -> Result<(), StoreError> {
-        sqlx::query(
-            "insert into assignment (mac, body) values (?, ?) on conflict (mac) do update set body = excluded.body",
-        )
-        .bind(assignment.mac.to_string())
-        .bind(serde_json::to_string(assignment)?)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        let (mac, body) = (assignment.mac.to_string(), serde_json::to_string(assignment)?);
+        self.write(true, async |connection| {
+            sqlx::query(
+                "insert into assignment (mac, body, digest) values (?, ?, ?) \
+                 on conflict (mac) do update set body = excluded.body, digest = excluded.digest",
+            )
+            .bind(&mac)
+            .bind(&body)
+            .bind(sound::digest(&[&mac, &body]))
+            .execute(connection)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Removes one; false when there was none.
@@ -162,9 +256,11 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn drop_assignment(&self, mac: MacAddr) -> Result<bool, StoreError> {
-        let done =
-            sqlx::query("delete from assignment where mac = ?").bind(mac.to_string()).execute(&self.pool).await?;
-        Ok(done.rows_affected() > 0)
+        self.write(true, async |connection| {
+            let delete = sqlx::query("delete from assignment where mac = ?").bind(mac.to_string());
+            Ok(delete.execute(connection).await?.rows_affected() > 0)
+        })
+        .await
     }
 
     /// The tails of all timelines, oldest first.
@@ -181,11 +277,13 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn forget(&self, macs: &[MacAddr]) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        for mac in macs {
-            sqlx::query("delete from event where mac = ?").bind(mac.to_string()).execute(&mut *transaction).await?;
-        }
-        Ok(transaction.commit().await?)
+        self.write(false, async |connection| {
+            for mac in macs {
+                sqlx::query("delete from event where mac = ?").bind(mac.to_string()).execute(&mut *connection).await?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Appends events and trims each phone's tail.
@@ -193,30 +291,32 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn append(&self, events: &[BootEvent]) -> Result<(), StoreError> {
-        let mut transaction = self.pool.begin().await?;
-        for event in events {
-            sqlx::query("insert into event (mac, at, body) values (?, ?, ?)")
-                .bind(event.mac.to_string())
-                .bind(event.at.to_string())
-                .bind(serde_json::to_string(event)?)
-                .execute(&mut *transaction)
-                .await?;
-        }
         let mut macs: Vec<MacAddr> = events.iter().map(|event| event.mac).collect();
         macs.sort_unstable();
         macs.dedup();
         let keep = i64::try_from(EVENTS_PER_PHONE).unwrap_or(i64::MAX);
-        for mac in macs {
+        let row = |event: &BootEvent| Ok([event.mac.to_string(), event.at.to_string(), serde_json::to_string(event)?]);
+        let rows = serde_json::to_string(&events.iter().map(row).collect::<Result<Vec<_>, serde_json::Error>>()?)?;
+        let macs = serde_json::to_string(&macs)?;
+        // One statement for all: each is a way to the database's thread and back.
+        self.write(false, async |connection| {
             sqlx::query(
-                "delete from event where mac = ?1 and id <= (select id from event where mac = ?1 order by id desc limit 1 offset ?2)",
+                "insert into event (mac, at, body) select value ->> 0, value ->> 1, value ->> 2 from json_each(?)",
             )
-            .bind(mac.to_string())
-            .bind(keep)
-            .execute(&mut *transaction)
+            .bind(rows)
+            .execute(&mut *connection)
             .await?;
-        }
-        transaction.commit().await?;
-        Ok(())
+            sqlx::query(
+                "delete from event where id in (select old.id from json_each(?1) as phone join event as old on old.mac = phone.value \
+                 where old.id <= (select id from event where mac = phone.value order by id desc limit 1 offset ?2))",
+            )
+            .bind(macs)
+            .bind(keep)
+            .execute(&mut *connection)
+            .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Closes the database; the lock goes with the value.
@@ -247,48 +347,8 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
 }
 
-/// Renames a database that is there and cannot be used; says where it is now.
-async fn set_aside_if_damaged(path: &Path) -> io::Result<Option<PathBuf>> {
-    let why = match fs::metadata(path) {
-        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(why) => return Err(why),
-        Ok(facts) if facts.len() == 0 => "it is empty".to_owned(),
-        Ok(_) => match unsound(path).await {
-            Some(why) => why,
-            None => return Ok(None),
-        },
-    };
-    let aside = path.with_extension("db.damaged");
-    fs::rename(path, &aside)?;
-    for tail in ["db-wal", "db-shm"] {
-        // They belong to the other; most often there are none.
-        let _ = fs::remove_file(path.with_extension(tail));
-    }
-    tracing::error!(
-        code = "state-damaged",
-        "{} is damaged ({why}) and was set aside as {}; phones of `offhook phones add` have to be added again",
-        path.display(),
-        aside.display()
-    );
-    Ok(Some(aside))
-}
-
-/// Why SQLite finds the file damaged: its codes 11 and 26, or what its check says. Any other trouble is another's to tell.
-async fn unsound(path: &Path) -> Option<String> {
-    let look = async {
-        let mut connection = SqliteConnection::connect_with(&options(path)).await?;
-        let said: String = sqlx::query_scalar("pragma quick_check(1)").fetch_one(&mut connection).await?;
-        connection.close().await?;
-        Ok::<_, sqlx::Error>(said)
-    };
-    match look.await {
-        Ok(said) => (said != "ok").then_some(said),
-        Err(why) => {
-            let code = why.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
-            matches!(code.as_deref(), Some("11" | "26")).then(|| why.to_string())
-        }
-    }
-}
+/// SQLITE_IOERR_FSYNC and SQLITE_IOERR_DIR_FSYNC (sqlite.org/rescode.html).
+const FLUSHES: [u32; 2] = [1_034, 1_290];
 
 /// Makes the file, readable by its owner alone, before SQLite would make it by the process's mask.
 fn private(path: &Path) -> io::Result<()> {

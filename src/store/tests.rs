@@ -62,14 +62,94 @@ async fn f6_a_damaged_database_is_set_aside_and_said() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("offhook.db"), content).unwrap();
         let store = Store::open(folder.path()).await.unwrap();
-        let aside = store.damaged().unwrap_or_else(|| panic!("{case}"));
-        assert_eq!(fs::read(aside).unwrap(), content, "{case}");
+        let damaged = store.damaged().unwrap_or_else(|| panic!("{case}"));
+        assert_eq!(damaged.snapshot, None, "{case}");
+        assert_eq!(fs::read(damaged.aside.as_ref().unwrap()).unwrap(), content, "{case}");
         store.keep_roster(&a_roster(), Timestamp::UNIX_EPOCH).await.unwrap();
         store.close().await;
         drop(store);
         let store = Store::open(folder.path()).await.unwrap();
         assert_eq!((store.damaged(), store.roster().await.unwrap().is_some()), (None, true), "{case}");
     }
+}
+
+/// F6: nothing changed, no copy; one per change, as many as are kept; a copy that is damaged gives way to the one before.
+#[tokio::test]
+async fn f6_copies_are_made_kept_and_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+    let copies = || snapshots::list(folder.path()).unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    store.snapshot(now).await.unwrap();
+    assert_eq!(copies().len(), 0, "there is nothing to lose yet");
+    for n in 1..=5 {
+        store.keep_roster(&a_roster(), now).await.unwrap();
+        store.keep_assignment(&Assignment { description: format!("{n}"), ..an_assignment() }).await.unwrap();
+        store.snapshot(now).await.unwrap();
+        store.snapshot(now).await.unwrap();
+    }
+    assert_eq!(copies().iter().map(|copy| copy.changes).collect::<Vec<_>>(), [10, 8, 6]);
+    let mode = fs::metadata(&copies()[0].path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    store.close().await;
+    drop(store);
+    fs::write(folder.path().join("offhook.db"), b"no database at all").unwrap();
+    fs::write(&copies()[0].path, b"nor this").unwrap();
+    let second = copies()[1].path.clone();
+    let store = Store::open(folder.path()).await.unwrap();
+    assert_eq!(store.damaged().unwrap().snapshot, Some(second));
+    assert_eq!(store.assignments().await.unwrap()[0].description, "4");
+    assert_eq!(store.roster().await.unwrap(), Some((a_roster(), now)));
+    store.close().await;
+    drop(store);
+    let store = Store::open(folder.path()).await.unwrap();
+    assert_eq!(store.damaged(), None, "said once");
+}
+
+/// F6: a database that is older than its own copy has lost what was acknowledged.
+#[tokio::test]
+async fn f6_an_older_database_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = Timestamp::UNIX_EPOCH;
+    let path = folder.path().join("offhook.db");
+    let store = Store::open(folder.path()).await.unwrap();
+    store.keep_roster(&a_roster(), now).await.unwrap();
+    store.close().await;
+    drop(store);
+    let old = fs::read(&path).unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    store.keep_assignment(&an_assignment()).await.unwrap();
+    store.snapshot(now).await.unwrap();
+    store.close().await;
+    drop(store);
+    for content in [Some(old), None] {
+        match content {
+            Some(old) => fs::write(&path, old).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let store = Store::open(folder.path()).await.unwrap();
+        assert!(store.damaged().is_some_and(|damaged| damaged.snapshot.is_some()));
+        assert_eq!(store.assignments().await.unwrap(), [an_assignment()]);
+        store.close().await;
+    }
+}
+
+/// A schema that a newer version made is no damage: it is refused and left alone.
+#[tokio::test]
+async fn a_newer_schema_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    store.keep_assignment(&an_assignment()).await.unwrap();
+    sqlx::query("update _sqlx_migrations set version = 9999 where version = 1").execute(&store.pool).await.unwrap();
+    store.snapshot(Timestamp::UNIX_EPOCH).await.unwrap();
+    sqlx::query("insert into _sqlx_migrations select 1, description, installed_on, success, checksum, execution_time from _sqlx_migrations where version = 9999")
+        .execute(&store.pool)
+        .await
+        .unwrap();
+    store.close().await;
+    drop(store);
+    assert!(matches!(Store::open(folder.path()).await, Err(StoreError::Migrate { .. })));
+    assert!(folder.path().join("offhook.db").is_file());
 }
 
 #[tokio::test]

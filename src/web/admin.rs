@@ -65,6 +65,11 @@ fn text(desk: &Operations, now: Timestamp) -> String {
         let (word, n) = (why.word(), desk.dropped().so_far(why));
         let _ = writeln!(out, "offhook_tftp_dropped_total{{reason=\"{word}\"}} {n}");
     }
+    let dropped = crate::log::dropped();
+    let _ = writeln!(
+        out,
+        "# HELP offhook_log_dropped_total Log lines that nobody took.\n# TYPE offhook_log_dropped_total counter\noffhook_log_dropped_total {dropped}"
+    );
     let _ = writeln!(out, "# HELP offhook_phones Assigned phones by stage and health.\n# TYPE offhook_phones gauge");
     let mut counts: std::collections::BTreeMap<(Stage, Health), u64> = std::collections::BTreeMap::new();
     for (stage, health) in hub.stages() {

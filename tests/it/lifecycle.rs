@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use crate::support::clients::RawTftp;
 use crate::support::daemon::{Site, make_file};
 use crate::support::pbx::Pbx;
-use crate::support::{Component, have, text, wait_for};
+use crate::support::{Component, have, text};
 
 const MAC: &str = "00087D0A0001";
 
@@ -124,60 +124,5 @@ fn a_transfer_under_way_is_finished_after_sigterm() {
     let timeline = daemon.json(&["phones", "timeline", MAC]);
     let sent = |event: &serde_json::Value| event.to_string().contains("other.bin") && event["kind"] == "file-sent";
     assert!(timeline.as_array().expect("a list").iter().any(sent), "{timeline}");
-    daemon.stop();
-}
-
-#[test]
-fn sighup_takes_a_good_configuration_and_leaves_a_bad_one() {
-    if !have(&[Component::Program("curl")]) {
-        return;
-    }
-    let pbx = one_phone();
-    let site = Site::new(&pbx);
-    let good = site.configuration();
-    let mut daemon = site.serve();
-    // The password of the settings menu is in a file of the phones.
-    let password = |word: &'static str| {
-        move |file: &str| file.lines().any(|line| line.starts_with("phone_password") && line.contains(word))
-    };
-    let name = format!("SIP{MAC}.cnf");
-    let shown_in = ["SIPDefault.cnf", &name]
-        .into_iter()
-        .find(|file| daemon.wait_for_file(file, "served", |_| true).contains("phone_password"))
-        .expect("a file with phone_password");
-    daemon.wait_for_file(shown_in, "as by default", password("cisco"));
-
-    site.configure(&good.replace("[phones]\n", "[phones]\nphone_password = \"letmein\"\n"));
-    daemon.signal("HUP");
-    daemon.wait_for_file(shown_in, "as configured now", password("letmein"));
-
-    site.configure(&good.replace("[phones]\n", "[phones]\nphone_password = \"other\"\nno_such_key = 1\n"));
-    daemon.signal("HUP");
-    wait_for("the complaint", || {
-        let log = daemon.log();
-        if log.contains("no_such_key") { Ok(()) } else { Err(log) }
-    });
-    assert!(daemon.runs());
-    daemon.wait_for_file(shown_in, "as before", password("letmein"));
-    daemon.stop();
-}
-
-#[test]
-fn after_kill_9_the_last_good_roster_is_served_without_the_pbx() {
-    if !have(&[Component::Program("curl")]) {
-        return;
-    }
-    let pbx = one_phone();
-    let site = Site::new(&pbx);
-    let mut daemon = site.serve();
-    let name = format!("SIP{MAC}.cnf");
-    let before = daemon.wait_for_file(&name, "given its line", |file| file.contains("CANARY1001"));
-    // Served means kept: whatever was handed out survives.
-    daemon.signal("KILL");
-    daemon.ended();
-    drop(daemon);
-    site.configure(&site.configuration().replace("pbx.db", "gone.db"));
-    let daemon = site.serve();
-    assert_eq!(daemon.file(&name), Some(before));
     daemon.stop();
 }

@@ -6,11 +6,12 @@
 //!
 //! - [`support`]: the daemon, the PBX and the clients as values that end what they started
 //! - `path`: from a MAC in the PBX to a registered phone, and back
-//! - `clients`, `sipp`, `storm`, `advice`: every client, a foreign user agent, 200 phones, what `check` says
+//! - `clients`, `sipp`, `advice`: every client, a foreign user agent, what `check` says
 //! - `manager`: contacts and AstDB as a real Asterisk tells of them
 //! - `models`: the catalogue, from spellings in the PBX to files
 //! - `chan_sip`: phones on either channel driver of one PBX
-//! - `config`, `rows`, `saves`, `requests`, `lifecycle`, `outages`: bad input and faults
+//! - `config`, `rows`, `saves`, `requests`, `lifecycle`: bad input, starting and ending
+//! - `faults`: the fault table, each row by its id
 // The helpers of a test binary are tests too, where a broken assumption ends the test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -21,13 +22,12 @@ mod advice;
 mod chan_sip;
 mod clients;
 mod config;
+mod faults;
 mod lifecycle;
 mod manager;
 mod models;
-mod outages;
 mod path;
 mod requests;
 mod rows;
 mod saves;
 mod sipp;
-mod storm;

@@ -127,7 +127,8 @@ pub(crate) fn peak_memory(process: u32) -> u64 {
 pub(crate) fn settled(process: u32) -> Duration {
     let mut last = processor_time(process);
     wait_for("the server's children to end", || {
-        std::thread::sleep(Duration::from_millis(100));
+        // Longer than ours gathers what it writes behind its transfers: that is its price, not the next run's.
+        std::thread::sleep(Duration::from_millis(600));
         let now = processor_time(process);
         let quiet = std::mem::replace(&mut last, now) == now && children(process) == 0;
         if quiet { Ok(()) } else { Err(format!("{} children", children(process))) }

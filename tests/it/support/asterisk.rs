@@ -102,6 +102,11 @@ impl Asterisk {
         succeed(&mut self.script("stop"));
     }
 
+    /// Sends it a signal, by the name that `kill` knows.
+    pub(crate) fn signal(&self, name: &str) {
+        super::signal(&self.folder.path().join("run/pid"), name);
+    }
+
     /// A command on its console.
     pub(crate) fn cli(&self, command: &str) -> String {
         succeed(self.script("cli").arg(command))
@@ -127,6 +132,8 @@ impl Asterisk {
 
 impl Drop for Asterisk {
     fn drop(&mut self) {
+        // One that was stopped by a signal does not hear of its end.
+        self.signal("CONT");
         let _ = self.script("stop").stdout(Stdio::null()).stderr(Stdio::null()).status();
     }
 }

@@ -5,6 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use offhook::simulate::Timing;
+use offhook::simulate::tftp::{FetchError, fetch};
+
 use super::asterisk::Asterisk;
 use super::daemon::offhook;
 use super::{in_repository, run, text};
@@ -62,6 +65,12 @@ impl Client {
         }
         content
     }
+}
+
+/// Fetches a file by the scripted phones' own TFTP client.
+pub(crate) fn scripted(from: Ipv4Addr, server: SocketAddr, name: &str, timing: &Timing) -> Result<Vec<u8>, FetchError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(fetch(from.into(), server, name, timing))
 }
 
 /// Plays a phone's boot against the server, to its end.
@@ -154,6 +163,39 @@ impl RawTftp {
         let mut buffer = [0; 2048];
         let (size, from) = self.socket.recv_from(&mut buffer).expect("an answer within ten seconds");
         (from, buffer[..size].to_vec())
+    }
+
+    /// The next datagram, if one comes in this time.
+    pub(crate) fn receive_within(&self, time: Duration) -> Option<Vec<u8>> {
+        self.socket.set_read_timeout(Some(time)).unwrap();
+        let mut buffer = [0; 2048];
+        let size = self.socket.recv_from(&mut buffer).ok().map(|(size, _)| size);
+        self.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        size.map(|size| buffer[..size].to_vec())
+    }
+
+    /// Waits for this block, whatever comes twice before it, and takes its octets; who sent it.
+    pub(crate) fn take(&self, block: u16, into: &mut Vec<u8>) -> SocketAddr {
+        loop {
+            let (from, packet) = self.receive();
+            assert_eq!(packet[..2], [0, 3], "{}", String::from_utf8_lossy(&packet));
+            if packet[2..4] == block.to_be_bytes() {
+                into.extend_from_slice(&packet[4..]);
+                return from;
+            }
+        }
+    }
+
+    /// Takes blocks of 512 octets from this one to the last, and acknowledges each.
+    pub(crate) fn take_rest(&self, first: u16, into: &mut Vec<u8>) {
+        for block in first.. {
+            let before = into.len();
+            let from = self.take(block, into);
+            self.acknowledge(from, block);
+            if into.len() - before < 512 {
+                return;
+            }
+        }
     }
 
     /// A datagram that is there already, if any.

@@ -108,6 +108,14 @@ impl Site {
         command
     }
 
+    /// The daemon by way of a line of bash, in which `"$@"` is the daemon's own command line.
+    pub(crate) fn by_shell(&self, line: &str) -> Command {
+        let mut command = Command::new("bash");
+        command.env_remove("OFFHOOK_CONFIG").env("OFFHOOK_LOG", LOG);
+        command.args(["-c", line, "bash", PROGRAM, "--config"]).arg(self.file()).arg("serve");
+        command
+    }
+
     /// Runs the daemon to its end, where it must not get as far as serving.
     pub(crate) fn refused(&self) -> Output {
         let mut command = self.command(&["serve"]);
@@ -121,10 +129,20 @@ impl Site {
 
     /// Starts the daemon and waits until it is ready.
     pub(crate) fn serve(&self) -> Daemon<'_> {
+        self.serve_as(&mut self.command(&["serve"]))
+    }
+
+    /// The same by a command of the test's own making; what becomes of its standard error is said there, or it is the log.
+    pub(crate) fn serve_with(&self, prepare: impl FnOnce(&mut Command)) -> Daemon<'_> {
+        let mut command = self.command(&["serve"]);
+        prepare(&mut command);
+        self.serve_as(&mut command)
+    }
+
+    fn serve_as(&self, command: &mut Command) -> Daemon<'_> {
         let log = self.folder.path().join("log");
         let log_file = OpenOptions::new().append(true).create(true).open(&log).unwrap();
-        let mut child = self
-            .command(&["serve"])
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log_file)

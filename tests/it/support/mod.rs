@@ -4,15 +4,18 @@ pub(crate) mod asterisk;
 mod chan_sip;
 pub(crate) mod clients;
 pub(crate) mod daemon;
+pub(crate) mod dice;
+pub(crate) mod impair;
 pub(crate) mod manager;
 pub(crate) mod pbx;
 pub(crate) mod phone;
+pub(crate) mod shim;
 pub(crate) mod sql;
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,6 +57,13 @@ pub(crate) fn succeed(command: &mut Command) -> String {
     text(&output.stdout)
 }
 
+/// Sends a signal to the process whose number is in this file, if there is one.
+pub(crate) fn signal(number: &Path, name: &str) {
+    if let Ok(number) = std::fs::read_to_string(number) {
+        let _ = Command::new("sh").args(["-c", &format!("kill -{name} {}", number.trim())]).status();
+    }
+}
+
 /// Bytes as text for messages and searches.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -72,9 +82,15 @@ pub(crate) fn free_port() -> u16 {
 
 /// An address of loopback that no other phone of this run has: a phone listens on the SIP port of its own address.
 pub(crate) fn phone_address() -> Ipv4Addr {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    let [_, _, high, low] = std::process::id().to_be_bytes();
-    Ipv4Addr::new(127, 16 + high % 200, low, NEXT.fetch_add(1, Ordering::Relaxed))
+    static NEXT: AtomicU16 = AtomicU16::new(1);
+    let [.., process] = std::process::id().to_be_bytes();
+    let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    Ipv4Addr::new(127, 16 + process % 200, high, low)
+}
+
+/// How much of something a test does: what fits `make test`, or what `make test-all` asks for.
+pub(crate) fn amount<T>(usual: T, all: T) -> T {
+    if std::env::var_os("OFFHOOK_TEST_ALL").is_some_and(|all| !all.is_empty()) { all } else { usual }
 }
 
 /// What a test may need besides the daemon.

@@ -55,6 +55,11 @@ impl MariaDb {
             .clone_into(&mut self.socket);
     }
 
+    /// Sends the server a signal, by the name that `kill` knows.
+    pub(crate) fn signal(&self, name: &str) {
+        super::signal(&self.folder.path().join("pid"), name);
+    }
+
     /// Stops the server and keeps its data.
     pub(crate) fn down(&self) {
         succeed(&mut self.script("stop"));
@@ -79,6 +84,8 @@ impl MariaDb {
 
 impl Drop for MariaDb {
     fn drop(&mut self) {
+        // One that was stopped by a signal does not hear of its end.
+        self.signal("CONT");
         // Without --wipe: the folder goes with its TempDir.
         let _ = self.script("stop").stdout(Stdio::null()).stderr(Stdio::null()).status();
     }

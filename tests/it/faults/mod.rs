@@ -1,0 +1,130 @@
+//! The fault table, row by row: what goes wrong around the daemon, and that phones are served all the same.
+//!
+//! Every test bears the id of its row, in its name and in what it says when it fails. [`FAULTS`] is the register: a row
+//! counts only when a test of that name is there. Some rows are proved closer to the code, on simulated time or a scripted
+//! peer; the register says where.
+
+mod clock;
+mod crashes;
+mod damage;
+mod disk;
+mod load;
+mod network;
+mod pbx;
+mod process;
+mod transfers;
+
+use std::collections::BTreeSet;
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::support::daemon::{Daemon, Site};
+use crate::support::pbx::Pbx;
+use crate::support::{in_repository, run, wait_for};
+
+/// A phone of the PBX's tables.
+const MAC: &str = "00087D0A0001";
+
+/// Id, promise, and the files whose tests hold us to it.
+const FAULTS: &[(&str, &str, &[&str])] = &[
+    ("F1", "kill -9 loses nothing acknowledged and leaves no half file", &["tests/it/faults/crashes.rs"]),
+    ("F2", "nor does a power cut", &["tests/it/faults/crashes.rs"]),
+    ("F3", "a flush that fails ends acknowledging, not serving", &["tests/it/faults/disk.rs"]),
+    ("F4", "a full disk: phones are served, writes refused, room is noticed", &["tests/it/faults/disk.rs"]),
+    ("F5", "no inodes, read-only: the same", &["tests/it/faults/disk.rs"]),
+    (
+        "F6",
+        "a damaged database gives way to its newest sound copy",
+        &["tests/it/faults/damage.rs", "src/store/tests.rs"],
+    ),
+    ("F7", "a transfer ends with the bytes it began with", &["tests/it/faults/transfers.rs"]),
+    ("F8", "a database that is stopped, hangs or refuses us", &["tests/it/faults/pbx.rs"]),
+    ("F9", "a much smaller set is held", &["tests/it/faults/pbx.rs", "src/pbx/shrink.rs"]),
+    ("F10", "another schema is named", &["tests/it/faults/pbx.rs"]),
+    (
+        "F11",
+        "a manager that is cut, hangs or refuses us",
+        &["tests/it/faults/pbx.rs", "src/pbx/ami/tests.rs", "src/pbx/ami/client.rs"],
+    ),
+    ("F12", "a flood of events ends with what the list says", &["src/pbx/ami/tests.rs", "src/pbx/ami/outbox.rs"]),
+    ("F13", "two rows for one phone, in any order", &["tests/it/faults/pbx.rs", "src/pbx/sources/freepbx_tests.rs"]),
+    ("F14", "the wall clock steps", &["tests/it/faults/clock.rs", "src/app/parts.rs"]),
+    ("F15", "the process is stopped and goes on", &["tests/it/faults/clock.rs"]),
+    ("F16", "loss, doubles, reordering, small datagrams", &["tests/it/faults/network.rs"]),
+    ("F19", "no file descriptors", &["tests/it/faults/load.rs"]),
+    ("F21", "a flood of datagrams", &["tests/it/faults/load.rs"]),
+    ("F22", "a boot storm", &["tests/it/faults/load.rs"]),
+    ("F23", "a phone that writes flash for long", &["tests/it/faults/transfers.rs"]),
+    ("F24", "a phone that asks again from other ports", &["tests/it/faults/transfers.rs"]),
+    ("F25", "a request that is repeated", &["tests/it/faults/transfers.rs"]),
+    ("F26", "more than 65,535 blocks", &["tests/it/faults/transfers.rs"]),
+    ("F27", "nothing but us comes up", &["tests/it/faults/crashes.rs"]),
+    ("F29", "a part panics or hangs", &["tests/it/faults/process.rs"]),
+    ("F30", "a bad configuration on reload", &["tests/it/faults/process.rs"]),
+    ("F34", "nobody reads the log", &["tests/it/faults/process.rs"]),
+];
+
+/// Every row has its tests where the register says, and no test bears an id that is not in the register.
+#[test]
+fn every_row_of_the_register_has_its_tests() {
+    let mut missing = Vec::new();
+    for (id, promise, files) in FAULTS {
+        let number = id.to_lowercase();
+        for file in *files {
+            let source = std::fs::read_to_string(in_repository(file)).unwrap();
+            let bears = |line: &str| {
+                line.split_once("fn ").is_some_and(|(_, name)| {
+                    name.split(['_', '(']).take_while(|word| word.starts_with('f')).any(|word| word == number)
+                })
+            };
+            if !source.lines().any(bears) {
+                missing.push(format!("{id} ({promise}) has no test in {file}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    let ids: BTreeSet<&str> = FAULTS.iter().map(|(id, ..)| *id).collect();
+    assert_eq!(ids.len(), FAULTS.len(), "an id is in the register twice");
+}
+
+/// A PBX in a file with one extension and one phone.
+fn one_phone() -> Pbx {
+    let pbx = Pbx::tables();
+    with_one_phone(&pbx);
+    pbx
+}
+
+fn with_one_phone(pbx: &Pbx) {
+    pbx.add_extension("1001", "Ada", "CANARY1001");
+    pbx.add_phone(MAC, "7960", &["1001"]);
+    pbx.apply();
+}
+
+/// Assigns a phone on the command line; exit 0 is the acknowledgement.
+fn add(site: &Site, mac: &str) -> Output {
+    run(&mut site.command(&["phones", "add", mac, "--model", "7960", "--line", "1001"]))
+}
+
+/// The phones that are assigned, as the command line lists them.
+fn assigned(daemon: &Daemon<'_>) -> BTreeSet<String> {
+    let phones = daemon.json(&["phones", "list"]);
+    let phones = phones.as_array().expect("a list").iter();
+    phones
+        .filter(|phone| phone["ownership"] == "adopted")
+        .map(|phone| phone["mac"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Waits until `check` has a line that failed (or warns), speaks of all these words, and names a remedy.
+fn wait_for_complaint(daemon: &Daemon<'_>, words: &[&str]) -> Value {
+    wait_for(&format!("check to speak of {words:?}"), || {
+        let checks = daemon.json(&["check"]);
+        let found = checks.as_array().expect("a list").iter().find(|check| {
+            let said = check.to_string().to_lowercase();
+            check["status"] != "ok" && words.iter().all(|word| said.contains(word))
+        });
+        let found = found.filter(|check| !check["remedy"].as_str().unwrap_or("").is_empty());
+        found.cloned().ok_or_else(|| checks.to_string())
+    })
+}

@@ -5,6 +5,7 @@ mod check;
 mod client;
 mod explain;
 mod generate;
+mod log;
 mod models;
 mod phones;
 mod planned;

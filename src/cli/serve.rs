@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use super::Context;
 use super::report::{Failure, line, warn};
+use super::{Context, log};
 use crate::app::{Addresses, Running, start};
 use crate::demo;
 
 pub(super) async fn serve(context: &Context) -> Result<(), Failure> {
-    log();
+    log::begin();
     let config = context.config().map_err(|why| Failure::usage(why.to_string()))?;
     let mut running = start(config).await.map_err(Failure::failed)?;
     line(&ready(&running.addresses));
@@ -78,17 +77,6 @@ async fn reload(running: &Running, context: &Context) {
 /// systemd may not be there; then nobody is told.
 fn notify(states: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(states);
-}
-
-/// Logs to stderr, which systemd takes to the journal; `OFFHOOK_LOG` sets the filter.
-fn log() {
-    let filter = EnvFilter::try_from_env("OFFHOOK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_ansi(false)
-        .try_init();
 }
 
 pub(super) async fn demo(once: bool) -> Result<(), Failure> {

@@ -8,6 +8,7 @@
 //! - `path`: from a MAC in the PBX to a registered phone, and back
 //! - `clients`, `sipp`, `storm`, `advice`: every client, a foreign user agent, 200 phones, what `check` says
 //! - `manager`: contacts and AstDB as a real Asterisk tells of them
+//! - `catalogue`: every row of the bad-input catalogue, by its id
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`, `outages`: bad input and faults
 // The helpers of a test binary are tests too, where a broken assumption ends the test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -16,6 +17,7 @@ mod support;
 
 mod admin;
 mod advice;
+mod catalogue;
 mod clients;
 mod config;
 mod lifecycle;

@@ -83,6 +83,8 @@ pub(crate) enum Component {
     Asterisk,
     /// A program on the path.
     Program(&'static str),
+    /// The right to put packets together by hand, and to use ports below 1024.
+    RawPackets,
 }
 
 impl Component {
@@ -100,6 +102,10 @@ impl Component {
                 output.status.success().then_some(()).ok_or_else(|| "asterisk 22 is absent".to_owned())
             }
             Self::Program(name) => on_path(name),
+            Self::RawPackets => {
+                let raw = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::RAW, Some(socket2::Protocol::UDP));
+                raw.map(|_| ()).map_err(|why| format!("the right to open a raw socket is absent ({why}; root has it)"))
+            }
         }
     }
 }

@@ -16,6 +16,10 @@ mod a_options;
 mod a_requests;
 mod a_transfers;
 mod a_wire;
+mod c;
+mod c_database;
+mod c_rows;
+mod c_server;
 mod d;
 mod d_command_line;
 mod d_configuration;
@@ -37,7 +41,7 @@ const LOG_LINE: usize = 512;
 /// Every row of the page is here, and nothing that is not a row of it.
 #[test]
 fn every_row_is_here() {
-    for (letter, rows, here) in [("A", 51, a::ids()), ("D", 14, d::ids())] {
+    for (letter, rows, here) in [("A", 51, a::ids()), ("C", 17, c::ids()), ("D", 14, d::ids())] {
         let page: BTreeSet<String> = (1..=rows).map(|row| format!("{letter}{row}")).collect();
         let here: BTreeSet<String> = here.into_iter().map(str::to_owned).collect();
         let missing: Vec<_> = page.difference(&here).collect();

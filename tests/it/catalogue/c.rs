@@ -3,7 +3,7 @@
 //! A name is made fit for the phone; a secret, an extension or a MAC is carried exactly or not at all, and what is not is
 //! told with the phone it costs and the reason.
 
-use super::{c_database, c_rows, c_server};
+use super::{c_database, c_rows, c_server, c_typed};
 use crate::support::daemon::Daemon;
 use crate::support::pbx::Pbx;
 use crate::support::sql::Database;
@@ -19,7 +19,7 @@ pub(super) struct Scene {
 /// The rows that are here.
 pub(super) fn ids() -> Vec<&'static str> {
     let scenes = c_rows::SCENES.iter().chain(c_database::SCENES).chain(c_server::SCENES).map(|row| row.id);
-    c_rows::ids().chain(scenes).collect()
+    c_typed::ids().chain(scenes).collect()
 }
 
 /// Plays scenes in turn, where a MariaDB is there.

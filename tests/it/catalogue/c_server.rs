@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::c::{Scene, play, wait_for_check};
+use super::c::{Scene, wait_for_check};
 use super::{BYSTANDER, add_bystander, assert_unharmed, file_of_bystander, site};
 use crate::support::pbx::Pbx;
-use crate::support::{text, wait_for};
+use crate::support::{Component, have, text, wait_for};
 
 pub(super) const SCENES: &[Scene] = &[
     Scene { id: "C15", input: "LOAD DATA LOCAL INFILE", script: |what| rogue(what, Manner::AsksForAFile) },
@@ -21,8 +21,15 @@ pub(super) const SCENES: &[Scene] = &[
 
 #[test]
 fn c15_c16_a_rogue_server() {
+    if !have(&[Component::Program("curl")]) {
+        return;
+    }
     // Most of each is waiting: all at once.
-    thread::scope(|scope| SCENES.chunks(1).for_each(|row| drop(scope.spawn(|| play(row)))));
+    thread::scope(|scope| {
+        for row in SCENES {
+            scope.spawn(|| (row.script)(&format!("{} ({})", row.id, row.input)));
+        }
+    });
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -20,9 +20,12 @@ mod c;
 mod c_database;
 mod c_rows;
 mod c_server;
+mod c_typed;
 mod d;
 mod d_command_line;
 mod d_configuration;
+mod n;
+mod n_peer;
 mod tftp_faults;
 
 use std::collections::BTreeSet;
@@ -41,7 +44,7 @@ const LOG_LINE: usize = 512;
 /// Every row of the page is here, and nothing that is not a row of it.
 #[test]
 fn every_row_is_here() {
-    for (letter, rows, here) in [("A", 51, a::ids()), ("C", 17, c::ids()), ("D", 14, d::ids())] {
+    for (letter, rows, here) in [("A", 51, a::ids()), ("C", 17, c::ids()), ("D", 14, d::ids()), ("N", 11, n::ids())] {
         let page: BTreeSet<String> = (1..=rows).map(|row| format!("{letter}{row}")).collect();
         let here: BTreeSet<String> = here.into_iter().map(str::to_owned).collect();
         let missing: Vec<_> = page.difference(&here).collect();

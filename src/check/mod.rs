@@ -48,11 +48,13 @@ pub struct Facts {
     pub sinks: Vec<(String, Option<String>)>,
     /// Names in the fall-through folder that are never served from there.
     pub shadowed: Vec<String>,
+    /// Links in the fall-through folder, which are never followed.
+    pub links: Vec<String>,
 }
 
 /// All checks, in the order they are shown.
 pub const CHECKS: &[fn(&Facts) -> Vec<Check>] =
-    &[restart, state, log, database, pending, manager, own_fetch, port, sinks, access, shadowed, rows, phones];
+    &[restart, state, log, database, pending, manager, own_fetch, port, sinks, access, shadowed, links, rows, phones];
 
 /// Runs them all.
 pub fn run(facts: &Facts) -> Vec<Check> {
@@ -222,6 +224,22 @@ fn shadowed(facts: &Facts) -> Vec<Check> {
             facts.shadowed.join(", ")
         ),
         "offhook makes these files itself; remove the old ones so that nobody is misled",
+    )]
+}
+
+fn links(facts: &Facts) -> Vec<Check> {
+    if facts.links.is_empty() {
+        return Vec::new();
+    }
+    vec![bad(
+        "fall-through",
+        CheckStatus::Warning,
+        format!(
+            "{} in tftp.fall_through are links, which are never followed: {}",
+            facts.links.len(),
+            facts.links.join(", ")
+        ),
+        "see who made them; put the files themselves there, or remove the links",
     )]
 }
 

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::config::{Config, ConfigError, Environment};
 pub use args::command;
@@ -36,7 +37,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => {
             if usage.use_stderr() {
-                return Failure::usage(one_line(&usage.to_string())).report();
+                return Failure::usage(one_line(&usage)).report();
             }
             // Help was asked for; a closed pipe is the reader's business.
             let _ = usage.print();
@@ -60,11 +61,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// What clap says of wrong usage in paragraphs, as the contract's one line.
-fn one_line(usage: &str) -> String {
-    let words = usage.strip_prefix("error: ").unwrap_or(usage).split_whitespace().collect::<Vec<_>>().join(" ");
-    words.replace(" For more information, try '--help'.", "; see --help")
+/// What clap says of wrong usage in paragraphs, as the contract's one line, however long the argument that it quotes.
+fn one_line(usage: &clap::Error) -> String {
+    let text = usage.to_string();
+    if usage.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let form = text.lines().find(|line| line.starts_with("Usage: ")).unwrap_or_default();
+        return format!("a command is missing; {form}; see --help");
+    }
+    let words = text.strip_prefix("error: ").unwrap_or(&text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = words.replace(" For more information, try '--help'.", "; see --help");
+    match words.char_indices().nth(USAGE) {
+        Some((end, _)) => format!("{} […]; see --help", words.get(..end).unwrap_or_default()),
+        None => words,
+    }
 }
+
+/// Characters of a sentence on wrong usage.
+const USAGE: usize = 300;
 
 async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
     match command {
@@ -97,7 +110,8 @@ impl Context {
 
     fn config(&self) -> Result<Config, ConfigError> {
         let environment: Environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            // A value that is no text is not left out: it is refused by what it is for.
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
             .filter(|(name, _)| name.starts_with("OFFHOOK_"))
             .collect();
         crate::config::load(&self.path(), &environment)

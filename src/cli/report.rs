@@ -40,12 +40,16 @@ static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
 
 /// Text and a line end on stdout. What would steer a terminal is written as escapes.
 pub(super) fn line(text: &str) {
+    bytes((clean(text) + "\n").as_bytes());
+}
+
+/// The text with what would steer a terminal as escapes.
+fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         if c.is_control() && c != '\n' { clean.extend(c.escape_default()) } else { clean.push(c) }
     }
-    clean.push('\n');
-    bytes(clean.as_bytes());
+    clean
 }
 
 /// Bytes on stdout as they are. A reader that left (`| head`) is no failure; a disk that is full is.
@@ -69,7 +73,7 @@ pub(super) fn written() -> Result<(), Failure> {
 
 /// One line on stderr.
 pub(super) fn warn(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "offhook: {text}");
+    let _ = writeln!(io::stderr().lock(), "offhook: {}", clean(text));
 }
 
 /// Why a command did not do what it was asked, and the exit code that says so.

@@ -7,6 +7,7 @@ mod load;
 mod validate;
 mod wire;
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -154,7 +155,10 @@ pub struct ConfigProblem {
 impl std::fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let place = if self.place.is_empty() { "configuration" } else { &self.place };
-        write!(f, "{place}")?;
+        // The name of a file may hold anything, and a problem is one line.
+        place
+            .chars()
+            .try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { f.write_char(c) })?;
         if let Some(line) = self.line {
             write!(f, " line {line}")?;
         }

@@ -128,6 +128,26 @@ fn the_environment_is_as_strict_as_a_file() {
     assert!(text.contains("OFFHOOK_TFTP__LISTN") && text.contains("OFFHOOK_PBX__SIP_PORT"), "{text}");
 }
 
+/// What is wrong with a value is said of the layer that set it last.
+#[test]
+fn a_problem_is_shown_where_the_value_was_set() {
+    let text = format!("{LEAST}sip_host = \"a b\"\n[admin]\nlisten = [\"x\"]\n");
+    let more = [("10-a.toml", "[http]\n\nlisten = [\"y\"]\n"), ("20-b.toml", "[admin]\nlisten = [\"z\"]\n")];
+    let environment = [("OFFHOOK_TFTP__LISTEN", "w"), ("OFFHOOK_PBX", "1"), ("OFFHOOK_CONFIG", "x")];
+    let problems = with_layers(&text, &more, &environment).unwrap_err().problems;
+    let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    for wanted in [
+        "offhook.toml line 3: pbx.sip_host",
+        "10-a.toml line 3: http.listen",
+        "20-b.toml line 2: admin.listen",
+        "OFFHOOK_TFTP__LISTEN: tftp.listen",
+        "OFFHOOK_PBX: is no key",
+    ] {
+        assert!(shown.iter().any(|line| line.contains(wanted)), "{wanted} is not in {shown:#?}");
+    }
+    assert!(!shown.iter().any(|line| line.contains("OFFHOOK_CONFIG")), "{shown:#?}");
+}
+
 #[test]
 fn files_that_cannot_be_used_say_why() {
     let folder = tempfile::tempdir().unwrap();
@@ -161,5 +181,7 @@ fn a_password_that_all_can_read_is_refused() {
         let outcome = load(&file, &Environment::new());
         assert_eq!(outcome.is_err(), refused, "{text}");
         assert!(!format!("{outcome:?}").contains("canary"));
+        fs::write(&file, format!("{text}[server]\nallow_readable_secrets = true\n")).unwrap();
+        assert!(load(&file, &Environment::new()).is_ok(), "{text}");
     }
 }

@@ -35,6 +35,9 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     let mut report = Report(Vec::new());
     let mut notes = Vec::new();
     let server = server(&mut report, &wire.server);
+    if server.as_ref().is_some_and(|server| server.phone_networks.iter().any(|net| net.prefix_len() == 0)) {
+        notes.push("server.phone_networks is the whole Internet: any host anywhere can fetch files".to_owned());
+    }
     let pbx = pbx(&mut report, &wire.pbx);
     let ami = ami(&mut report, wire.ami);
     let tftp = Tftp {
@@ -92,9 +95,10 @@ fn server(report: &mut Report, wire: &wire::Server) -> Option<Server> {
     let mut phone_networks = Vec::new();
     for text in &wire.phone_networks {
         match text.parse::<Ipv4Net>() {
-            Ok(net) if net.prefix_len() == 0 => {
-                report.add("server.phone_networks", format!("{text} is the whole Internet; name the phones' networks"));
-            }
+            Ok(net) if net.prefix_len() == 0 && !wire.whole_internet => report.add(
+                "server.phone_networks",
+                format!("{text} is the whole Internet; name the phones' networks, or set server.whole_internet = true"),
+            ),
             Ok(net) if net.trunc() != net => {
                 report.add("server.phone_networks", format!("{text} has host bits set; the network is {}", net.trunc()))
             }

@@ -53,6 +53,8 @@ section! {
         state_dir: String = "/var/lib/offhook".into(),
         socket: String = "/run/offhook/api.sock".into(),
         phone_networks: Vec<String> = texts(&["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]),
+        whole_internet: bool = false,
+        allow_readable_secrets: bool = false,
     }
 }
 

@@ -11,6 +11,7 @@ mod load;
 mod mac;
 mod model;
 mod phone;
+mod printable;
 mod registration;
 
 pub use backoff::backoff;
@@ -21,4 +22,5 @@ pub use load::{Load, Signalling};
 pub use mac::{MacAddr, MacError};
 pub use model::ModelName;
 pub use phone::{LineKind, Phone, PhoneOptions, SipTransport};
+pub use printable::printable;
 pub use registration::{Contact, ContactState, Driver, Endpoint};

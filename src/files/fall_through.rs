@@ -18,6 +18,9 @@ use super::name::FileRequest;
 /// The largest file that is served from the folder: twice the largest image of a 79xx.
 const LIMIT: u64 = 64 << 20;
 
+/// Names told at most.
+const NAMED: usize = 50;
+
 /// Entries looked at when a name has to be found whatever its case.
 const ENTRIES: usize = 10_000;
 
@@ -56,7 +59,16 @@ impl FallThrough {
     pub fn shadowed(&self) -> Vec<String> {
         let mut names: Vec<String> = self.names().filter(|name| FileRequest::parse(name).steers()).collect();
         names.sort();
-        names.truncate(50);
+        names.truncate(NAMED);
+        names
+    }
+
+    /// Links in the folder: they are never followed, wherever they lead.
+    pub fn links(&self) -> Vec<String> {
+        let is_link = |name: &String| self.folder.join(name).is_symlink();
+        let mut names: Vec<String> = self.names().filter(is_link).collect();
+        names.sort();
+        names.truncate(NAMED);
         names
     }
 
@@ -204,5 +216,6 @@ mod tests {
             assert!(fall_through.read(name).is_err(), "{name:?}");
         }
         assert!(FallThrough::new(Path::new("/nonexistent")).read("x").is_err());
+        assert_eq!(fall_through.links(), ["inner.cfg", "link.cfg"]);
     }
 }

@@ -172,9 +172,12 @@ impl Operations {
         let snapshot = self.hub.snapshot();
         let manager = self.hub.manager();
         let folder = self.around.fall_through.clone();
-        let shadowed = match folder {
-            Some(folder) => tokio::task::spawn_blocking(move || folder.shadowed()).await.unwrap_or_default(),
-            None => Vec::new(),
+        let (shadowed, links) = match folder {
+            Some(folder) => {
+                let look = move || (folder.shadowed(), folder.links());
+                tokio::task::spawn_blocking(look).await.unwrap_or_default()
+            }
+            None => Default::default(),
         };
         let facts = Facts {
             notes: self.around.notes.load().to_vec(),
@@ -195,6 +198,7 @@ impl Operations {
             tftp_port: self.around.tftp.port(),
             sinks: self.around.sinks.iter().map(|(name, health)| (name.clone(), health.borrow().clone())).collect(),
             shadowed,
+            links,
         };
         check::run(&facts)
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Ami;
 use crate::api;
 use crate::diagnose::Evidence;
-use crate::domain::{BootEvent, Contact, ContactState, Endpoint, EventKind, Line, MacAddr};
+use crate::domain::{self, BootEvent, Contact, ContactState, Endpoint, EventKind, Line, MacAddr};
 use crate::files::name::FileRequest;
 use crate::fleet::{Desired, Directory, Seen, Snapshot};
 use crate::pbx::roster::{Account, Assignment, Button};
@@ -225,5 +225,5 @@ pub(super) fn load(user_agent: &str) -> Option<String> {
 
 /// Names and URIs come from the network: printable ASCII, cut at 128.
 pub(super) fn printable(text: &str) -> String {
-    text.escape_default().take(128).collect()
+    domain::printable(text.as_bytes(), 128)
 }

@@ -36,6 +36,12 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "A cell over 4 KiB is no setting of an extension. Save the extension again.",
     ),
     (
+        "bad-port",
+        "A port in the PBX's settings is none",
+        "A port is a number from 1 to 65535. The setting is not used, and phones are told 5060. Save Asterisk SIP Settings, \
+         chan_pjsip, again.",
+    ),
+    (
         "roster-shrunk",
         "Many phones or extensions are gone from the PBX at once",
         "More than ten, and more than one in five, of the phones or extensions that the PBX named at the last look are not there any \

@@ -49,6 +49,7 @@ impl Settle {
         }
         if let Some(believed) = &self.believed {
             fresh = self.shrink.hold(now, believed, fresh);
+            keep_doubled(believed, &mut fresh);
         }
         let again = match &self.believed {
             Some(believed) if same_accounts(believed, &fresh) => {
@@ -94,6 +95,16 @@ impl Settle {
     }
 }
 
+/// Two rows for one phone contradict each other: while they do, what was believed before goes on.
+fn keep_doubled(believed: &Roster, fresh: &mut Roster) {
+    let doubled = fresh.assignment_problems.iter().filter(|row| row.problem.code == "assigned-twice");
+    for mac in doubled.filter_map(|row| row.mac) {
+        if let Some(before) = believed.assignments.get(&mac) {
+            fresh.assignments.insert(mac, before.clone());
+        }
+    }
+}
+
 /// All that *Apply* makes live: accounts, listeners, the voicemail code, and what is wrong with them.
 fn same_accounts(a: &Roster, b: &Roster) -> bool {
     a.accounts == b.accounts
@@ -117,7 +128,8 @@ fn with_assignments_of(believed: &Roster, fresh: Roster) -> Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pbx::roster::{Account, Assignment};
+    use crate::domain::Problem;
+    use crate::pbx::roster::{Account, Assignment, RowProblem};
 
     fn roster(accounts: &[(&str, &str)], apply_pending: bool) -> Roster {
         let accounts = accounts.iter().map(|(e, s)| (e.parse().unwrap(), Account::sample(e, s))).collect();
@@ -221,6 +233,26 @@ mod tests {
         let gone = Roster { assignments_known: false, ..roster(&[("1001", "a")], false) };
         let settled = settle.feed(Instant::now(), gone).roster.unwrap();
         assert!(settled.assignments.contains_key(&mac.parse().unwrap()));
+    }
+
+    /// F13: a second row for a phone changes nothing until one of the two is gone.
+    #[test]
+    fn f13_a_second_row_changes_nothing() {
+        let mac = "001B54AABB01";
+        let before = with_phone(roster(&[("1001", "a")], false), mac);
+        let mut settle = Settle::new(Some(Arc::new(before.clone())));
+        let mut other = before.clone();
+        other.assignments.values_mut().for_each(|assignment| assignment.description = "other".to_owned());
+        let doubled = RowProblem {
+            mac: Some(mac.parse().unwrap()),
+            extension: None,
+            problem: Problem::new("assigned-twice", "x", "y"),
+        };
+        let both = Roster { assignment_problems: vec![doubled], ..other.clone() };
+        let (mut now, phone) = (Instant::now(), |settled: Settled| settled.roster.unwrap().assignments.clone());
+        assert_eq!(phone(settle.feed(now, both)), before.assignments);
+        now += APART;
+        assert_eq!(phone(settle.feed(now, other.clone())), other.assignments);
     }
 
     #[test]

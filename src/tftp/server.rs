@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use ipnet::Ipv4Net;
 use slab::Slab;
 
+use crate::domain::printable;
+
 use super::exchange::{Config, Content, DropReason, Event, Id, Meta, On, Transmit};
 use super::options::Terms;
 use super::pace::{Lane, Pace, share};
@@ -158,7 +160,7 @@ impl Server {
             Ok(name) if !name.contains(char::is_control) => name,
             _ => {
                 self.error(meta.source, on, ErrorCode::NotFound);
-                let name = request.name.escape_ascii().to_string();
+                let name = printable(request.name, NAME_LIMIT);
                 self.events.push_back(Event::Failed { name, source: meta.source, reason: "bad-name" });
                 return;
             }

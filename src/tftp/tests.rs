@@ -375,7 +375,7 @@ fn a22_odd_names_are_told() {
     let mut bench = Bench::new(10);
     bench.ask(b"\0\x01a\n[x]\x1b[2J\xff\0octet\0");
     assert!(
-        matches!(bench.events.as_slice(), [Event::Failed { name, reason: "bad-name", .. }] if name == r"a\n[x]\x1b[2J\xff"),
+        matches!(bench.events.as_slice(), [Event::Failed { name, reason: "bad-name", .. }] if name == r"a\x0a[x]\x1b[2J\xff"),
         "{:?}",
         bench.events
     );

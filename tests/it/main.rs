@@ -11,6 +11,7 @@
 //! - `models`: the catalogue, from spellings in the PBX to files
 //! - `chan_sip`: phones on either channel driver of one PBX
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`: bad input, starting and ending
+//! - `catalogue`: every row of the bad-input catalogue, by its id
 //! - `faults`: the fault table, each row by its id
 // The helpers of a test binary are tests too, where a broken assumption ends the test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
@@ -19,6 +20,7 @@ mod support;
 
 mod admin;
 mod advice;
+mod catalogue;
 mod chan_sip;
 mod clients;
 mod config;

@@ -39,7 +39,7 @@ pub(super) fn assignments(rows: &PhoneRows, problems: &mut Vec<RowProblem>) -> B
                 Problem::new(
                     "assigned-twice",
                     format!(
-                        "{mac} stands twice in offhook_phones, in two spellings; \"{}\" is not used",
+                        "{mac} stands twice in offhook_phones, the other time as \"{}\"; what it was served before goes on",
                         printable(&lossy(&row[0]))
                     ),
                     "delete one of the two rows",
@@ -57,7 +57,7 @@ pub(super) fn assignments(rows: &PhoneRows, problems: &mut Vec<RowProblem>) -> B
                     if assignment.buttons.iter().any(|other| other.button == button.button) {
                         problems.push(row_problem(Some(mac), Some(&printable(&button.extension)), Problem::new(
                             "assigned-twice",
-                            format!("button {} of {mac} is assigned twice, in two spellings of the MAC; the first is used", button.button),
+                            format!("button {} of {mac} is assigned twice, in two spellings of the MAC; what it was served before goes on", button.button),
                             "delete one of the two rows of offhook_lines",
                         )));
                     } else {

@@ -65,7 +65,31 @@ pub fn roster(rows: &Rows) -> Roster {
         apply_pending: rows.need_reload,
         ..Roster::default()
     };
-    with_phones(pbx, &rows.phones)
+    with_phones(with_bad_ports(pbx, rows), &rows.phones)
+}
+
+/// Names the ports of chan_pjsip that are none: such a row is not used, and the driver's own default is.
+fn with_bad_ports(mut pbx: Roster, rows: &Rows) -> Roster {
+    for [key, value] in &rows.sip_settings {
+        let (key, value) = (lossy(key), lossy(value));
+        let is_port = key.starts_with("udpport-") || key.starts_with("tcpport-");
+        if is_port && !value.is_empty() && !value.trim().parse::<u16>().is_ok_and(|port| port > 0) {
+            pbx.problems.push(row_problem(
+                None,
+                None,
+                Problem::new(
+                    "bad-port",
+                    format!(
+                        "\"{}\" in kvstore_Sipsettings is no port of {}; 5060 is used",
+                        printable(&value),
+                        printable(&key)
+                    ),
+                    "save Asterisk SIP Settings, chan_pjsip, again in FreePBX",
+                ),
+            ));
+        }
+    }
+    pbx
 }
 
 /// The same with these phones.

@@ -83,16 +83,18 @@ pub enum Moved {
 pub struct SourceError(pub String);
 
 const NEED_RELOAD: &str = "select value from admin where variable = 'need_reload'";
-const USERS: &str = "select extension, name, voicemail from users";
-const DEVICES: &str = "select id, tech, devicetype, user, description from devices";
-const SIP: &str = "select id, keyword, data from sip where keyword in \
+// `substr(…, 1, 4097)`: of a cell that is no value of a PBX no more comes over the wire than shows that it is none
+// (`freepbx::CELL_LIMIT`).
+const USERS: &str = "select extension, substr(name, 1, 4097), voicemail from users";
+const DEVICES: &str = "select id, tech, devicetype, user, substr(description, 1, 4097) from devices";
+const SIP: &str = "select id, keyword, substr(data, 1, 4097) from sip where keyword in \
     ('secret', 'sipdriver', 'account', 'username', 'md5_cred', 'force_rport', 'rewrite_contact', 'nat', 'transport', 'max_contacts')";
 const SIP_SETTINGS: &str = "select `key`, val from kvstore_Sipsettings where `key` = 'binds' or `key` like 'udpport-%' or `key` like 'tcpport-%'";
 const CHAN_SIP: &str = "select keyword, data from sipsettings where keyword in ('bindport', 'tcpenable', 'tlsenable', 'nat') order by type, seq";
 const VOICEMAIL: &str = "select customcode, defaultcode from featurecodes where modulename = 'voicemail' and featurename = 'myvoicemail' and enabled = 1";
 const TIME_ZONE: &str = "select value from freepbx_settings where keyword = 'PHPTIMEZONE'";
-const PHONES: &str =
-    "select mac, model, description, target_load, options, cast(enabled as char) from offhook_phones order by mac";
+const PHONES: &str = "select mac, model, substr(description, 1, 4097), target_load, substr(options, 1, 4097), cast(enabled as char) \
+    from offhook_phones order by mac";
 const LINES: &str = "select mac, cast(button as char), kind, extension, label from offhook_lines order by mac, button";
 
 /// `update_time` is a second wide and NULL after a server restart: a hint, so a slow full read stands behind it.

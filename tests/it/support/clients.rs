@@ -134,6 +134,15 @@ pub(crate) fn credentials_in_xml(file: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The bytes of a packet.
+pub(crate) type Packet = Vec<u8>;
+
+/// A file, and the OACK that came before it.
+pub(crate) struct Fetched {
+    pub(crate) oack: Option<Packet>,
+    pub(crate) file: Vec<u8>,
+}
+
 /// A TFTP client that does only what it is told.
 pub(crate) struct RawTftp {
     socket: UdpSocket,
@@ -143,7 +152,12 @@ pub(crate) struct RawTftp {
 impl RawTftp {
     /// On a port of its own.
     pub(crate) fn new(server: SocketAddr) -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Self::at(Ipv4Addr::LOCALHOST, server)
+    }
+
+    /// The same at another address of this host.
+    pub(crate) fn at(from: Ipv4Addr, server: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((from, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         Self { socket, server }
     }
@@ -195,6 +209,50 @@ impl RawTftp {
             if into.len() - before < 512 {
                 return;
             }
+        }
+    }
+
+    /// Sends bytes to any port of the server.
+    pub(crate) fn send_to(&self, to: SocketAddr, datagram: &[u8]) {
+        self.socket.send_to(datagram, to).unwrap();
+    }
+
+    /// Sends a request and takes all of the file, in the blocks and windows that the server agrees to.
+    ///
+    /// # Errors
+    /// The packet that came instead.
+    pub(crate) fn fetch(&self, request: &[u8]) -> Result<Fetched, Packet> {
+        self.send(request);
+        let (mut from, mut packet) = self.receive();
+        let oack = packet.starts_with(&[0, 6]).then(|| packet.clone());
+        let agreed = |name: &str, plain: usize| {
+            let mut words = oack.as_deref().unwrap_or_default().get(2..).unwrap_or_default().split(|byte| *byte == 0);
+            words.by_ref().find(|word| *word == name.as_bytes());
+            words.next().map_or(plain, |value| text(value).parse().unwrap())
+        };
+        let (size, window) = (agreed("blksize", 512), u16::try_from(agreed("windowsize", 1)).unwrap());
+        if oack.is_some() {
+            self.acknowledge(from, 0);
+            (from, packet) = self.receive();
+        }
+        let (mut file, mut block) = (Vec::new(), 0_u16);
+        loop {
+            if !packet.starts_with(&[0, 3]) {
+                return Err(packet);
+            }
+            // One that came before is only out of its time.
+            if packet[2..4] == block.wrapping_add(1).to_be_bytes() {
+                block = block.wrapping_add(1);
+                file.extend_from_slice(&packet[4..]);
+                let last = packet.len() < size + 4;
+                if last || block % window == 0 {
+                    self.acknowledge(from, block);
+                }
+                if last {
+                    return Ok(Fetched { oack, file });
+                }
+            }
+            (from, packet) = self.receive();
         }
     }
 

@@ -28,13 +28,17 @@ const LOG: &str = if cfg!(debug_assertions) { "debug" } else { "info" };
 pub(crate) fn offhook<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = Command::new(PROGRAM);
     // The variables of whoever runs the tests are not the test's.
-    command.env_remove("OFFHOOK_CONFIG").env("OFFHOOK_LOG", LOG).args(arguments);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OFFHOOK_")) {
+        command.env_remove(name);
+    }
+    command.env("OFFHOOK_LOG", LOG).args(arguments);
     command
 }
 
 /// A folder with a configuration in it, with or without a daemon running on it.
 pub(crate) struct Site {
     folder: TempDir,
+    log: &'static str,
 }
 
 impl Site {
@@ -48,7 +52,7 @@ impl Site {
         // Short: the name of a unix socket has 108 bytes at most.
         let folder = tempfile::Builder::new().prefix("ohs").tempdir_in("/tmp").unwrap();
         fs::create_dir(folder.path().join("tftpboot")).unwrap();
-        let site = Self { folder };
+        let site = Self { folder, log: LOG };
         let home = site.folder.path().display();
         let mut toml = format!(
             "[server]\nstate_dir = \"{home}/state\"\nsocket = \"{home}/api.sock\"\nphone_networks = [\"127.0.0.0/8\"]\n\n\
@@ -72,6 +76,11 @@ impl Site {
         .unwrap();
         site.configure(&toml);
         site
+    }
+
+    /// The same with another level of the log.
+    pub(crate) fn logging(self, log: &'static str) -> Self {
+        Self { log, ..self }
     }
 
     /// The configuration file.
@@ -104,7 +113,7 @@ impl Site {
     /// A command line over this configuration.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = offhook(["--config"]);
-        command.arg(self.file()).args(arguments);
+        command.env("OFFHOOK_LOG", self.log).arg(self.file()).args(arguments);
         command
     }
 

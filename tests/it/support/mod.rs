@@ -104,6 +104,8 @@ pub(crate) enum Component {
     Asterisk16,
     /// A program on the path.
     Program(&'static str),
+    /// The right to put packets together by hand, and to use ports below 1024.
+    RawPackets,
 }
 
 impl Component {
@@ -118,6 +120,10 @@ impl Component {
             Self::Asterisk => asterisk::is_there(asterisk::NEWEST),
             Self::Asterisk16 => asterisk::is_there(asterisk::WITH_CHAN_SIP),
             Self::Program(name) => on_path(name),
+            Self::RawPackets => {
+                let raw = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::RAW, Some(socket2::Protocol::UDP));
+                raw.map(|_| ()).map_err(|why| format!("the right to open a raw socket is absent ({why}; root has it)"))
+            }
         }
     }
 }

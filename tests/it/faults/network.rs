@@ -40,7 +40,7 @@ fn f16_a_hundred_files_through_loss_doubles_and_reordering() {
     }
     let daemon = site.serve();
     let proxy = Proxy::before(daemon.tftp, STORM, SEED);
-    let (began, queue) = (Instant::now(), Mutex::new(0..100));
+    let (began, queue) = (Instant::now(), Mutex::new((0..100).step_by(5).chain((0..100).filter(|n| n % 5 != 0))));
     thread::scope(|scope| {
         for _ in 0..25 {
             scope.spawn(|| {
@@ -103,5 +103,6 @@ fn f16_a_way_of_576_octets() {
         scripted(phone_address(), proxy.address, "file.bin", &timing()).as_ref() == Ok(&content),
         "F16: afterwards"
     );
-    daemon.stop();
+    // Killed: the transfer that cannot pass would hold its end up.
+    drop(daemon);
 }

@@ -120,7 +120,7 @@ fn the_cores_touch_nothing_of_the_world() {
         "src/pbx/roster.rs",
         "src/pbx/ami/proto.rs",
     ];
-    let edges = ["io.rs", "src/files/fall_through.rs", "src/status/publish.rs", "src/status/sinks"];
+    let edges = ["src/tftp/io", "src/files/fall_through.rs", "src/status/publish.rs", "src/status/sinks"];
     assert_absent(&cores, WORLD, &edges);
 }
 

@@ -33,6 +33,10 @@ pub(super) fn spawn(stage: &mut Stage, config: &Config, hub: &Arc<Hub>, nudge: &
         address: ami.address.clone(),
         username: ami.username.clone(),
         secret: Box::new(move || ami_secret(&ami)),
+        wanted: Box::new({
+            let hub = Arc::clone(hub);
+            move |endpoint| hub.is_phones(endpoint)
+        }),
         timing: client::Timing::default(),
     };
     let ending = stage.ending();

@@ -85,7 +85,8 @@ pub struct Running {
 /// One sentence: what could not be opened or bound, why, and what to do.
 pub async fn start(config: Config) -> Result<Running, String> {
     // Sockets first: they need rights that nothing else needs, and a port that is taken should say so at once.
-    let tftp = tftp::bind(&config)?;
+    let dropped = Arc::default();
+    let tftp = tftp::bind(&config, &dropped)?;
     let tftp_address =
         tftp.first().map(crate::tftp::io::Listener::local_addr).ok_or("TFTP listens nowhere: set tftp.listen")?;
     let http = bind_all("HTTP for phones", "http.listen", &config.http).await?;
@@ -144,6 +145,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
             notes: ArcSwap::from_pointee(config.notes.clone()),
             restart: ArcSwap::default(),
             tftp: tftp_address,
+            dropped,
             networks: config.server.phone_networks.clone(),
             fall_through: fall_through.clone(),
             ami: config.ami.is_some(),
@@ -166,7 +168,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         });
     }
     for listener in admin {
-        let (router, ending) = (web::admin_router(Arc::clone(&hub)), edges.ending());
+        let (router, ending) = (web::admin_router(Arc::clone(&operations)), edges.ending());
         edges.spawn(async move {
             let serve = web::serve(listener, |_| true, router, web::Limits::default(), ending);
             serve.await.map_err(|why| format!("HTTP for people ended: {why}"))

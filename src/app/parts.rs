@@ -56,6 +56,9 @@ pub(super) async fn past(store: &Store, own: &[Assignment], roster: Option<&Rost
     past
 }
 
+/// Events are gathered this long before they are stored: a boot storm is many, and its files come first.
+const GATHER: Duration = Duration::from_millis(250);
+
 /// Keeps what happened: batches of events into the store. At its end everything that waits is written.
 pub(super) fn spawn_events(stage: &mut Stage, mut events: mpsc::Receiver<BootEvent>, store: &Arc<Store>) {
     let (store, ending) = (Arc::clone(store), stage.ending());
@@ -64,9 +67,21 @@ pub(super) fn spawn_events(stage: &mut Stage, mut events: mpsc::Receiver<BootEve
         let (mut open, mut failing) = (true, false);
         loop {
             tokio::select! {
-                n = events.recv_many(&mut batch, 500) => if n == 0 { return Ok(()) },
+                n = events.recv_many(&mut batch, 1_000) => if n == 0 { return Ok(()) },
                 // Closed, the queue still gives what is in it.
                 () = ending.cancelled(), if open => { events.close(); open = false; continue; }
+            }
+            if open && batch.len() < 1_000 {
+                tokio::select! {
+                    () = tokio::time::sleep(GATHER) => {}
+                    () = ending.cancelled() => {}
+                }
+                // What came meanwhile; nothing is waited for.
+                while batch.len() < 1_000
+                    && let Ok(event) = events.try_recv()
+                {
+                    batch.push(event);
+                }
             }
             faults::strike("events");
             let outcome = store.append(&batch).await;

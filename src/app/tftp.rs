@@ -13,13 +13,16 @@ use crate::files::Answer;
 use crate::files::fall_through::FallThrough;
 use crate::hub::Hub;
 use crate::tftp;
-use crate::tftp::exchange::Content;
+use crate::tftp::exchange::{Content, Dropped};
 use crate::tftp::io::{Asked, Reply};
 
-/// Sockets of TFTP, one listener per address.
-pub(super) fn bind(config: &Config) -> Result<Vec<tftp::io::Listener>, String> {
-    let limits =
-        tftp::exchange::Config { networks: config.server.phone_networks.clone(), ..tftp::exchange::Config::default() };
+/// Sockets of TFTP, one listener per address; all count into `dropped` what they do not answer.
+pub(super) fn bind(config: &Config, dropped: &Arc<Dropped>) -> Result<Vec<tftp::io::Listener>, String> {
+    let limits = tftp::exchange::Config {
+        networks: config.server.phone_networks.clone(),
+        dropped: Arc::clone(dropped),
+        ..tftp::exchange::Config::default()
+    };
     let bind = |address: &SocketAddrV4| {
         tftp::io::bind(*address, limits.clone()).map_err(|why| {
             let remedy = if why.kind() == std::io::ErrorKind::AddrInUse {

@@ -38,7 +38,7 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "A MAC is assigned twice, by two rows that spell it differently or in the PBX and by `offhook phones add`: remove one; \
          until then the PBX's, or the first row, is used. Or an extension is on more phones than the PBX takes contacts for \
          it: each phone's registration replaces the other's. Give each phone its own extension, or raise Max Contacts of \
-         the extension (Advanced tab) to the number of its phones.",
+         the extension (Advanced tab) to the number of its phones; chan_sip has no such setting.",
     ),
     (
         "no-such-button",

@@ -21,4 +21,4 @@ pub use load::{Load, Signalling};
 pub use mac::{MacAddr, MacError};
 pub use model::ModelName;
 pub use phone::{LineKind, Phone, PhoneOptions, SipTransport};
-pub use registration::{Contact, ContactState};
+pub use registration::{Contact, ContactState, Driver, Endpoint};

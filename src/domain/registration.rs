@@ -3,6 +3,34 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// SIP channel driver of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Driver {
+    /// chan_pjsip.
+    Pjsip,
+    /// chan_sip, in Asterisk up to 20.
+    ChanSip,
+}
+
+/// What a phone registers as: an endpoint of chan_pjsip or a peer of chan_sip. Each driver has names of its own, and an
+/// extension that was moved may be known to both.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// Whose it is.
+    pub driver: Driver,
+    /// Its name: the `sip_user` of a line.
+    pub name: String,
+}
+
+impl Endpoint {
+    /// An endpoint of that driver.
+    pub fn new(driver: Driver, name: impl Into<String>) -> Self {
+        Self { driver, name: name.into() }
+    }
+}
 
 /// State of a contact, as chan_pjsip's ContactStatus and chan_sip's PeerStatus say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,15 +44,15 @@ pub enum ContactState {
 /// One contact bound to an address of record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact {
-    /// Endpoint (chan_pjsip) or peer (chan_sip): the `sip_user` of a line.
-    pub endpoint: String,
-    /// Contact URI, as registered.
+    /// What it is bound to.
+    pub endpoint: Endpoint,
+    /// Contact URI, as registered; of chan_sip, the peer's address as one.
     pub uri: String,
     /// Host of the URI, where it is an address.
     pub ip: Option<IpAddr>,
     /// `User-Agent` of the REGISTER; Cisco phones name model and load there.
     pub user_agent: String,
-    /// Call-ID of the REGISTER; what a NOTIFY to the phone must name.
+    /// Call-ID of the REGISTER; what a NOTIFY to the phone must name. Empty on chan_sip, which does not tell it.
     pub call_id: String,
     /// Bound, reachable or not.
     pub state: ContactState,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Seen, Snapshot};
 use crate::catalog::{Catalog, Family, Model};
 use crate::domain::{Extension, LeftOut, Line, LineKind, MacAddr, Phone, PhoneOptions, Problem, SipTransport};
-use crate::pbx::roster::{Account, Assignment, Button, Driver, Registrar, Roster};
+use crate::pbx::roster::{Account, Assignment, Button, Registrar, Roster};
 use crate::render;
 
 /// A phone as it should be, with all that is to be said about it.
@@ -175,10 +175,7 @@ fn missing(button: &Button, roster: &Roster) -> Problem {
 const SIP_PORT: u16 = 5060;
 
 fn port(registrar: &Registrar, account: &Account, transport: SipTransport) -> u16 {
-    let listeners = match account.driver {
-        Driver::Pjsip => registrar.pjsip,
-        Driver::ChanSip => registrar.chan_sip,
-    };
+    let listeners = registrar.of(account.driver);
     let (asked, other) = match transport {
         SipTransport::Udp => (listeners.udp, listeners.tcp),
         SipTransport::Tcp => (listeners.tcp, listeners.udp),

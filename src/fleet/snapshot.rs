@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::catalog::Catalog;
-use crate::domain::{MacAddr, PhoneOptions, Problem, SipTransport};
+use crate::domain::{Driver, MacAddr, PhoneOptions, Problem, SipTransport};
 use crate::pbx::roster::{Assignment, Roster, RowProblem};
 use crate::render::Site;
 
@@ -171,10 +171,8 @@ fn clash(mac: MacAddr) -> RowProblem {
 
 /// An extension on more phones than the PBX takes contacts: each registers over the other. Named, not undone.
 fn shared_extensions(assignments: &BTreeMap<MacAddr, Assignment>, roster: Option<&Roster>) -> Vec<RowProblem> {
-    let allowed = |extension: &str| {
-        let account = extension.parse().ok().and_then(|extension| roster?.accounts.get(&extension));
-        account.map_or(usize::MAX, |account| account.max_contacts.into())
-    };
+    let account = |extension: &str| extension.parse().ok().and_then(|extension| roster?.accounts.get(&extension));
+    let allowed = |extension: &str| account(extension).map_or(usize::MAX, |account| account.max_contacts.into());
     let mut users: BTreeMap<&str, BTreeSet<MacAddr>> = BTreeMap::new();
     for assignment in assignments.values().filter(|a| a.enabled) {
         for button in assignment.registering() {
@@ -186,13 +184,21 @@ fn shared_extensions(assignments: &BTreeMap<MacAddr, Assignment>, roster: Option
         .filter(|(extension, macs)| macs.len() > 1 && macs.len() > allowed(extension))
         .flat_map(|(extension, macs)| {
             let all = macs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let remedy = match account(extension).map(|account| account.driver) {
+                Some(Driver::ChanSip) => {
+                    "give each phone its own extension: chan_sip keeps one registration of each".to_owned()
+                }
+                _ => format!(
+                    "give each phone its own extension, or set Max Contacts of {extension} to the number of its phones"
+                ),
+            };
             macs.into_iter().map(move |mac| RowProblem {
                 mac: Some(mac),
                 extension: Some(extension.to_owned()),
                 problem: Problem::new(
                     "assigned-twice",
                     format!("extension {extension} is on several phones ({all})"),
-                    format!("give each phone its own extension, or set Max Contacts of {extension} to the number of its phones"),
+                    remedy.clone(),
                 ),
             })
         })

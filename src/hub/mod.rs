@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use crate::domain::{BootEvent, Contact, ContactState, EventKind, MacAddr, Transport};
+use crate::domain::{BootEvent, Contact, ContactState, Endpoint, EventKind, MacAddr, Transport};
 use crate::files::name::FileRequest;
 use crate::files::{Answer, Asker, Secrets, resolve};
 use crate::fleet::{self, Settings, Snapshot};
@@ -222,7 +222,7 @@ impl Hub {
                 self.registrations_known(false, now);
             }
             AmiUpdate::Contacts(contacts) => {
-                let mut by_endpoint: HashMap<String, Vec<Contact>> =
+                let mut by_endpoint: HashMap<Endpoint, Vec<Contact>> =
                     self.lock().contacts.keys().map(|endpoint| (endpoint.clone(), Vec::new())).collect();
                 for contact in contacts {
                     by_endpoint.entry(contact.endpoint.clone()).or_default().push(contact);
@@ -235,6 +235,11 @@ impl Hub {
             AmiUpdate::Endpoint { endpoint, contacts, at } => self.contacts(&endpoint, &contacts, at),
             AmiUpdate::Reloaded => {}
         }
+    }
+
+    /// Whether a line of a phone registers as this.
+    pub fn is_phones(&self, endpoint: &Endpoint) -> bool {
+        self.lock().users.contains_key(endpoint)
     }
 
     /// A manager session is wanted: nothing is handed out before its first word, lest a restart calls every phone
@@ -254,7 +259,7 @@ impl Hub {
     }
 
     /// The contacts of one endpoint, complete.
-    fn contacts(&self, endpoint: &str, contacts: &[Contact], now: Timestamp) {
+    fn contacts(&self, endpoint: &Endpoint, contacts: &[Contact], now: Timestamp) {
         let (mut guard, snapshot) = self.locked();
         let (state, snapshot) = (&mut *guard, &*snapshot);
         let before = state.contacts.get(endpoint).cloned().unwrap_or_default();
@@ -267,7 +272,7 @@ impl Hub {
         if contacts.is_empty() {
             state.contacts.remove(endpoint);
         } else {
-            state.contacts.insert(endpoint.to_owned(), contacts.to_vec());
+            state.contacts.insert(endpoint.clone(), contacts.to_vec());
         }
         for (mac, before) in then {
             let after = own_contact(state, mac, endpoint, contacts);
@@ -278,7 +283,7 @@ impl Hub {
                 let sole = macs.len() == 1;
                 state.saw_contact(snapshot, mac, contact.ip.filter(|_| sole), &contact.user_agent, now);
             }
-            let extension = endpoint.to_owned();
+            let extension = endpoint.name.clone();
             let what = match (before.as_ref().map(|c| c.state), after) {
                 (Some(ContactState::Registered), Some(c)) if c.state == ContactState::Registered && !anew => None,
                 (_, Some(c)) if c.state == ContactState::Registered => Some(EventKind::Registered {

@@ -20,6 +20,7 @@ use crate::pbx::roster::{Assignment, Button, Origin};
 use crate::render;
 use crate::simulate;
 use crate::store::{Damaged, Store};
+use crate::tftp::exchange::Dropped;
 
 /// What the daemon stands in, as far as a check looks at it.
 pub struct Surroundings {
@@ -29,6 +30,8 @@ pub struct Surroundings {
     pub restart: ArcSwap<Vec<&'static str>>,
     /// Where TFTP listens.
     pub tftp: SocketAddrV4,
+    /// What TFTP got and did not answer.
+    pub dropped: Arc<Dropped>,
     /// Who is served.
     pub networks: Vec<Ipv4Net>,
     /// Folder for names that are not ours.
@@ -59,9 +62,9 @@ impl Operations {
         &self.hub
     }
 
-    /// The hub, to be held.
-    pub fn shared_hub(&self) -> Arc<Hub> {
-        Arc::clone(&self.hub)
+    /// What TFTP got and did not answer.
+    pub fn dropped(&self) -> &Dropped {
+        &self.around.dropped
     }
 
     /// What the configuration wants said, after it was read again.

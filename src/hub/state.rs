@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use super::Ami;
 use crate::api;
 use crate::diagnose::Evidence;
-use crate::domain::{BootEvent, Contact, ContactState, EventKind, MacAddr};
+use crate::domain::{BootEvent, Contact, ContactState, Endpoint, EventKind, Line, MacAddr};
 use crate::files::name::FileRequest;
-use crate::fleet::{Directory, Seen, Snapshot};
+use crate::fleet::{Desired, Directory, Seen, Snapshot};
 use crate::pbx::roster::{Account, Assignment, Button};
 use crate::status::{Judged, derive, word};
 use crate::timeline::{Boot, Timeline};
@@ -20,9 +20,9 @@ pub(super) struct State {
     pub(super) directory: Directory,
     pub(super) timeline: Timeline,
     /// Contacts by endpoint.
-    pub(super) contacts: HashMap<String, Vec<Contact>>,
+    pub(super) contacts: HashMap<Endpoint, Vec<Contact>>,
     /// Phones by the endpoints of their lines.
-    pub(super) users: HashMap<String, BTreeSet<MacAddr>>,
+    pub(super) users: HashMap<Endpoint, BTreeSet<MacAddr>>,
     pub(super) judged: BTreeMap<MacAddr, Judged>,
     /// Phones that are to be judged again at a moment though nothing happens.
     pub(super) due: BTreeSet<(Timestamp, MacAddr)>,
@@ -101,11 +101,9 @@ impl State {
     pub(super) fn meet(&mut self, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) {
         let seen = self.directory.get(mac).cloned().unwrap_or_default();
         let Some(desired) = snapshot.desired(mac, &seen) else { return };
-        for line in &desired.phone.lines {
-            let sole = self.users.get(&line.sip_user).is_some_and(|macs| macs.len() == 1);
-            if let Some(contact) =
-                self.contacts.get(&line.sip_user).and_then(|all| own_contact(self, mac, &line.sip_user, all))
-            {
+        for endpoint in endpoints(snapshot, &desired) {
+            let sole = self.users.get(&endpoint).is_some_and(|macs| macs.len() == 1);
+            if let Some(contact) = self.contacts.get(&endpoint).and_then(|all| own_contact(self, mac, &endpoint, all)) {
                 self.saw_contact(snapshot, mac, contact.ip.filter(|_| sole), &contact.user_agent, now);
             }
         }
@@ -115,8 +113,8 @@ impl State {
         let desired = snapshot.desired(mac, seen);
         let contacts: Vec<Contact> = desired
             .iter()
-            .flat_map(|d| &d.phone.lines)
-            .filter_map(|line| own_contact(self, mac, &line.sip_user, self.contacts.get(&line.sip_user)?))
+            .flat_map(|desired| endpoints(snapshot, desired))
+            .filter_map(|endpoint| own_contact(self, mac, &endpoint, self.contacts.get(&endpoint)?))
             .collect();
         let silent = Boot::default();
         let evidence = Evidence {
@@ -169,7 +167,7 @@ impl State {
 
 /// The contact of an endpoint that belongs to this phone: any, unless several phones share the endpoint; then the one
 /// at this phone's address.
-pub(super) fn own_contact(state: &State, mac: MacAddr, endpoint: &str, contacts: &[Contact]) -> Option<Contact> {
+pub(super) fn own_contact(state: &State, mac: MacAddr, endpoint: &Endpoint, contacts: &[Contact]) -> Option<Contact> {
     let shared = state.users.get(endpoint).is_some_and(|macs| macs.len() > 1);
     let ip: Option<IpAddr> = state.directory.get(mac).and_then(|seen| seen.ip);
     contacts
@@ -179,12 +177,18 @@ pub(super) fn own_contact(state: &State, mac: MacAddr, endpoint: &str, contacts:
         .cloned()
 }
 
-pub(super) fn users(snapshot: &Snapshot) -> HashMap<String, BTreeSet<MacAddr>> {
-    let mut users: HashMap<String, BTreeSet<MacAddr>> = HashMap::new();
+/// What the lines of a phone register as.
+fn endpoints(snapshot: &Snapshot, desired: &Desired) -> Vec<Endpoint> {
+    let account = |line: &Line| Some(account(snapshot, line.extension.as_str())?.endpoint());
+    desired.phone.lines.iter().filter_map(account).collect()
+}
+
+pub(super) fn users(snapshot: &Snapshot) -> HashMap<Endpoint, BTreeSet<MacAddr>> {
+    let mut users: HashMap<Endpoint, BTreeSet<MacAddr>> = HashMap::new();
     for (mac, assignment) in snapshot.assignments.iter().filter(|(_, a)| a.enabled) {
         for button in assignment.registering() {
             if let Some(account) = account(snapshot, &button.extension) {
-                users.entry(account.sip_user.clone()).or_default().insert(*mac);
+                users.entry(account.endpoint()).or_default().insert(*mac);
             }
         }
     }

@@ -4,7 +4,7 @@ use super::state::load;
 use super::*;
 use crate::catalog::Catalog;
 use crate::domain::{LineKind, ModelName, PhoneOptions, Secret, SipTransport};
-use crate::pbx::roster::{Account, Button, Listeners, NatFlags, Origin, Registrar, Roster, RowProblem};
+use crate::pbx::roster::{Account, Button, Driver, Listeners, NatFlags, Origin, Registrar, Roster, RowProblem};
 
 const IP: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 60);
 const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -75,7 +75,7 @@ fn ask(hub: &Hub, name: &str, second: i64) -> Result<(), &'static str> {
 
 fn contact(endpoint: &str, agent: &str, state: ContactState) -> Contact {
     Contact {
-        endpoint: endpoint.into(),
+        endpoint: Endpoint::new(Driver::Pjsip, endpoint),
         uri: format!("sip:{endpoint}@{IP}:5060"),
         ip: Some(IP.into()),
         user_agent: agent.into(),
@@ -88,7 +88,8 @@ fn contact(endpoint: &str, agent: &str, state: ContactState) -> Contact {
 
 fn register(hub: &Hub, endpoint: &str, agent: &str, second: i64) {
     let contacts = vec![contact(endpoint, agent, ContactState::Registered)];
-    hub.ami(AmiUpdate::Endpoint { endpoint: endpoint.into(), contacts, at: at(second) }, at(second));
+    let endpoint = Endpoint::new(Driver::Pjsip, endpoint);
+    hub.ami(AmiUpdate::Endpoint { endpoint, contacts, at: at(second) }, at(second));
 }
 
 /// Stage, health and reason.
@@ -120,7 +121,8 @@ fn a_7960_boots_registers_and_goes() {
     let since = hub.phone(MAC.parse().unwrap()).unwrap().since;
     hub.tick(at(500));
     assert_eq!(hub.phone(MAC.parse().unwrap()).unwrap().since, since, "since stays while the state does");
-    hub.ami(AmiUpdate::Endpoint { endpoint: "1001".into(), contacts: Vec::new(), at: at(600) }, at(600));
+    let endpoint = Endpoint::new(Driver::Pjsip, "1001");
+    hub.ami(AmiUpdate::Endpoint { endpoint, contacts: Vec::new(), at: at(600) }, at(600));
     is(&hub, "unreachable", "stalled", "registration-ended");
     let kinds: Vec<String> = hub.timeline(MAC.parse().unwrap()).into_iter().map(|event| event.kind).collect();
     assert!(kinds.contains(&"registered".to_owned()) && kinds.contains(&"unregistered".to_owned()), "{kinds:?}");
@@ -273,12 +275,90 @@ fn what_cisco_phones_need_of_an_endpoint_is_found() {
     let mut natted = roster(&["1001"], assignment(Some("7960"), &["1001"]));
     natted.accounts.get_mut(&"1001".parse().unwrap()).unwrap().nat =
         NatFlags { force_rport: true, rewrite_contact: true };
-    let first = hub(natted).findings(MAC.parse().unwrap()).remove(0);
+    let first = hub(natted.clone()).findings(MAC.parse().unwrap()).remove(0);
     assert_eq!(first.code, "endpoint-nat");
+    assert!(first.remedy.contains("Rewrite Contact: No") && !first.remedy.contains("NAT Mode"), "{first:?}");
     let mut udp_only = roster(&["1001"], assignment(Some("7942"), &["1001"]));
     udp_only.registrar.pjsip.tcp = None;
     let hub = hub(udp_only);
     is(&hub, "silent", "needs-hands", "tcp-off");
+}
+
+/// The phone's extension, on chan_sip.
+fn on_chan_sip(model: &str, change: impl FnOnce(&mut Roster, &mut Account)) -> Hub {
+    let mut roster = roster(&["1001"], assignment(Some(model), &["1001"]));
+    let mut account = roster.accounts.remove(&"1001".parse().unwrap()).unwrap();
+    account.driver = Driver::ChanSip;
+    roster.registrar.chan_sip = Listeners { udp: Some(5160), tcp: Some(5160) };
+    change(&mut roster, &mut account);
+    roster.accounts.insert(account.extension.clone(), account);
+    hub(roster)
+}
+
+/// What is wrong on chan_sip is said in the words of chan_sip.
+#[test]
+fn what_cisco_phones_need_of_chan_sip_is_found() {
+    let first = |hub: Hub| hub.findings(MAC.parse().unwrap()).into_iter().next();
+    for model in ["7960", "7942"] {
+        assert_eq!(first(on_chan_sip(model, |_, _| ())), None, "{model}");
+    }
+    let forced = NatFlags { force_rport: true, rewrite_contact: true };
+    let natted = first(on_chan_sip("7960", |_, account| account.nat = forced)).unwrap();
+    let no_tcp = first(on_chan_sip("7942", |roster, _| roster.registrar.chan_sip.tcp = None)).unwrap();
+    let udp_only = first(on_chan_sip("7942", |_, account| account.transports.tcp = false)).unwrap();
+    let tcp_only = first(on_chan_sip("7960", |_, account| account.transports.udp = false)).unwrap();
+    for (finding, code, word) in [
+        (natted, "endpoint-nat", "NAT Mode: No"),
+        (no_tcp, "tcp-off", "SIP Legacy Settings [chan_sip], Enable TCP: Yes"),
+        (udp_only, "transport-refused", "Transport: All - UDP Primary"),
+        (tcp_only, "transport-refused", "Transport: All - UDP Primary"),
+    ] {
+        let said = format!("{} {} {:?}", finding.summary, finding.remedy, finding.evidence).to_lowercase();
+        assert_eq!(finding.code, code);
+        assert!(finding.remedy.contains(word), "{finding:?}");
+        assert!(!["pjsip", "rewrite", "restart"].iter().any(|word| said.contains(word)), "{said}");
+    }
+    // chan_pjsip's TCP is no matter of an extension on chan_sip, and the other way round.
+    assert_eq!(first(on_chan_sip("7942", |roster, _| roster.registrar.pjsip.tcp = None)), None);
+}
+
+/// A Java phone has one registrar; a 7960 has one for each line.
+#[test]
+fn a_phone_on_two_drivers() {
+    for (model, warned) in [("7942", true), ("7960", false)] {
+        let mut roster = roster(&["1001", "1002"], assignment(Some(model), &["1001", "1002"]));
+        roster.registrar.chan_sip = Listeners { udp: Some(5160), tcp: Some(5160) };
+        roster.accounts.get_mut(&"1002".parse().unwrap()).unwrap().driver = Driver::ChanSip;
+        let findings = hub(roster).findings(MAC.parse().unwrap());
+        assert_eq!(findings.iter().any(|finding| finding.code == "port-not-shared"), warned, "{model}: {findings:?}");
+    }
+}
+
+/// Only a registration with the driver that the extension is on counts, wherever it was before.
+#[test]
+fn the_driver_that_the_extension_is_on_counts() {
+    let hub = on_chan_sip("7960", |_, _| ());
+    let on = |driver| {
+        let contact = contact("1001", "Cisco-CP7960G/8.0", ContactState::Registered);
+        Contact { endpoint: Endpoint::new(driver, "1001"), ..contact }
+    };
+    hub.ami(AmiUpdate::Contacts(vec![on(Driver::Pjsip)]), at(1));
+    is(&hub, "silent", "waiting", "not-seen");
+    hub.ami(AmiUpdate::Contacts(vec![on(Driver::Pjsip), on(Driver::ChanSip)]), at(2));
+    is(&hub, "registered", "ok", "registered");
+    // The other driver's registration ends.
+    let other = Endpoint::new(Driver::Pjsip, "1001");
+    hub.ami(AmiUpdate::Endpoint { endpoint: other.clone(), contacts: Vec::new(), at: at(3) }, at(3));
+    is(&hub, "registered", "ok", "registered");
+    // Moved: the phone registers with the old driver till it has fetched its file anew.
+    let moved = roster(&["1001"], assignment(Some("7960"), &["1001"]));
+    hub.pbx(&view(moved), at(4));
+    assert_eq!(state(&hub).0, "registering");
+    assert!(hub.is_phones(&other) && !hub.is_phones(&Endpoint::new(Driver::ChanSip, "1001")));
+    hub.ami(AmiUpdate::Endpoint { endpoint: other, contacts: vec![on(Driver::Pjsip)], at: at(5) }, at(5));
+    is(&hub, "registered", "ok", "registered");
+    hub.ami(AmiUpdate::Contacts(vec![on(Driver::ChanSip)]), at(6));
+    is(&hub, "unreachable", "stalled", "registration-ended");
 }
 
 #[test]

@@ -5,8 +5,8 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "secret-not-as-typed",
         "Asterisk has another secret than the one that was typed",
-        "FreePBX writes the secret as it is into a file in which ; begins a comment and blanks at the ends do not count. So \
-         Asterisk has only the part before the ;, trimmed. Phones are given that part, because only that part registers. Set a \
+        "FreePBX writes the secret as it is into a file in which ; begins a comment (for chan_pjsip) and blanks at the ends do \
+         not count. So Asterisk has only the part before the ;, trimmed. On chan_sip a ; is kept. Phones are given that part, because only that part registers. Set a \
          new secret of letters and digits.",
     ),
     (

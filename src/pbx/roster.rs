@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Extension, LineKind, MacAddr, ModelName, PhoneOptions, Problem, Secret};
+use crate::domain::{Endpoint, Extension, LineKind, MacAddr, ModelName, PhoneOptions, Problem, Secret, SipTransport};
+
+pub use crate::domain::Driver;
 
 /// One good read of a PBX.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,16 +50,6 @@ pub struct Listeners {
     pub tcp: Option<u16>,
 }
 
-/// SIP channel driver of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Driver {
-    /// chan_pjsip.
-    Pjsip,
-    /// chan_sip.
-    ChanSip,
-}
-
 /// One extension that a phone can register as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -79,17 +71,28 @@ pub struct Account {
     pub max_contacts: u16,
     /// Endpoint settings that decide whether Cisco phones can be reached.
     pub nat: NatFlags,
+    /// Transports over which it takes a registration.
+    pub transports: Transports,
     /// What is odd about this account; shown as findings of every phone that has it.
     pub problems: Vec<Problem>,
 }
 
-/// chan_pjsip `force_rport` / `rewrite_contact`, or chan_sip `nat`.
+/// chan_pjsip `force_rport` / `rewrite_contact`; of chan_sip `nat`, whose part `force_rport` does both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NatFlags {
     /// Answers go to the source port of a request even when it did not ask for that.
     pub force_rport: bool,
     /// The contact is replaced by the source address.
     pub rewrite_contact: bool,
+}
+
+/// chan_sip `transport`: over another one it answers 403 (measured on Asterisk 16). chan_pjsip refuses none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transports {
+    /// UDP.
+    pub udp: bool,
+    /// TCP.
+    pub tcp: bool,
 }
 
 /// A phone and its buttons, as assigned.
@@ -113,7 +116,38 @@ pub struct Assignment {
     pub origin: Origin,
 }
 
+impl Registrar {
+    /// Ports of that driver.
+    pub fn of(&self, driver: Driver) -> Listeners {
+        match driver {
+            Driver::Pjsip => self.pjsip,
+            Driver::ChanSip => self.chan_sip,
+        }
+    }
+}
+
+impl Transports {
+    /// Whether a phone may register over it.
+    pub fn allow(self, transport: SipTransport) -> bool {
+        match transport {
+            SipTransport::Udp => self.udp,
+            SipTransport::Tcp => self.tcp,
+        }
+    }
+}
+
+impl Default for Transports {
+    fn default() -> Self {
+        Self { udp: true, tcp: true }
+    }
+}
+
 impl Account {
+    /// What phones register as.
+    pub fn endpoint(&self) -> Endpoint {
+        Endpoint::new(self.driver, &self.sip_user)
+    }
+
     /// Names that its auth section may have, the likelier first.
     pub fn sections(&self) -> [String; 2] {
         [format!("{}-auth", self.sip_user), self.sip_user.clone()]
@@ -135,6 +169,7 @@ impl Account {
             mailbox: None,
             max_contacts: 1,
             nat: NatFlags::default(),
+            transports: Transports::default(),
             problems: Vec::new(),
         }
     }

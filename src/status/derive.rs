@@ -69,7 +69,7 @@ fn lines(evidence: &Evidence<'_>) -> Vec<(u8, String, String, bool)> {
 }
 
 fn registered(contacts: &[Contact], user: &str) -> bool {
-    contacts.iter().any(|contact| contact.endpoint == user && contact.state == ContactState::Registered)
+    contacts.iter().any(|contact| contact.endpoint.name == user && contact.state == ContactState::Registered)
 }
 
 fn stage(evidence: &Evidence<'_>, total: usize, registered: usize) -> Stage {

@@ -20,8 +20,9 @@ use row::{Difference, Row, Rows, difference};
 /// Pauses between attempts on a sink that fails grow from the first to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// Changes are gathered this long before they are written: a boot storm is many changes of few phones.
-const GATHER: Duration = Duration::from_millis(100);
+/// Changes are gathered this long before they are written: a boot storm is many changes of each phone, and its files
+/// come first.
+const GATHER: Duration = Duration::from_millis(250);
 
 /// Keeps one sink up to date until `shutdown`; then writes the last state once more. `health` holds why it is not
 /// written, `None` while it is. `restarted` changes when the destination may have lost what it held.

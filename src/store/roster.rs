@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Extension, Problem, Secret};
-use crate::pbx::roster::{Account, Assignment, Driver, NatFlags, Registrar, Roster, RowProblem};
+use crate::pbx::roster::{Account, Assignment, Driver, NatFlags, Registrar, Roster, RowProblem, Transports};
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -29,6 +29,8 @@ struct StoredAccount {
     mailbox: Option<String>,
     max_contacts: u16,
     nat: NatFlags,
+    #[serde(default)]
+    transports: Transports,
     problems: Vec<Problem>,
 }
 
@@ -72,6 +74,7 @@ fn stored(account: &Account) -> StoredAccount {
         mailbox: account.mailbox.clone(),
         max_contacts: account.max_contacts,
         nat: account.nat,
+        transports: account.transports,
         problems: account.problems.clone(),
     }
 }
@@ -87,6 +90,7 @@ fn account(stored: StoredAccount) -> Account {
         mailbox: stored.mailbox,
         max_contacts: stored.max_contacts,
         nat: stored.nat,
+        transports: stored.transports,
         problems: stored.problems,
     }
 }

@@ -1,6 +1,8 @@
 //! What goes into the server's core and what comes out of it.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,12 +21,67 @@ pub struct Config {
     pub max_block: u16,
     /// Largest window that is agreed to.
     pub max_window: u16,
+    /// Where datagrams that get no answer are counted; clones count into the same.
+    pub dropped: Arc<Dropped>,
+}
+
+/// Why a datagram gets no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// From outside the phones' networks, or from or to an address or a port that no client has.
+    Source,
+    /// No packet that a client sends there.
+    Packet,
+    /// Its source asks too often.
+    Pace,
+    /// Too many transfers, in all, of its network or of its source.
+    Full,
+}
+
+impl DropReason {
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Source, Self::Packet, Self::Pace, Self::Full];
+
+    /// The word for it in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Packet => "packet",
+            Self::Pace => "pace",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// How many datagrams got no answer, by reason.
+#[derive(Debug, Default)]
+pub struct Dropped([AtomicU64; DropReason::ALL.len()]);
+
+impl Dropped {
+    /// One more.
+    pub fn count(&self, why: DropReason) {
+        if let Some(count) = self.0.get(why as usize) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many so far.
+    pub fn so_far(&self, why: DropReason) -> u64 {
+        self.0.get(why as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
         // 1,428 octets of payload fit an Ethernet frame behind one more header; phones ask for 512 anyway.
-        Self { networks: Vec::new(), transfers: 2_048, per_source: 8, max_block: 1_428, max_window: 16 }
+        Self {
+            networks: Vec::new(),
+            transfers: 2_048,
+            per_source: 8,
+            max_block: 1_428,
+            max_window: 16,
+            dropped: Arc::default(),
+        }
     }
 }
 
@@ -62,7 +119,7 @@ pub enum Event {
     Requested {
         /// To answer with.
         id: Id,
-        /// The name, printable or at least UTF-8 without control characters.
+        /// The name, UTF-8 without control characters.
         name: String,
         /// Who asks.
         source: SocketAddrV4,
@@ -89,7 +146,8 @@ pub enum Event {
         /// Who asked.
         source: SocketAddrV4,
         /// `no-answer`, `unconfirmed` (all sent, only the last ACK is missing), `peer-error`, `replaced`, `refused`,
-        /// `unanswered` (by the owner, in time).
+        /// `unanswered` (by the owner, in time), `crowded-out` (never answered, and others needed the place), `bad-name`
+        /// (control characters or no UTF-8; the name is escaped).
         reason: &'static str,
     },
 }

@@ -6,6 +6,7 @@
 pub mod exchange;
 pub mod io;
 pub mod options;
+mod pace;
 pub mod packet;
 mod pauses;
 pub mod server;

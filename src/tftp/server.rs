@@ -13,10 +13,12 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
+use ipnet::Ipv4Net;
 use slab::Slab;
 
-use super::exchange::{Config, Content, Event, Id, Meta, On, Transmit};
+use super::exchange::{Config, Content, DropReason, Event, Id, Meta, On, Transmit};
 use super::options::Terms;
+use super::pace::{Lane, Pace, share};
 use super::packet::{ErrorCode, Packet, Request};
 use super::pauses::Pauses;
 use super::transfer::{Progress, Transfer};
@@ -46,6 +48,8 @@ struct Slot {
     /// The address of ours that was asked.
     asked: Ipv4Addr,
     on: On,
+    /// Which of the phones' networks it is in.
+    lane: usize,
     netascii: bool,
     terms: Terms,
     transfer: Option<Transfer>,
@@ -69,6 +73,9 @@ pub struct Server {
     events: VecDeque<Event>,
     ended: VecDeque<(SocketAddrV4, On)>,
     pauses: Pauses,
+    pace: Pace,
+    /// In the order of the configuration.
+    lanes: Vec<Lane>,
     next: u64,
     closing: bool,
 }
@@ -77,6 +84,7 @@ impl Server {
     /// An idle server.
     pub fn new(config: Config) -> Self {
         Self {
+            lanes: config.networks.iter().map(|_| Lane::default()).collect(),
             config,
             slots: Slab::new(),
             by_source: HashMap::new(),
@@ -87,6 +95,7 @@ impl Server {
             events: VecDeque::new(),
             ended: VecDeque::new(),
             pauses: Pauses::default(),
+            pace: Pace::new(),
             next: 0,
             closing: false,
         }
@@ -104,33 +113,41 @@ impl Server {
 
     /// A datagram came in. `on` is the transfer socket that a new transfer is to run on.
     pub fn handle_datagram(&mut self, now: Instant, meta: Meta, on: On, bytes: &[u8]) {
-        if !self.may_speak(&meta) {
-            return;
-        }
-        let Ok(packet) = Packet::parse(bytes) else { return };
+        let Some(lane) = self.lane(&meta) else { return self.config.dropped.count(DropReason::Source) };
+        let Ok(packet) = Packet::parse(bytes) else { return self.config.dropped.count(DropReason::Packet) };
         match (packet, meta.on) {
-            (Packet::Read(request), On::Listening) => self.read(now, meta, on, request),
+            (Packet::Read(request), On::Listening) => self.read(now, meta, on, lane, request),
             (Packet::Write, On::Listening) => self.refuse(now, meta.source, on, ErrorCode::AccessViolation),
             (Packet::Ack(block), On::Transfer(_)) => self.ack(now, meta, block),
             (Packet::Error(_), On::Transfer(_)) => self.peer_error(meta),
-            _ => {}
+            _ => self.config.dropped.count(DropReason::Packet),
         }
     }
 
-    fn may_speak(&self, meta: &Meta) -> bool {
+    /// Which of the phones' networks it comes from; `None` = nobody that may speak to us.
+    fn lane(&self, meta: &Meta) -> Option<usize> {
         let ip = *meta.source.ip();
-        !SERVICE_PORTS.contains(&meta.source.port())
-            && !ip.is_broadcast()
-            && !ip.is_multicast()
-            && !ip.is_unspecified()
-            && !meta.destination.is_broadcast()
-            && !meta.destination.is_multicast()
-            && self.config.networks.iter().any(|net| net.contains(&ip))
+        let nobody = SERVICE_PORTS.contains(&meta.source.port())
+            || ip.is_broadcast()
+            || ip.is_multicast()
+            || ip.is_unspecified()
+            || meta.destination.is_broadcast()
+            || meta.destination.is_multicast();
+        let lane = self.config.networks.iter().position(|net| net.contains(&ip))?;
+        // The network's own broadcast address; networks of one or two addresses have none (RFC 3021).
+        let everyone = |net: &Ipv4Net| net.prefix_len() < 31 && net.broadcast() == ip;
+        (!nobody && !self.config.networks.iter().any(everyone)).then_some(lane)
     }
 
-    fn read(&mut self, now: Instant, meta: Meta, on: On, request: Request<'_>) {
-        if self.closing || request.name.len() > NAME_LIMIT {
+    fn read(&mut self, now: Instant, meta: Meta, on: On, lane: usize, request: Request<'_>) {
+        if self.closing {
             return;
+        }
+        if request.name.len() > NAME_LIMIT {
+            return self.config.dropped.count(DropReason::Packet);
+        }
+        if !self.pace.allows(now, *meta.source.ip()) {
+            return self.config.dropped.count(DropReason::Pace);
         }
         let netascii = request.mode.eq_ignore_ascii_case(b"netascii");
         if request.name.is_empty() || !(netascii || request.mode.eq_ignore_ascii_case(b"octet")) {
@@ -141,26 +158,30 @@ impl Server {
             Ok(name) if !name.contains(char::is_control) => name,
             _ => {
                 self.error(meta.source, on, ErrorCode::NotFound);
+                let name = request.name.escape_ascii().to_string();
+                self.events.push_back(Event::Failed { name, source: meta.source, reason: "bad-name" });
                 return;
             }
         };
-        // The same request again, from the same port: the phone did not hear us yet; timers take care of it.
-        // One that has gone quiet in the middle is a phone that started over and came to the same port.
-        if self.slot(meta.source).is_some_and(|slot| {
-            slot.name == name
-                && slot.asked == meta.destination
-                && slot.transfer.as_ref().is_none_or(|transfer| !transfer.abandoned(now))
-        }) {
-            return;
-        }
         let Ok(terms) = Terms::negotiate(request.options, self.config.max_block, self.config.max_window) else {
             self.error(meta.source, on, ErrorCode::OptionRefused);
             return;
         };
+        // The same request again, from the same port: the phone did not hear us yet; timers take care of it. One that
+        // has gone quiet in the middle is a phone that started over and came to the same port, and one with other
+        // options has not taken our answer to them (RFC 2347), though its word on that may come later.
+        if self.slot(meta.source).is_some_and(|slot| {
+            slot.name == name
+                && slot.asked == meta.destination
+                && slot.terms == terms
+                && slot.transfer.as_ref().is_none_or(|transfer| !transfer.abandoned(now))
+        }) {
+            return;
+        }
         self.forget_older(now, meta.source, name);
         let here = self.per_source.get(meta.source.ip()).map_or(0, Vec::len);
-        if self.slots.len() >= self.config.transfers || here >= self.config.per_source {
-            return;
+        if here >= self.config.per_source || !self.make_room(lane) {
+            return self.config.dropped.count(DropReason::Full);
         }
         let id = Id { slot: self.slots.vacant_key(), serial: self.next };
         self.next = self.next.wrapping_add(1);
@@ -170,6 +191,7 @@ impl Server {
             source: meta.source,
             asked: meta.destination,
             on,
+            lane,
             netascii,
             terms,
             transfer: None,
@@ -178,6 +200,10 @@ impl Server {
         };
         self.timers.push(Reverse((now + ANSWER_LIMIT, id)));
         self.by_source.insert(meta.source, self.slots.insert(slot));
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            lane.active += 1;
+            lane.silent.push_back(id);
+        }
         self.per_source.entry(*meta.source.ip()).or_default().push(meta.source.port());
         self.events.push_back(Event::Requested {
             id,
@@ -185,6 +211,32 @@ impl Server {
             source: meta.source,
             destination: meta.destination,
         });
+    }
+
+    /// Whether a transfer more may begin in this network. Where there are too many, the oldest that nobody ever answered
+    /// gives way: a phone answers within a moment, made-up addresses never do.
+    fn make_room(&mut self, lane: usize) -> bool {
+        let most = share(self.config.transfers, self.lanes.len());
+        let crowded = self.lanes.get(lane).is_some_and(|lane| lane.active >= most);
+        if !crowded && self.slots.len() < self.config.transfers {
+            // Who was answered or is gone leaves the queue as it comes to its head; it is no longer than twice the rest.
+            if let Some(lane) = self.lanes.get_mut(lane)
+                && lane.silent.len() > 2 * most
+            {
+                let slots = &self.slots;
+                lane.silent.retain(|id| slots.get(id.slot).is_some_and(|slot| slot.id == *id && slot.is_silent()));
+            }
+            return true;
+        }
+        let fullest = || self.lanes.iter().enumerate().max_by_key(|(_, lane)| lane.active).map(|(at, _)| at);
+        let from = if crowded { Some(lane) } else { fullest() };
+        while let Some(id) = from.and_then(|from| self.lanes.get_mut(from)).and_then(|lane| lane.silent.pop_front()) {
+            if self.slots.get(id.slot).is_some_and(|slot| slot.id == id && slot.is_silent()) {
+                self.end(id.slot, Some("crowded-out"));
+                return true;
+            }
+        }
+        false
     }
 
     /// The phone that asks anew, from the same port for another file or from another port for the same one, has given
@@ -337,6 +389,9 @@ impl Server {
         let Some(slot) = self.slots.try_remove(at) else { return };
         let source = slot.source;
         self.by_source.remove(&source);
+        if let Some(lane) = self.lanes.get_mut(slot.lane) {
+            lane.active = lane.active.saturating_sub(1);
+        }
         if let Some(ports) = self.per_source.get_mut(source.ip()) {
             ports.retain(|port| *port != source.port());
             if ports.is_empty() {
@@ -363,6 +418,13 @@ impl Server {
         if self.pauses.may_tell(now, *source.ip(), code) {
             self.error(source, on, code);
         }
+    }
+}
+
+impl Slot {
+    /// Nobody has answered it yet.
+    fn is_silent(&self) -> bool {
+        self.transfer.as_ref().is_none_or(|transfer| !transfer.answered())
     }
 }
 

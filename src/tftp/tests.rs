@@ -1,11 +1,12 @@
 //! The core against scripts: the bad-input catalogue by row, lossy networks on simulated time.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::exchange::{Config, Content, Event, Meta, On, Transmit};
+use super::exchange::{Config, Content, DropReason, Event, Meta, On, Transmit};
 use super::packet::ErrorCode;
 use super::server::Server;
 
@@ -235,6 +236,7 @@ fn a49_a50_sources_that_get_nothing() {
         "203.0.113.9:5000",
         "224.0.0.1:5000",
         "255.255.255.255:5000",
+        "127.255.255.255:5000",
     ] {
         let mut bench = Bench::new(1);
         bench.send(source.parse().unwrap(), On::Listening, &request);
@@ -328,6 +330,55 @@ fn f19_caps() {
     }
     bench.sent();
     assert_eq!(bench.server.active(), Config::default().transfers);
+}
+
+/// F21: where all places are taken by those who never answer, the oldest of them gives way to a phone; who answered
+/// keeps its place. In a network beside others, some places are left to these.
+#[test]
+fn f21_those_who_never_answer_give_way() {
+    let networks: Vec<_> = ["127.0.0.0/16", "127.1.0.0/16"].iter().map(|net| net.parse().unwrap()).collect();
+    let config = Config { networks, transfers: 100, ..Config::default() };
+    let counts = Arc::clone(&config.dropped);
+    let mut bench = Bench { server: Server::new(config), ..Bench::new(2_000) };
+    bench.ask(&rrq("f\0octet\0"));
+    bench.ack(1);
+    for n in 0..5_000_u32 {
+        let [_, _, c, d] = n.to_be_bytes();
+        bench.send(SocketAddrV4::new(Ipv4Addr::new(127, 1, c, d), 40_000), On::Listening, &rrq("f\0octet\0"));
+        bench.sent();
+    }
+    assert_eq!(bench.server.active(), 75 + 1);
+    let other = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 9), 40_000);
+    bench.send(other, On::Listening, &rrq("f\0octet\0"));
+    assert!(bench.sent().iter().any(|(transmit, bytes)| transmit.to == other && bytes.starts_with(&[0, 3, 0, 1])));
+    assert!(matches!(bench.ack(2).as_slice(), [data] if data.starts_with(&[0, 3, 0, 3])));
+    assert_eq!(counts.so_far(DropReason::Full), 0);
+    // A source may have eight.
+    for n in 0..9 {
+        bench.send(SocketAddrV4::new(*other.ip(), 41_000 + n), On::Listening, &rrq(&format!("g{n}\0octet\0")));
+    }
+    assert_eq!(counts.so_far(DropReason::Full), 2);
+}
+
+/// A46: a client that does not take our answer to its options says so, and asks without them from the same port; the
+/// network may turn the two about.
+#[test]
+fn a46_a_request_without_options_after_one_with_them() {
+    let mut bench = Bench::new(2_000);
+    assert!(matches!(bench.ask(&rrq("f\0octet\0blksize\x001024\0")).as_slice(), [oack] if oack.starts_with(&[0, 6])));
+    assert!(matches!(bench.ask(&rrq("f\0octet\0")).as_slice(), [data] if data.starts_with(&[0, 3, 0, 1])));
+}
+
+/// A22: what a phone asks for with a name that none can have is told, escaped.
+#[test]
+fn a22_odd_names_are_told() {
+    let mut bench = Bench::new(10);
+    bench.ask(b"\0\x01a\n[x]\x1b[2J\xff\0octet\0");
+    assert!(
+        matches!(bench.events.as_slice(), [Event::Failed { name, reason: "bad-name", .. }] if name == r"a\n[x]\x1b[2J\xff"),
+        "{:?}",
+        bench.events
+    );
 }
 
 /// F23: a phone that writes flash for 20 s between blocks gets its file.

@@ -252,6 +252,11 @@ impl Transfer {
         self.heard
     }
 
+    /// Whether anything was ever acknowledged.
+    pub fn answered(&self) -> bool {
+        self.answered
+    }
+
     /// When [`Transfer::handle_timeout`] has something to do.
     pub fn deadline(&self) -> Instant {
         self.deadline

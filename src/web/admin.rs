@@ -10,33 +10,35 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use jiff::Timestamp;
 
-use crate::hub::Hub;
+use crate::hub::Operations;
 use crate::status::{Health, Stage, word};
+use crate::tftp::exchange::DropReason;
 
 /// `/healthz`, `/readyz`, `/metrics`.
-pub fn router(hub: Arc<Hub>) -> Router {
+pub fn router(desk: Arc<Operations>) -> Router {
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(hub)
+        .with_state(desk)
 }
 
 /// Ready = a roster is there to serve, however old.
-async fn ready(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
-    if hub.snapshot().ready() {
+async fn ready(State(desk): State<Arc<Operations>>) -> impl IntoResponse {
+    if desk.hub().snapshot().ready() {
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "no roster has been read yet\n")
     }
 }
 
-async fn metrics(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text(&hub, Timestamp::now()))
+async fn metrics(State(desk): State<Arc<Operations>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text(&desk, Timestamp::now()))
 }
 
 /// Prometheus text format, version 0.0.4.
-fn text(hub: &Hub, now: Timestamp) -> String {
+fn text(desk: &Operations, now: Timestamp) -> String {
+    let hub = desk.hub();
     let mut out = String::new();
     let snapshot = hub.snapshot();
     let mut gauge = |name: &str, help: &str, value: i64| {
@@ -60,6 +62,14 @@ fn text(hub: &Hub, now: Timestamp) -> String {
         out,
         "# HELP offhook_log_dropped_total Log lines that nobody took.\n# TYPE offhook_log_dropped_total counter\noffhook_log_dropped_total {dropped}"
     );
+    let _ = writeln!(
+        out,
+        "# HELP offhook_tftp_dropped_total Datagrams that got no answer, by reason.\n# TYPE offhook_tftp_dropped_total counter"
+    );
+    for why in DropReason::ALL {
+        let (word, n) = (why.word(), desk.dropped().so_far(why));
+        let _ = writeln!(out, "offhook_tftp_dropped_total{{reason=\"{word}\"}} {n}");
+    }
     let _ = writeln!(out, "# HELP offhook_phones Assigned phones by stage and health.\n# TYPE offhook_phones gauge");
     let mut counts: std::collections::BTreeMap<(Stage, Health), u64> = std::collections::BTreeMap::new();
     for (stage, health) in hub.stages() {

@@ -17,7 +17,7 @@ use crate::hub::Operations;
 
 /// `/api/v1/…`, and what the people's side has over TCP.
 pub fn router(desk: Arc<Operations>) -> Router {
-    let people = super::admin_router(desk.shared_hub());
+    let people = super::admin_router(Arc::clone(&desk));
     Router::new()
         .route("/api/v1/check", get(check))
         .route("/api/v1/phones", get(phones).post(add))

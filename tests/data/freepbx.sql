@@ -29,7 +29,7 @@ CREATE TABLE kvstore_Sipsettings (
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci;
 
 INSERT INTO admin VALUES ('need_reload', 'false'), ('version', '16.0.33');
-INSERT INTO sipsettings VALUES ('bindport', 1, 0, '5160');
+INSERT INTO sipsettings VALUES ('bindport', 1, 0, '5160'), ('tlsbindport', 1, 0, '5161');
 INSERT INTO featurecodes VALUES ('voicemail', 'myvoicemail', '*97', '', 1), ('core', 'pickup', '**', '', 1);
 INSERT INTO kvstore_Sipsettings VALUES ('udpport-0.0.0.0', '5060', NULL, 'noid'), ('tcpport-0.0.0.0', '5060', NULL, 'noid'),
   ('binds', '{"udp":{"0.0.0.0":"on"},"tcp":{"0.0.0.0":"on"}}', 'json-arr', 'noid');

@@ -9,6 +9,7 @@
 //! - `clients`, `sipp`, `advice`: every client, a foreign user agent, what `check` says
 //! - `manager`: contacts and AstDB as a real Asterisk tells of them
 //! - `models`: the catalogue, from spellings in the PBX to files
+//! - `chan_sip`: phones on either channel driver of one PBX
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`: bad input, starting and ending
 //! - `faults`: the fault table, each row by its id
 // The helpers of a test binary are tests too, where a broken assumption ends the test.
@@ -18,6 +19,7 @@ mod support;
 
 mod admin;
 mod advice;
+mod chan_sip;
 mod clients;
 mod config;
 mod faults;

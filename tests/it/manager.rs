@@ -2,27 +2,23 @@
 //! tells of each contact is more than the daemon's faces show.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use md5::{Digest, Md5};
 use offhook::domain::{Contact, ContactState, MacAddr, Secret};
-use offhook::pbx::ami::client::{self, AmiConfig, AmiError, AmiHandle, AmiUpdate, Timing};
+use offhook::pbx::ami::client::{AmiError, AmiUpdate};
 use offhook::status::publish;
 use offhook::status::sinks::{AstDb, Sink};
 use offhook::status::{Health, PhoneStatus, Stage};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::asterisk::{Asterisk, MANAGER_SECRET};
+use crate::support::manager::{PATIENCE, client};
+use crate::support::phone::Phone;
 use crate::support::{Component, have};
-
-/// How long anything may take; only a failure takes it.
-const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A digest user whose name is not the section's, and a contact that is asked whether it answers.
 const EXTENSION: &str = "[1001]\ntype = endpoint\ncontext = none\ndisallow = all\nallow = ulaw\nauth = 1001-auth\naors = 1001\n\n\
@@ -32,134 +28,6 @@ const EXTENSION: &str = "[1001]\ntype = endpoint\ncontext = none\ndisallow = all
 /// Neither may read events of class system; the second may not list either.
 const USERS: &str = "[deaf]\nsecret = s-deaf\nread = call\nwrite = system,reporting\n\n\
     [weak]\nsecret = s-weak\nread = call\nwrite = call\n";
-
-fn client(asterisk: &Asterisk, username: &str, secret: &str) -> Client {
-    let secret = Secret::new(secret);
-    let (handle, commands) = AmiHandle::new();
-    let (sender, updates) = mpsc::channel(64);
-    let shutdown = CancellationToken::new();
-    let config = AmiConfig {
-        address: format!("127.0.0.1:{}", asterisk.manager_port),
-        username: username.to_owned(),
-        secret: Box::new(move || Ok(secret.clone())),
-        timing: Timing { boot: Duration::from_millis(200), refused: PATIENCE * 2, ..Timing::default() },
-    };
-    tokio::spawn(client::run(config, commands, sender, shutdown.clone()));
-    Client { handle, updates, _shutdown: shutdown.drop_guard() }
-}
-
-struct Client {
-    handle: AmiHandle,
-    updates: mpsc::Receiver<AmiUpdate>,
-    _shutdown: DropGuard,
-}
-
-impl Client {
-    /// The first update that `pick` takes.
-    async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(AmiUpdate) -> Option<T>) -> T {
-        let mut seen = Vec::new();
-        let found = timeout(PATIENCE, async {
-            loop {
-                let update = self.updates.recv().await.unwrap();
-                seen.push(format!("{update:?}"));
-                if let Some(found) = pick(update) {
-                    return found;
-                }
-            }
-        });
-        let found = found.await;
-        found.unwrap_or_else(|_| panic!("waited in vain for {what}; seen: {seen:#?}"))
-    }
-
-    /// What is told of one endpoint, by itself or in a list, once it is as wanted.
-    async fn contacts(&mut self, name: &str, wanted: impl Fn(&[Contact]) -> bool) -> Vec<Contact> {
-        self.until(&format!("contacts of {name}"), |update| {
-            let contacts = match update {
-                AmiUpdate::Endpoint { endpoint, contacts, .. } if endpoint == name => contacts,
-                AmiUpdate::Contacts(all) => all.into_iter().filter(|contact| contact.endpoint == name).collect(),
-                _ => return None,
-            };
-            wanted(&contacts).then_some(contacts)
-        })
-        .await
-    }
-
-    async fn down(&mut self) -> String {
-        self.until("being down", |update| match update {
-            AmiUpdate::Down { why } => Some(why),
-            _ => None,
-        })
-        .await
-    }
-}
-
-/// A phone that registers over UDP with a digest (RFC 3261 section 22, RFC 2617) and does nothing else.
-struct Phone {
-    socket: UdpSocket,
-    sip: u16,
-    sequence: u32,
-}
-
-impl Phone {
-    fn new(asterisk: &Asterisk) -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { socket, sip: asterisk.sip_port, sequence: 0 }
-    }
-
-    fn port(&self) -> u16 {
-        self.socket.local_addr().unwrap().port()
-    }
-
-    /// Registers 1001 for so many seconds; 0 = takes the registration away.
-    fn register(&mut self, expires: u32) {
-        let challenge = self.send(expires, "");
-        assert!(challenge.starts_with("SIP/2.0 401"), "{challenge}");
-        let line = challenge.lines().find(|line| line.starts_with("WWW-Authenticate:")).unwrap();
-        let value = |key: &str| line.split_once(&format!("{key}=\"")).unwrap().1.split('"').next().unwrap();
-        let (realm, nonce) = (value("realm"), value("nonce"));
-        let uri = format!("sip:127.0.0.1:{}", self.sip);
-        let md5 = |text: String| {
-            Md5::digest(text).iter().fold(String::new(), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
-        };
-        let (user, method) = (md5(format!("1001:{realm}:pw1001")), md5(format!("REGISTER:{uri}")));
-        let response = md5(format!("{user}:{nonce}:00000001:cafe:auth:{method}"));
-        let opaque =
-            if line.contains("opaque=\"") { format!(", opaque=\"{}\"", value("opaque")) } else { String::new() };
-        let done = self.send(
-            expires,
-            &format!(
-                "Authorization: Digest username=\"1001\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{uri}\", \
-                 response=\"{response}\", algorithm=MD5, qop=auth, nc=00000001, cnonce=\"cafe\"{opaque}\r\n"
-            ),
-        );
-        assert!(done.starts_with("SIP/2.0 200"), "{done}");
-    }
-
-    fn send(&mut self, expires: u32, authorization: &str) -> String {
-        self.sequence += 1;
-        let (port, sip, sequence) = (self.port(), self.sip, self.sequence);
-        let request = format!(
-            "REGISTER sip:127.0.0.1:{sip} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{port}{sequence}\r\n\
-             From: <sip:1001@127.0.0.1>;tag=t{port}\r\nTo: <sip:1001@127.0.0.1>\r\nCall-ID: call-{port}\r\nCSeq: {sequence} REGISTER\r\n\
-             Contact: <sip:1001@127.0.0.1:{port}>\r\nExpires: {expires}\r\nUser-Agent: Cisco-CP7960G/8.0\r\nMax-Forwards: 70\r\n\
-             {authorization}Content-Length: 0\r\n\r\n"
-        );
-        self.socket.send_to(request.as_bytes(), (Ipv4Addr::LOCALHOST, sip)).unwrap();
-        let mut packet = [0; 4_096];
-        loop {
-            let octets = self.socket.recv(&mut packet).unwrap();
-            let text = String::from_utf8_lossy(&packet[..octets]).into_owned();
-            // Asterisk also asks OPTIONS of the contact; only answers to this request are wanted.
-            if text.starts_with("SIP/2.0") && text.contains(&format!("CSeq: {sequence} REGISTER")) {
-                return text;
-            }
-        }
-    }
-}
 
 fn status(stage: Stage) -> BTreeMap<MacAddr, Arc<PhoneStatus>> {
     let mac = "001B54AABB01".parse().unwrap();
@@ -195,7 +63,7 @@ async fn registrations(asterisk: &Asterisk) {
     let mut client = client(asterisk, "offhook", MANAGER_SECRET);
     client.until("being up", |update| matches!(update, AmiUpdate::Up).then_some(())).await;
     client.contacts("1001", <[Contact]>::is_empty).await;
-    let mut phone = Phone::new(asterisk);
+    let mut phone = Phone::new("1001", "pw1001", asterisk.sip_port);
     phone.register(3_600);
     let contacts = client.contacts("1001", |contacts| !contacts.is_empty()).await;
     let contact = &contacts[0];

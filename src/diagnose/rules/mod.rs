@@ -4,13 +4,20 @@ mod config_refused;
 mod endpoint_nat;
 mod not_registering;
 mod tcp_off;
+mod transport_refused;
 mod trust_list;
 
 use super::Rule;
 
 /// Every rule there is.
-pub const RULES: &[Rule] =
-    &[tcp_off::RULE, trust_list::RULE, config_refused::RULE, endpoint_nat::RULE, not_registering::RULE];
+pub const RULES: &[Rule] = &[
+    tcp_off::RULE,
+    transport_refused::RULE,
+    trust_list::RULE,
+    config_refused::RULE,
+    endpoint_nat::RULE,
+    not_registering::RULE,
+];
 
 #[cfg(test)]
 mod tests {

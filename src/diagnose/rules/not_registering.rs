@@ -14,9 +14,10 @@ pub(super) const RULE: Rule = Rule {
     title: "The phone took its configuration and does not register",
     text: "The phone fetched its configuration and went on, so it has address, user and secret; the PBX has seen no \
            registration since. Look, in this order, at: the finding endpoint-nat (answers go to a port it does not listen \
-           on); the finding tcp-off; whether the secret in the PBX is applied (Apply Config); whether the PBX's firewall \
-           or fail2ban blocks the phone's address; and `pjsip set logger on` in Asterisk: a 401 that is answered by \
-           another 401 is a wrong secret, silence is a wrong address or port.",
+           on); the findings tcp-off and transport-refused; whether the secret in the PBX is applied (Apply Config); whether the PBX's firewall \
+           or fail2ban blocks the phone's address; and `pjsip set logger on` in Asterisk (of an extension on chan_sip, `sip set \
+           debug on`): a 401 that is answered by \
+           another 401, or by 403, is a wrong secret, silence is a wrong address or port.",
     health: Health::Stalled,
     check,
     due: Some(|boot| taken(boot)?.checked_add(PATIENCE).ok()),

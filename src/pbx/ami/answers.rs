@@ -7,10 +7,15 @@ use super::client::{AmiError, AmiUpdate, NO_ENDPOINT, Reply};
 use super::contacts::{self, Listed, listed};
 use super::proto::Message;
 use super::session::{CHANGED, List, Pending, Purpose, Session};
-use crate::domain::Contact;
+use crate::domain::{Contact, Driver, Endpoint};
 
 /// Events of one answer that are kept: more than any PBX has contacts. A longer list counts as not whole.
 const LIST_LIMIT: usize = 100_000;
+
+/// How chan_sip says that there is no peer of a name: `Peer 2001 not found.`
+fn is_no_peer(why: &str) -> bool {
+    why.starts_with("Peer ") && why.contains("not found")
+}
 
 impl Session<'_> {
     /// A message came in: part of an answer, or an event.
@@ -63,12 +68,29 @@ impl Session<'_> {
     }
 
     /// The contacts of one endpoint.
-    fn endpoint(&mut self, endpoint: String, response: &Message, events: &[Message]) {
+    fn endpoint(&mut self, endpoint: Endpoint, response: &Message, events: &[Message]) {
         let now = Timestamp::now();
-        let contacts = match listed(response, events, |event| contacts::of_detail(event, now)) {
+        let outcome = match endpoint.driver {
+            Driver::Pjsip => listed(response, events, |event| contacts::of_detail(event, now)),
+            // One message and no list.
+            Driver::ChanSip if response.is_success() => {
+                let contact = contacts::of_peer_shown(response, now);
+                let before = self.described.remove(&endpoint);
+                if let Some(contact) = &contact {
+                    // chan_sip notes the User-Agent just after it says that a peer registered: it is asked once more.
+                    if contact.user_agent.is_empty() && before.is_none() {
+                        self.list_soon();
+                    }
+                    self.described.insert(endpoint.clone(), contact.clone());
+                }
+                Listed::All(contact.into_iter().collect())
+            }
+            Driver::ChanSip => listed(response, events, |_| None),
+        };
+        let contacts = match outcome {
             Listed::All(contacts) => contacts,
-            // An endpoint that was taken away has none.
-            Listed::Broken(why) if why.starts_with(NO_ENDPOINT) => Vec::new(),
+            // An endpoint or peer that was taken away has none.
+            Listed::Broken(why) if why.starts_with(NO_ENDPOINT) || is_no_peer(&why) => Vec::new(),
             // The list in full says what to make of it.
             Listed::Absent | Listed::Denied | Listed::Broken(_) => return self.list_soon(),
         };
@@ -108,8 +130,14 @@ impl Session<'_> {
         } else {
             // Where it cannot be told, the lists themselves show what there is.
             self.booted = true;
-            self.next = Some(List::Statuses);
+            self.next = Some(self.first());
         }
+    }
+
+    /// Where the list in full begins. A driver that is missing is not asked for until a module is loaded or Asterisk
+    /// reloads: each vain question is a line in its security log.
+    pub(super) fn first(&self) -> List {
+        if self.no_pjsip { List::Peers } else { List::Statuses }
     }
 
     fn pjsip_listed(&mut self, outcome: Listed) {
@@ -119,6 +147,7 @@ impl Session<'_> {
             Listed::Denied => return self.denied(),
             Listed::Broken(why) => return self.list_failed(&why),
         };
+        self.no_pjsip = self.pjsip.is_none();
         match (self.no_peers, &self.pjsip) {
             (true, Some(_)) => self.whole(Vec::new()),
             (true, None) => self.no_driver(),
@@ -129,7 +158,7 @@ impl Session<'_> {
     /// Both lists are there: that is all there is.
     fn whole(&mut self, peers: Vec<Contact>) {
         let mut contacts = self.pjsip.take().unwrap_or_default();
-        contacts.extend(peers);
+        contacts.extend(peers.into_iter().map(|peer| self.described(peer)));
         let contacts = self.known.all(contacts);
         self.listing = false;
         self.failures = 0;
@@ -139,6 +168,20 @@ impl Session<'_> {
             self.outbox.push(AmiUpdate::Up);
         }
         self.outbox.push(AmiUpdate::Contacts(contacts));
+    }
+
+    /// A peer out of the list with what is known of it beyond that. A phone's peer of which nothing is, is asked about,
+    /// and again with the next list while it has no User-Agent: after a restart chan_sip has none till the phone registers
+    /// anew.
+    fn described(&mut self, peer: Contact) -> Contact {
+        let known = self.described.get(&peer.endpoint);
+        if let Some(known) = known.filter(|known| known.uri == peer.uri && !known.user_agent.is_empty()) {
+            return Contact { user_agent: known.user_agent.clone(), expires: known.expires, ..peer };
+        }
+        if (self.config.wanted)(&peer.endpoint) {
+            self.undescribed.insert(peer.endpoint.clone());
+        }
+        peer
     }
 
     /// What was known stays; the list is asked for again, at growing intervals.
@@ -166,8 +209,13 @@ impl Session<'_> {
             "Asterisk has neither chan_pjsip nor chan_sip loaded: see `module show like sip` on its console".to_owned(),
         );
         // Either may be loaded later.
-        self.no_peers = false;
+        self.any_driver();
         self.list_failed("no channel driver");
+    }
+
+    /// Either driver may be there.
+    fn any_driver(&mut self) {
+        (self.no_pjsip, self.no_peers) = (false, false);
     }
 
     fn unknown(&mut self, why: String) {
@@ -191,27 +239,36 @@ impl Session<'_> {
             self.list_at = Instant::now();
         } else if message.is_event("ContactStatus") || message.is_event("ContactStatusDetail") {
             let endpoint = message.get("EndpointName").filter(|name| !name.is_empty()).or_else(|| message.get("AOR"));
-            self.mark(endpoint.unwrap_or_default());
+            self.mark(Driver::Pjsip, endpoint.unwrap_or_default());
         } else if message.is_event("PeerStatus") {
             match message.text("Peer").split_once('/') {
-                Some(("PJSIP", endpoint)) => self.mark(endpoint),
-                Some(("SIP", _)) => self.list_soon(),
+                Some(("PJSIP", endpoint)) => self.mark(Driver::Pjsip, endpoint),
+                Some(("SIP", peer)) => self.mark(Driver::ChanSip, peer),
                 _ => {}
             }
+        } else if message.is_event("Load") || message.is_event("Unload") {
+            // chan_sip.so, chan_pjsip.so, res_pjsip.so and its parts.
+            if message.text("Module").contains("sip") {
+                self.any_driver();
+                self.list_soon();
+            }
         } else if message.is_event("Reload") {
-            // A reload may load or unload a channel driver.
-            self.no_peers = false;
+            self.any_driver();
             self.list_soon();
             self.outbox.push(AmiUpdate::Reloaded);
         }
     }
 
     /// N6: a name that no endpoint has is nobody's. Beyond [`CHANGED`] names the list in full is asked for.
-    fn mark(&mut self, endpoint: &str) {
+    /// Each refresh of a peer raises an event, so peers that are no phone's wait for the list.
+    fn mark(&mut self, driver: Driver, name: &str) {
         let sound = |b: u8| b.is_ascii_alphanumeric() || b"_*+.-@".contains(&b);
-        if !endpoint.is_empty() && endpoint.len() <= 80 && endpoint.bytes().all(sound) && self.changed.len() <= CHANGED
-        {
-            self.changed.insert(endpoint.to_owned());
+        if name.is_empty() || name.len() > 80 || !name.bytes().all(sound) || self.changed.len() > CHANGED {
+            return;
+        }
+        let endpoint = Endpoint::new(driver, name);
+        if driver == Driver::Pjsip || (self.config.wanted)(&endpoint) {
+            self.changed.insert(endpoint);
         }
     }
 }

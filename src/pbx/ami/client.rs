@@ -16,7 +16,7 @@ use super::contacts::{self, Known};
 use super::outbox::Outbox;
 use super::proto::{Action, BadValue, Message};
 use super::session;
-use crate::domain::{Contact, Secret, backoff};
+use crate::domain::{Contact, Endpoint, Secret, backoff};
 
 /// What the manager session tells the rest of the house.
 #[derive(Clone, Debug)]
@@ -32,8 +32,8 @@ pub enum AmiUpdate {
     Contacts(Vec<Contact>),
     /// The contacts of one endpoint, complete (empty = unregistered). Replaces what was known of it.
     Endpoint {
-        /// Endpoint or peer name.
-        endpoint: String,
+        /// Endpoint or peer.
+        endpoint: Endpoint,
         /// Its contacts now.
         contacts: Vec<Contact>,
         /// When.
@@ -46,6 +46,9 @@ pub enum AmiUpdate {
 /// Reads the secret of the manager user; why it could not be read, as one sentence.
 pub type ReadSecret = Box<dyn Fn() -> Result<Secret, String> + Send + Sync>;
 
+/// Whether a phone registers as this endpoint, so that it is worth a question.
+pub type Wanted = Box<dyn Fn(&Endpoint) -> bool + Send + Sync>;
+
 /// Where and as whom to log in.
 pub struct AmiConfig {
     /// `host:port`.
@@ -54,6 +57,9 @@ pub struct AmiConfig {
     pub username: String,
     /// Its secret; read anew for each login, since it may be another by then.
     pub secret: ReadSecret,
+    /// Which peers of chan_sip matter: each of their registrations and refreshes raises an event, and the list lacks
+    /// their User-Agent, so others are neither heard nor asked about between two lists.
+    pub wanted: Wanted,
     /// Waits.
     pub timing: Timing,
 }
@@ -227,7 +233,12 @@ impl AmiHandle {
     /// # Errors
     /// See [`AmiError`]; [`AmiError::Refused`] where Asterisk is older.
     pub async fn db_tree(&self, family: &str) -> Result<BTreeMap<String, String>, AmiError> {
-        let events = self.list(Action::new("DBGetTree").with("Family", family)?).await?;
+        let reply = self.action(Action::new("DBGetTree").with("Family", family)?).await?;
+        let (end, mut events) = contacts::ended(&reply.events).map_err(AmiError::NotWhole)?;
+        // Asterisk 16 says 1 whatever the tree holds (measured on 16.28).
+        if end.text("ListItems") != "1" {
+            events = contacts::whole(&reply.events).map_err(AmiError::NotWhole)?;
+        }
         let start = format!("/{family}/");
         let pair = |event: &Message| {
             let key = event.text("Key").strip_prefix(start.as_str())?;

@@ -1,21 +1,28 @@
 //! Contacts out of manager messages. Pure: what is badly formed is no evidence, never an error.
 //!
 //! A list counts only when it is whole: half of one would say of the other half that it is unregistered. Fields and
-//! refusals as Asterisk 22.10 sends them (res/res_pjsip/pjsip_configuration.c, res_pjsip_registrar.c, channels/chan_sip.c).
+//! refusals as Asterisk sends them: 22.10 (res/res_pjsip/pjsip_configuration.c, res_pjsip_registrar.c) and, for chan_sip,
+//! 16.28 (channels/chan_sip.c).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::proto::Message;
-use crate::domain::{Contact, ContactState};
+use crate::domain::{Contact, ContactState, Driver, Endpoint};
 
 /// Contacts kept per endpoint.
 pub const PER_ENDPOINT: usize = 10;
 
 /// Longest URI kept, in characters; pjproject takes 256 octets (PJSIP_MAX_URL_SIZE).
 const URI_LIMIT: usize = 512;
+
+/// Longest User-Agent kept, in characters.
+const USER_AGENT_LIMIT: usize = 128;
+
+/// Longest time left that is believed: a year.
+const MOST_SECONDS: i64 = 366 * 24 * 3_600;
 
 /// What came of asking for a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,19 +60,25 @@ pub fn listed(response: &Message, events: &[Message], read: impl Fn(&Message) ->
 /// # Errors
 /// The list is cut off or does not hold what it says.
 pub fn whole(events: &[Message]) -> Result<&[Message], String> {
-    let Some((end, items)) = events.split_last() else { return Err("the list has no end".to_owned()) };
-    if !end.text("EventList").eq_ignore_ascii_case("complete") {
-        return Err("the list has no end".to_owned());
-    }
+    let (end, items) = ended(events)?;
     match end.get("ListItems").and_then(|count| count.trim().parse::<usize>().ok()) {
         Some(said) if said != items.len() => Err(format!("the list says {said} items and holds {}", items.len())),
         _ => Ok(items),
     }
 }
 
+/// The end of a list and the events before it, however many the end says there are.
+///
+/// # Errors
+/// The list is cut off.
+pub fn ended(events: &[Message]) -> Result<(&Message, &[Message]), String> {
+    let ends = |end: &Message| end.text("EventList").eq_ignore_ascii_case("complete");
+    events.split_last().filter(|(end, _)| ends(end)).ok_or_else(|| "the list has no end".to_owned())
+}
+
 /// The first [`PER_ENDPOINT`] contacts of each endpoint, in the order they came.
 pub fn at_most_per_endpoint(contacts: Vec<Contact>) -> Vec<Contact> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut counts: HashMap<Endpoint, usize> = HashMap::new();
     contacts
         .into_iter()
         .filter(|contact| {
@@ -105,10 +118,10 @@ fn of_pjsip(message: &Message, endpoint: &str, fields: [&str; 4], now: Timestamp
     }
     let short: String = uri.chars().take(URI_LIMIT).collect();
     Some(Contact {
-        endpoint: endpoint.to_owned(),
+        endpoint: Endpoint::new(Driver::Pjsip, endpoint),
         ip: if short.len() == uri.len() { host(uri) } else { None },
         uri: short,
-        user_agent: user_agent.chars().take(128).collect(),
+        user_agent: user_agent.chars().take(USER_AGENT_LIMIT).collect(),
         call_id: call_id.chars().take(255).collect(),
         state,
         since: now,
@@ -119,16 +132,35 @@ fn of_pjsip(message: &Message, endpoint: &str, fields: [&str; 4], now: Timestamp
 
 /// A contact out of `PeerEntry` (chan_sip); `None` for another event and for a peer that is not registered.
 pub fn of_peer(message: &Message, now: Timestamp) -> Option<Contact> {
-    if !message.is_event("PeerEntry") {
+    message.is_event("PeerEntry").then(|| of_chan_sip(message, ["IPaddress", "IPport"], now)).flatten()
+}
+
+/// A contact out of the answer to `SIPshowpeer`, which has what the list lacks; `None` for a peer that is not registered.
+pub fn of_peer_shown(message: &Message, now: Timestamp) -> Option<Contact> {
+    let contact = of_chan_sip(message, ["Address-IP", "Address-Port"], now)?;
+    // `3604 seconds`: some beyond what the phone was granted, since Asterisk is patient; -1 where it never ends.
+    let left = message.text("RegExpire").split(' ').next().and_then(|seconds| seconds.parse().ok());
+    let left = left.filter(|seconds| (0..=MOST_SECONDS).contains(seconds)).map(SignedDuration::from_secs);
+    Some(Contact {
+        user_agent: message.text("SIP-Useragent").chars().take(USER_AGENT_LIMIT).collect(),
+        expires: left.and_then(|left| now.checked_add(left).ok()),
+        ..contact
+    })
+}
+
+fn of_chan_sip(message: &Message, fields: [&str; 2], now: Timestamp) -> Option<Contact> {
+    let [address, port] = fields.map(|field| message.text(field));
+    let name = message.get("ObjectName").filter(|name| !name.is_empty())?;
+    // `-none-` in the list, `(null)` by itself (channels/chan_sip.c).
+    if address.is_empty() || address.starts_with(['-', '(']) {
         return None;
     }
-    let ip: Ipv4Addr = message.text("IPaddress").parse().ok()?;
-    let name = message.get("ObjectName").filter(|name| !name.is_empty())?;
+    // OK, LAGGED, UNKNOWN (not asked yet), Unmonitored: bound, and not known to be silent.
     let unreachable = message.text("Status").starts_with("UNREACHABLE");
     Some(Contact {
-        endpoint: name.to_owned(),
-        uri: format!("sip:{name}@{ip}:{}", message.text("IPport")),
-        ip: Some(ip.into()),
+        endpoint: Endpoint::new(Driver::ChanSip, name),
+        uri: format!("sip:{name}@{address}:{port}").chars().take(URI_LIMIT).collect(),
+        ip: address.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
         user_agent: String::new(),
         call_id: String::new(),
         state: if unreachable { ContactState::Unreachable } else { ContactState::Registered },
@@ -140,15 +172,15 @@ pub fn of_peer(message: &Message, now: Timestamp) -> Option<Contact> {
 /// Since when each contact is known, by endpoint and URI; outlives a connection, since a cut says nothing of phones.
 #[derive(Debug, Default)]
 pub struct Known {
-    since: BTreeMap<String, BTreeMap<String, Timestamp>>,
+    since: BTreeMap<Endpoint, BTreeMap<String, Timestamp>>,
 }
 
 impl Known {
     /// These are all contacts there are: dates them, forgets others.
     pub fn all(&mut self, contacts: Vec<Contact>) -> Vec<Contact> {
-        let there: BTreeSet<&str> = contacts.iter().map(|contact| contact.endpoint.as_str()).collect();
-        self.since.retain(|endpoint, _| there.contains(endpoint.as_str()));
-        let mut by_endpoint: BTreeMap<String, Vec<Contact>> = BTreeMap::new();
+        let there: BTreeSet<&Endpoint> = contacts.iter().map(|contact| &contact.endpoint).collect();
+        self.since.retain(|endpoint, _| there.contains(endpoint));
+        let mut by_endpoint: BTreeMap<Endpoint, Vec<Contact>> = BTreeMap::new();
         for contact in contacts {
             by_endpoint.entry(contact.endpoint.clone()).or_default().push(contact);
         }
@@ -156,14 +188,14 @@ impl Known {
     }
 
     /// These are all contacts of one endpoint: dates them, forgets its others.
-    pub fn of(&mut self, endpoint: &str, mut contacts: Vec<Contact>) -> Vec<Contact> {
+    pub fn of(&mut self, endpoint: &Endpoint, mut contacts: Vec<Contact>) -> Vec<Contact> {
         let before = self.since.remove(endpoint).unwrap_or_default();
         for contact in &mut contacts {
             contact.since = before.get(&contact.uri).copied().unwrap_or(contact.since);
         }
         if !contacts.is_empty() {
             let now = contacts.iter().map(|contact| (contact.uri.clone(), contact.since)).collect();
-            self.since.insert(endpoint.to_owned(), now);
+            self.since.insert(endpoint.clone(), now);
         }
         contacts
     }
@@ -279,20 +311,53 @@ mod tests {
         assert_eq!(of_detail(&messages(list)[0], now), None, "another event");
     }
 
+    /// As Asterisk 16.28 sent them, in the list and by themselves.
     #[test]
     fn peers_of_chan_sip() {
-        for (address, status, state) in [
-            ("10.0.0.5", "OK (12 ms)", Some(ContactState::Registered)),
-            ("10.0.0.5", "Unmonitored", Some(ContactState::Registered)),
-            ("10.0.0.5", "UNREACHABLE", Some(ContactState::Unreachable)),
+        let now = Timestamp::from_second(1_000).unwrap();
+        for (address, status, expected) in [
+            ("10.0.0.5", "OK (12 ms)", Some((ContactState::Registered, true))),
+            ("10.0.0.5", "LAGGED (2500 ms)", Some((ContactState::Registered, true))),
+            ("10.0.0.5", "UNKNOWN", Some((ContactState::Registered, true))),
+            ("10.0.0.5", "Unmonitored", Some((ContactState::Registered, true))),
+            ("10.0.0.5", "UNREACHABLE", Some((ContactState::Unreachable, true))),
+            ("2001:db8::5", "OK (12 ms)", Some((ContactState::Registered, false))),
             ("-none-", "UNKNOWN", None),
+            ("(null)", "UNKNOWN", None),
+            ("", "Unmonitored", None),
         ] {
-            let text = format!(
-                "Event: PeerEntry\r\nObjectName: 2001\r\nIPaddress: {address}\r\nIPport: 5060\r\nStatus: {status}\r\n\r\n"
+            let entry = format!(
+                "Event: PeerEntry\r\nChanneltype: SIP\r\nObjectName: 2001\r\nIPaddress: {address}\r\nIPport: 5060\r\nStatus: {status}\r\n\r\n"
             );
-            let found = of_peer(&messages(&text)[0], Timestamp::UNIX_EPOCH);
-            assert_eq!(found.map(|contact| contact.state), state, "{address} {status}");
+            let shown = format!(
+                "Response: Success\r\nChanneltype: SIP\r\nObjectName: 2001\r\nRegExpire: 3604 seconds\r\nAddress-IP: {address}\r\n\
+                 Address-Port: 5060\r\nStatus: {status}\r\nSIP-Useragent: Cisco-CP7960G/8.0\r\nReg-Contact: sip:2001@10.0.0.5:5060\r\n\r\n"
+            );
+            let (entry, shown) = (of_peer(&messages(&entry)[0], now), of_peer_shown(&messages(&shown)[0], now));
+            let facts = |contact: &Contact| (contact.state, contact.ip.is_some());
+            assert_eq!(entry.as_ref().map(facts), expected, "{address} {status}");
+            let described = entry.map(|entry| Contact {
+                user_agent: "Cisco-CP7960G/8.0".into(),
+                expires: Timestamp::from_second(4_604).ok(),
+                ..entry
+            });
+            assert_eq!(shown, described, "by itself it tells more, and nothing else");
         }
+    }
+
+    /// N7: what a peer's time left may be, and what not.
+    #[test]
+    fn n7_odd_peers() {
+        for left in ["-1 seconds", "", "soon", "99999999999999999999 seconds", "9223372036854775807 seconds"] {
+            let shown =
+                format!("Response: Success\r\nObjectName: 2001\r\nRegExpire: {left}\r\nAddress-IP: 10.0.0.5\r\n\r\n");
+            let contact = of_peer_shown(&messages(&shown)[0], Timestamp::MAX).unwrap();
+            assert_eq!(contact.expires, None, "{left}");
+        }
+        assert_eq!(
+            of_peer_shown(&messages("Response: Success\r\nAddress-IP: 10.0.0.5\r\n\r\n")[0], Timestamp::MAX),
+            None
+        );
     }
 
     /// N8: more contacts than a phone could have; N10: a list that is not what it says; N11: a class that is missing.
@@ -337,13 +402,14 @@ mod tests {
         let uri = ["sip:1001@10.0.0.1", "sip:1001@10.0.0.2"];
         known.all(vec![contact("1001", uri[0], 100), contact("1002", "sip:1002@10.0.0.3", 100)]);
         let of = |contacts: &[Contact]| contacts.iter().map(|c| c.since.as_second()).collect::<Vec<_>>();
-        let moved = known.of("1001", vec![contact("1001", uri[0], 200), contact("1001", uri[1], 200)]);
+        let endpoint = |name: &str| Endpoint::new(Driver::Pjsip, name);
+        let moved = known.of(&endpoint("1001"), vec![contact("1001", uri[0], 200), contact("1001", uri[1], 200)]);
         assert_eq!(of(&moved), [100, 200]);
         // Gone and back is new.
-        known.of("1001", vec![contact("1001", uri[1], 300)]);
-        assert_eq!(of(&known.of("1001", vec![contact("1001", uri[0], 400)])), [400]);
+        known.of(&endpoint("1001"), vec![contact("1001", uri[1], 300)]);
+        assert_eq!(of(&known.of(&endpoint("1001"), vec![contact("1001", uri[0], 400)])), [400]);
         // A list in full forgets endpoints that it does not name.
         known.all(vec![contact("1001", uri[0], 500)]);
-        assert_eq!(of(&known.of("1002", vec![contact("1002", "sip:1002@10.0.0.3", 600)])), [600]);
+        assert_eq!(of(&known.of(&endpoint("1002"), vec![contact("1002", "sip:1002@10.0.0.3", 600)])), [600]);
     }
 }

@@ -88,9 +88,14 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::domain::{Driver, Endpoint};
 
     fn endpoint(name: u32) -> AmiUpdate {
-        AmiUpdate::Endpoint { endpoint: name.to_string(), contacts: Vec::new(), at: Timestamp::UNIX_EPOCH }
+        AmiUpdate::Endpoint {
+            endpoint: Endpoint::new(Driver::Pjsip, name.to_string()),
+            contacts: Vec::new(),
+            at: Timestamp::UNIX_EPOCH,
+        }
     }
 
     async fn drain(outbox: &mut Outbox, receiver: &mut mpsc::Receiver<AmiUpdate>) -> Vec<String> {
@@ -98,7 +103,7 @@ mod tests {
         loop {
             while let Ok(update) = receiver.try_recv() {
                 read.push(match update {
-                    AmiUpdate::Endpoint { endpoint, .. } => endpoint,
+                    AmiUpdate::Endpoint { endpoint, .. } => endpoint.name,
                     AmiUpdate::Down { why } => why,
                     AmiUpdate::Contacts(contacts) => format!("list of {}", contacts.len()),
                     other => format!("{other:?}"),

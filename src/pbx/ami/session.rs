@@ -13,7 +13,7 @@ use super::connection::{Connection, Ended};
 use super::contacts::Known;
 use super::outbox::Outbox;
 use super::proto::{Action, Item, Message};
-use crate::domain::Contact;
+use crate::domain::{Contact, Driver, Endpoint};
 
 /// Questions about single endpoints under way at once.
 const QUESTIONS: usize = 16;
@@ -50,7 +50,7 @@ pub(super) enum Purpose {
     /// A caller's action.
     Caller(oneshot::Sender<Result<Reply, AmiError>>),
     /// The contacts of one endpoint.
-    Endpoint(String),
+    Endpoint(Endpoint),
     /// A part of the list in full.
     List(List),
     /// Keeps the session alive.
@@ -71,9 +71,15 @@ pub(super) struct Session<'a> {
     pub(super) connection: Connection<'a>,
     pub(super) pending: HashMap<u64, Pending>,
     /// Endpoints that changed and were not asked about yet.
-    pub(super) changed: BTreeSet<String>,
+    pub(super) changed: BTreeSet<Endpoint>,
+    /// Phones' peers of chan_sip that the list named and of which the rest is not known yet.
+    pub(super) undescribed: BTreeSet<Endpoint>,
+    /// What was told of phones' peers beyond the list.
+    pub(super) described: HashMap<Endpoint, Contact>,
     /// Contacts of chan_pjsip, of the list under way; `None` where Asterisk has no chan_pjsip.
     pub(super) pjsip: Option<Vec<Contact>>,
+    /// Whether chan_pjsip was missing when last asked.
+    pub(super) no_pjsip: bool,
     /// Whether chan_sip was missing when last asked (Asterisk 21 and later know none).
     pub(super) no_peers: bool,
     pub(super) booted: bool,
@@ -122,7 +128,10 @@ pub(super) async fn run(
         connection,
         pending: HashMap::new(),
         changed: BTreeSet::new(),
+        undescribed: BTreeSet::new(),
+        described: HashMap::new(),
         pjsip: None,
+        no_pjsip: false,
         no_peers: false,
         booted: false,
         up: false,
@@ -206,6 +215,7 @@ impl Session<'_> {
         }
         if self.outbox.take_lost() || self.changed.len() > CHANGED {
             self.changed.clear();
+            self.described.clear();
             self.list_soon();
         }
         if now >= self.list_at && !self.listing {
@@ -214,17 +224,22 @@ impl Session<'_> {
             self.list_at = now + self.config.timing.list;
             // The list will tell of all that changed until now.
             self.changed.clear();
-            self.next = Some(if self.booted { List::Statuses } else { List::Booted });
+            self.pjsip = None;
+            self.next = Some(if self.booted { self.first() } else { List::Booted });
         }
         if let Some(list) = self.next.take() {
             self.start(&list.action(), Purpose::List(list)).await?;
         }
         let mut asked = self.pending.values().filter(|pending| matches!(pending.purpose, Purpose::Endpoint(_))).count();
         while asked < QUESTIONS
-            && let Some(endpoint) = self.changed.pop_first()
+            && let Some(endpoint) = self.changed.pop_first().or_else(|| self.undescribed.pop_first())
         {
             asked += 1;
-            if let Ok(action) = Action::new("PJSIPShowEndpoint").with("Endpoint", &endpoint) {
+            let action = match endpoint.driver {
+                Driver::Pjsip => Action::new("PJSIPShowEndpoint").with("Endpoint", &endpoint.name),
+                Driver::ChanSip => Action::new("SIPshowpeer").with("Peer", &endpoint.name),
+            };
+            if let Ok(action) = action {
                 self.start(&action, Purpose::Endpoint(endpoint)).await?;
             }
         }

@@ -1,5 +1,6 @@
 //! The client against a scripted manager on loopback.
 
+mod chan_sip;
 mod manager;
 
 use std::time::Duration;
@@ -18,7 +19,7 @@ async fn registrations_come_and_go() {
     let mut client = Client::start(&manager.address, timing(), 16);
     assert!(matches!(client.next().await, AmiUpdate::Up));
     let first = client.list().await;
-    assert_eq!((first[0].endpoint.as_str(), first[0].ip), ("1000", Some("10.0.0.0".parse().unwrap())));
+    assert_eq!((first[0].endpoint.name.as_str(), first[0].ip), ("1000", Some("10.0.0.0".parse().unwrap())));
     assert_eq!(first[0].call_id, "call-1000");
     // A second contact, and the first no longer answers: the event tells neither, the answer both.
     manager.change(|world| {
@@ -28,7 +29,7 @@ async fn registrations_come_and_go() {
     });
     manager.say(event("1000", "Unreachable"));
     let AmiUpdate::Endpoint { endpoint, contacts, .. } = client.next().await else { panic!("an endpoint") };
-    assert_eq!(endpoint, "1000");
+    assert_eq!(endpoint.name, "1000");
     let states: Vec<ContactState> = contacts.iter().map(|contact| contact.state).collect();
     assert_eq!(states, [ContactState::Unreachable, ContactState::Registered]);
     assert_eq!(contacts[0].since, first[0].since, "it is the same contact");
@@ -40,7 +41,7 @@ async fn registrations_come_and_go() {
     manager.say("Event: PeerStatus\r\nPeer: PJSIP/100\u{1b}[2J\r\n\r\nEvent: PeerStatus\r\nPeer: PJSIP/../x\r\n\r\n");
     manager.say(event("7777", "Reachable"));
     assert!(
-        matches!(client.next().await, AmiUpdate::Endpoint { endpoint, contacts, .. } if endpoint == "7777" && contacts.is_empty())
+        matches!(client.next().await, AmiUpdate::Endpoint { endpoint, contacts, .. } if endpoint.name == "7777" && contacts.is_empty())
     );
     manager.say("Event: Reload\r\nModule: All\r\nStatus: 0\r\n\r\n");
     assert!(matches!(client.next().await, AmiUpdate::Reloaded));
@@ -160,7 +161,7 @@ async fn f12_flood() {
     manager.say(event("1000", "Removed"));
     // Every endpoint is told about, by itself or by a list, and what is gone is gone.
     manager.say("Event: Reload\r\n\r\n");
-    client.until(|seen| seen.len() == last && seen.values().all(|contact| contact.endpoint.ends_with('7'))).await;
+    client.until(|seen| seen.len() == last && seen.values().all(|contact| contact.endpoint.name.ends_with('7'))).await;
 }
 
 /// F12: updates that nobody reads for a while are dropped, and made up for by a list.
@@ -189,7 +190,7 @@ async fn f12_a_reader_that_sleeps() {
         }
     };
     assert!(endpoints < 600, "some were dropped");
-    assert_eq!(last.iter().map(|contact| contact.endpoint.as_str()).collect::<Vec<_>>(), ["1000"]);
+    assert_eq!(last.iter().map(|contact| contact.endpoint.name.as_str()).collect::<Vec<_>>(), ["1000"]);
 }
 
 /// N5: answers that nobody waits for, or twice.

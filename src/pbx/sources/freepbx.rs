@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::assignments::assignments;
+use super::chan_sip;
 use crate::domain::{Extension, MacAddr, Problem, Secret};
-use crate::pbx::roster::{Account, Driver, Listeners, NatFlags, Registrar, Roster, RowProblem};
+use crate::pbx::roster::{Account, Driver, Listeners, NatFlags, Registrar, Roster, RowProblem, Transports};
 
 /// A cell: bytes, because a column may hold what is no UTF-8; `None` = NULL.
 pub type Cell = Option<Vec<u8>>;
@@ -24,8 +25,8 @@ pub struct Rows {
     pub sip: Vec<[Cell; 3]>,
     /// key, val
     pub sip_settings: Vec<[Cell; 2]>,
-    /// `bindport` of chan_sip.
-    pub chan_sip_port: Cell,
+    /// keyword, data of chan_sip's settings; `None` = there is no such table.
+    pub chan_sip: Option<Vec<[Cell; 2]>>,
     /// customcode, defaultcode of "my voicemail".
     pub voicemail_code: Option<[Cell; 2]>,
     /// PHPTIMEZONE, where it may be read.
@@ -49,9 +50,10 @@ pub const CELL_LIMIT: usize = 4_096;
 /// Makes the roster. Never fails: what cannot be used is in its problems.
 pub fn roster(rows: &Rows) -> Roster {
     let mut problems = Vec::new();
-    let accounts = accounts(rows, &mut problems);
+    let chan_sip = chan_sip::Settings::new(rows.chan_sip.as_deref());
+    let accounts = accounts(rows, &chan_sip, &mut problems);
     let pbx = Roster {
-        registrar: registrar(rows),
+        registrar: Registrar { pjsip: pjsip(rows), chan_sip: chan_sip.listeners },
         accounts,
         problems,
         voicemail_code: rows
@@ -82,7 +84,11 @@ pub(super) fn row_problem(mac: Option<MacAddr>, extension: Option<&str>, problem
     RowProblem { mac, extension: extension.map(str::to_owned), problem }
 }
 
-fn accounts(rows: &Rows, problems: &mut Vec<RowProblem>) -> BTreeMap<Extension, Account> {
+fn accounts(
+    rows: &Rows,
+    chan_sip: &chan_sip::Settings,
+    problems: &mut Vec<RowProblem>,
+) -> BTreeMap<Extension, Account> {
     let users: BTreeMap<String, &[Cell; 3]> = rows.users.iter().map(|row| (lossy(&row[0]), row)).collect();
     let mut settings: BTreeMap<&[u8], BTreeMap<&[u8], &Cell>> = BTreeMap::new();
     for [id, keyword, data] in &rows.sip {
@@ -113,7 +119,7 @@ fn accounts(rows: &Rows, problems: &mut Vec<RowProblem>) -> BTreeMap<Extension, 
         let settings = settings.get(id.as_bytes()).unwrap_or(&none);
         let fixed = lossy(kind) != "adhoc";
         let user = users.get(&lossy(user)).filter(|_| fixed);
-        match account(extension, &tech, settings, user.copied(), description) {
+        match account(extension, &tech, settings, chan_sip, user.copied(), description) {
             Ok(account) => {
                 accounts.insert(account.extension.clone(), account);
             }
@@ -127,6 +133,7 @@ fn account(
     extension: Extension,
     tech: &str,
     settings: &BTreeMap<&[u8], &Cell>,
+    chan_sip: &chan_sip::Settings,
     user: Option<&[Cell; 3]>,
     description: &Cell,
 ) -> Result<Account, Problem> {
@@ -147,21 +154,19 @@ fn account(
         ));
     }
     let mut problems = Vec::new();
-    let secret = secret(&extension, settings, &mut problems);
-    let yes = |keyword: &str, default: bool| get(keyword).map_or(default, |text| text == "yes");
     let driver = if driver == "chan_sip" || tech == "sip" { Driver::ChanSip } else { Driver::Pjsip };
-    let nat = match driver {
-        Driver::Pjsip => {
-            NatFlags { force_rport: yes("force_rport", true), rewrite_contact: yes("rewrite_contact", true) }
-        }
-        Driver::ChanSip => {
-            let nat = get("nat").unwrap_or_else(|| "yes".to_owned());
-            NatFlags {
-                force_rport: nat.contains("yes") || nat.contains("force_rport"),
-                rewrite_contact: nat.contains("yes") || nat.contains("comedia"),
-            }
-        }
+    let secret = secret(&extension, driver, settings, &mut problems);
+    let yes = |keyword: &str, default: bool| get(keyword).map_or(default, |text| text == "yes");
+    let (nat, transports) = match driver {
+        Driver::Pjsip => (
+            NatFlags { force_rport: yes("force_rport", true), rewrite_contact: yes("rewrite_contact", true) },
+            Transports::default(),
+        ),
+        Driver::ChanSip => (chan_sip.nat(get("nat")), chan_sip.transports(get("transport"))),
     };
+    // A peer of chan_sip answers to its own name alone: another digest user is refused (measured on Asterisk 16), and
+    // it keeps one registration.
+    let pjsip = |keyword: &str| get(keyword).filter(|_| driver == Driver::Pjsip);
     let mailbox =
         user.map(|[_, _, voicemail]| lossy(voicemail)).filter(|context| !context.is_empty() && context != "novm");
     let name = user
@@ -169,23 +174,29 @@ fn account(
         .filter(|name| !name.trim().is_empty())
         .unwrap_or_else(|| lossy(description));
     Ok(Account {
-        auth_user: get("username").unwrap_or_else(|| endpoint.clone()),
+        auth_user: pjsip("username").unwrap_or_else(|| endpoint.clone()),
         sip_user: endpoint,
         extension,
         driver,
         secret,
         name,
         mailbox,
-        // chan_sip keeps one registration per peer; 1 is chan_pjsip's default, too.
-        max_contacts: get("max_contacts").and_then(|n| n.trim().parse().ok()).unwrap_or(1),
+        max_contacts: pjsip("max_contacts").and_then(|n| n.trim().parse().ok()).unwrap_or(1),
         nat,
+        transports,
         problems,
     })
 }
 
-/// The password that Asterisk has: FreePBX writes the stored one into a file as it is, and Asterisk's parser ends a
-/// value at `;`, takes `\;` for a literal one, and trims. Measured on FreePBX 16 with Asterisk 16.
-fn secret(extension: &Extension, settings: &BTreeMap<&[u8], &Cell>, problems: &mut Vec<Problem>) -> Option<Secret> {
+/// The password that Asterisk has. FreePBX writes the stored one into chan_pjsip's file as it is, and Asterisk's parser
+/// ends a value at `;`, takes `\;` for a literal one, and trims (measured on FreePBX 16 with Asterisk 16). Into
+/// chan_sip's file it writes `\;` for each `;`, so there only blanks are lost.
+fn secret(
+    extension: &Extension,
+    driver: Driver,
+    settings: &BTreeMap<&[u8], &Cell>,
+    problems: &mut Vec<Problem>,
+) -> Option<Secret> {
     let bytes = settings.get(b"secret".as_slice()).and_then(|cell| cell.as_deref()).unwrap_or_default();
     if bytes.is_empty() {
         let md5 =
@@ -213,7 +224,10 @@ fn secret(extension: &Extension, settings: &BTreeMap<&[u8], &Cell>, problems: &m
         ));
         return None;
     };
-    let effective = effective(text);
+    let effective = match driver {
+        Driver::Pjsip => effective(text),
+        Driver::ChanSip => text.trim().to_owned(),
+    };
     if effective.is_empty() {
         problems.push(Problem::new(
             "secret-not-as-typed",
@@ -225,11 +239,19 @@ fn secret(extension: &Extension, settings: &BTreeMap<&[u8], &Cell>, problems: &m
     if effective != text {
         problems.push(Problem::new(
             "secret-not-as-typed",
-            format!("the secret of extension {extension} holds a ; or blanks at an end: Asterisk has only a part of it, and phones are given that part"),
+            format!("the secret of extension {extension} holds {}: Asterisk has only a part of it, and phones are given that part", lost(driver)),
             "set a new secret of letters and digits",
         ));
     }
     Some(Secret::new(effective))
+}
+
+/// What of a secret does not reach Asterisk.
+fn lost(driver: Driver) -> &'static str {
+    match driver {
+        Driver::Pjsip => "a ; or blanks at an end",
+        Driver::ChanSip => "blanks at an end",
+    }
 }
 
 /// What is left of a value in Asterisk's configuration files (main/config.c).
@@ -249,7 +271,7 @@ fn effective(text: &str) -> String {
     out.trim().to_owned()
 }
 
-fn registrar(rows: &Rows) -> Registrar {
+fn pjsip(rows: &Rows) -> Listeners {
     let settings: BTreeMap<String, String> =
         rows.sip_settings.iter().map(|[key, value]| (lossy(key), lossy(value))).collect();
     let binds: Option<serde_json::Value> = settings.get("binds").and_then(|json| serde_json::from_str(json).ok());
@@ -263,11 +285,7 @@ fn registrar(rows: &Rows) -> Registrar {
         };
         settings.get(&format!("{protocol}port-{address}"))?.trim().parse::<u16>().ok().filter(|port| *port > 0)
     };
-    let chan_sip = lossy(&rows.chan_sip_port).trim().parse::<u16>().ok().filter(|port| *port > 0);
-    Registrar {
-        pjsip: Listeners { udp: port("udp"), tcp: port("tcp") },
-        chan_sip: Listeners { udp: chan_sip, tcp: None },
-    }
+    Listeners { udp: port("udp"), tcp: port("tcp") }
 }
 
 pub(super) fn printable(text: &str) -> String {

@@ -16,7 +16,7 @@ fn rows() -> Rows {
             [text("udpport-0.0.0.0"), text("5060")],
             [text("tcpport-0.0.0.0"), text("5060")],
         ],
-        chan_sip_port: text("5160"),
+        chan_sip: Some(vec![[text("bindport"), text("5160")]]),
         voicemail_code: Some([text(""), text("*97")]),
         ..Rows::default()
     };
@@ -91,6 +91,25 @@ fn the_secret_that_asterisk_has() {
     }
 }
 
+/// FreePBX writes `\;` for `;` into the file of chan_sip; what is left of it was measured on Asterisk 16.
+#[test]
+fn the_secret_that_chan_sip_has() {
+    for (stored, effective, odd) in [
+        ("plain", "plain", false),
+        ("visible;hidden", "visible;hidden", false),
+        ("a\\;b\"c", "a\\;b\"c", false),
+        (" lead-and-trail ", "lead-and-trail", true),
+    ] {
+        let mut rows = rows();
+        extension(&mut rows, "2001", "Frank Chansip", stored);
+        set(&mut rows, "2001", "sipdriver", text("chan_sip"));
+        let account = account_of(&rows, "2001");
+        assert_eq!(account.secret.as_ref().unwrap().expose(), effective, "{stored}");
+        assert_eq!(account.problems.iter().any(|p| p.code == "secret-not-as-typed"), odd, "{stored}");
+        assert!(!format!("{:?}", account.problems).contains(';'), "{stored}: nothing is said of a ;");
+    }
+}
+
 #[test]
 fn extensions_without_a_usable_secret() {
     for (secret, md5, code) in [
@@ -116,6 +135,8 @@ fn drivers_users_and_names() {
     rows.devices[1][1] = text("sip");
     set(&mut rows, "2001", "sipdriver", text("chan_sip"));
     set(&mut rows, "2001", "nat", text("no"));
+    set(&mut rows, "2001", "username", text("alias"));
+    set(&mut rows, "2001", "max_contacts", text("3"));
     set(&mut rows, "1001", "username", text("alice"));
     set(&mut rows, "1001", "max_contacts", text("3"));
     // A virtual extension has a user and no device; a trunk has settings and no device.
@@ -125,6 +146,7 @@ fn drivers_users_and_names() {
     assert_eq!(roster.accounts.len(), 2);
     let frank = &roster.accounts[&"2001".parse().unwrap()];
     assert_eq!((frank.driver, frank.nat), (Driver::ChanSip, NatFlags::default()));
+    assert_eq!((frank.auth_user.as_str(), frank.max_contacts), ("2001", 1), "a peer is its own digest user, once");
     let alice = &roster.accounts[&"1001".parse().unwrap()];
     assert_eq!((alice.auth_user.as_str(), alice.sip_user.as_str(), alice.max_contacts), ("alice", "1001", 3));
     rows.devices[0][2] = text("adhoc");

@@ -86,9 +86,9 @@ const NEED_RELOAD: &str = "select value from admin where variable = 'need_reload
 const USERS: &str = "select extension, name, voicemail from users";
 const DEVICES: &str = "select id, tech, devicetype, user, description from devices";
 const SIP: &str = "select id, keyword, data from sip where keyword in \
-    ('secret', 'sipdriver', 'account', 'username', 'md5_cred', 'force_rport', 'rewrite_contact', 'nat', 'max_contacts')";
+    ('secret', 'sipdriver', 'account', 'username', 'md5_cred', 'force_rport', 'rewrite_contact', 'nat', 'transport', 'max_contacts')";
 const SIP_SETTINGS: &str = "select `key`, val from kvstore_Sipsettings where `key` = 'binds' or `key` like 'udpport-%' or `key` like 'tcpport-%'";
-const CHAN_SIP_PORT: &str = "select data from sipsettings where keyword = 'bindport'";
+const CHAN_SIP: &str = "select keyword, data from sipsettings where keyword in ('bindport', 'tcpenable', 'tlsenable', 'nat') order by type, seq";
 const VOICEMAIL: &str = "select customcode, defaultcode from featurecodes where modulename = 'voicemail' and featurename = 'myvoicemail' and enabled = 1";
 const TIME_ZONE: &str = "select value from freepbx_settings where keyword = 'PHPTIMEZONE'";
 const PHONES: &str =
@@ -135,14 +135,13 @@ macro_rules! all {
         let need_reload: Vec<[Cell; 1]> = must!($transaction, NEED_RELOAD);
         // A nicety, in a table that holds passwords, too: an account that may not read it goes without.
         let time_zone = sqlx::query(TIME_ZONE).fetch_optional(&mut *$transaction).await.ok().flatten();
-        let chan_sip_port: Option<Vec<[Cell; 1]>> = may!($transaction, CHAN_SIP_PORT);
         Rows {
             need_reload: need_reload.iter().any(|[value]| value.as_deref() == Some(b"true")),
             users: must!($transaction, USERS),
             devices: must!($transaction, DEVICES),
             sip: must!($transaction, SIP),
             sip_settings: must!($transaction, SIP_SETTINGS),
-            chan_sip_port: chan_sip_port.and_then(|rows| rows.into_iter().next()).and_then(|[port]| port),
+            chan_sip: may!($transaction, CHAN_SIP),
             voicemail_code: may!($transaction, VOICEMAIL).and_then(|rows| rows.into_iter().next()),
             time_zone: time_zone.and_then(|row| cell(&row, 0)),
             phones: phones!($transaction),

@@ -17,10 +17,12 @@ pub struct StatusTable {
 /// Everything as text, so that both databases are read alike.
 const HELD: &str = "select mac, ip, stage, health, reason, summary, load_id, cast(lines_registered as char), \
     cast(lines_total as char), cast(since as char) from offhook_status";
-const DELETE: &str = "delete from offhook_status where mac = ?";
 const REPLACE: &str = "replace into offhook_status \
-    (mac, ip, stage, health, reason, summary, load_id, lines_registered, lines_total, since, updated) \
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    (mac, ip, stage, health, reason, summary, load_id, lines_registered, lines_total, since, updated) ";
+const DELETE: &str = "delete from offhook_status where mac in (";
+
+/// Rows of one statement: a boot storm changes them all, and each statement is a way to the server and back.
+const ROWS: usize = 200;
 
 type Text = Option<String>;
 type Columns = (String, Text, Text, Text, Text, Text, Text, Text, Text, Text);
@@ -56,19 +58,30 @@ impl StatusTable {
 
     /// Writes all or nothing.
     pub(super) async fn write(&self, difference: &Difference, now: Timestamp) -> Result<(), String> {
+        let changed: Vec<_> = difference.write.iter().collect();
         /// The same statements for both kinds of pool.
         macro_rules! write {
             ($pool:expr) => {{
                 let mut transaction = $pool.begin().await?;
-                for (mac, row) in &difference.write {
-                    let mut query = sqlx::query(REPLACE).bind(mac.to_string());
-                    for (_, value) in row.fields() {
-                        query = query.bind(value.map(str::to_owned));
-                    }
-                    query.bind(seconds(now)).execute(&mut *transaction).await?;
+                for rows in changed.chunks(ROWS) {
+                    let mut query = sqlx::QueryBuilder::new(REPLACE);
+                    query.push_values(rows, |mut values, (mac, row)| {
+                        values.push_bind(mac.to_string());
+                        for (_, value) in row.fields() {
+                            values.push_bind(value.map(str::to_owned));
+                        }
+                        values.push_bind(seconds(now));
+                    });
+                    query.build().execute(&mut *transaction).await?;
                 }
-                for mac in &difference.remove {
-                    sqlx::query(DELETE).bind(mac.to_string()).execute(&mut *transaction).await?;
+                for macs in difference.remove.chunks(ROWS) {
+                    let mut query = sqlx::QueryBuilder::new(DELETE);
+                    let mut list = query.separated(", ");
+                    for mac in macs {
+                        list.push_bind(mac.to_string());
+                    }
+                    list.push_unseparated(")");
+                    query.build().execute(&mut *transaction).await?;
                 }
                 transaction.commit().await
             }};

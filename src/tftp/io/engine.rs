@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::super::exchange::{Config, Content, Event, Id, Meta, On};
+use super::super::exchange::{Config, Content, DropReason, Dropped, Event, Id, Meta, On};
 use super::super::packet::ErrorCode;
 use super::super::server::Server;
 use super::batch::{BATCH, Inbox, Outbox, Received};
@@ -58,6 +58,7 @@ pub(super) struct Engine {
     sockets: Sockets,
     late: Late,
     drain: Duration,
+    dropped: Arc<Dropped>,
     deaf: Complaint,
     mute: Complaint,
 }
@@ -65,7 +66,8 @@ pub(super) struct Engine {
 impl Engine {
     pub(super) fn new(config: Config, sockets: Sockets, late: Late, drain: Duration) -> Self {
         let (deaf, mute) = (Complaint::default(), Complaint::default());
-        Self { core: Server::new(config), sockets, late, drain, deaf, mute }
+        let dropped = Arc::clone(&config.dropped);
+        Self { core: Server::new(config), sockets, late, drain, dropped, deaf, mute }
     }
 
     /// Serves until the end is asked for and what was under way then is over, or the drain is.
@@ -105,9 +107,13 @@ impl Engine {
     /// Takes what waits on a socket; how many.
     fn receive(&mut self, now: Instant, on: On, inbox: &mut Inbox) -> usize {
         let Some((socket, own)) = self.sockets.get(on) else { return 0 };
-        let (core, sockets) = (&mut self.core, &mut self.sockets);
+        let (core, sockets, dropped) = (&mut self.core, &mut self.sockets, &self.dropped);
         let take = |datagram: Received<'_>| {
             let (destination, reached) = datagram.destination.unwrap_or((own, own));
+            // To a broadcast address of one of the host's networks (RFC 1123 section 4.2.3.5): only the kernel knows those.
+            if destination != reached {
+                return dropped.count(DropReason::Source);
+            }
             let meta = Meta { source: datagram.source, destination, on };
             let next = if on == On::Listening { sockets.pick(reached) } else { on };
             core.handle_datagram(now, meta, next, datagram.bytes);

@@ -98,7 +98,7 @@ impl Figures {
         let rows: Vec<Value> = rows.iter().map(Row::json).collect();
         let listed: Vec<Value> = bars
             .iter()
-            .map(|bar| json!({ "what": bar.what, "bar": bar.bar, "at_least": bar.at_least, "reached": bar.reached, "met": bar.met() }))
+            .map(|bar| json!({ "what": bar.what, "bar": bar.limit, "at_least": bar.at_least, "reached": bar.reached, "met": bar.met() }))
             .collect();
         println!("\n{}", json!({ "bench": "tftp", "peers": versions, "rows": rows, "bars": listed }));
         bars.iter().filter(|bar| !bar.met()).map(|bar| bar.what.clone()).collect()
@@ -124,18 +124,18 @@ fn median(mut all: Vec<f64>) -> f64 {
 /// A figure of ours, mostly as a ratio to the best peer of the same run.
 struct Bar {
     what: String,
-    bar: f64,
+    limit: f64,
     at_least: bool,
     reached: f64,
 }
 
 impl Bar {
     fn met(&self) -> bool {
-        if self.at_least { self.reached >= self.bar } else { self.reached <= self.bar }
+        if self.at_least { self.reached >= self.limit } else { self.reached <= self.limit }
     }
 
     fn shown(&self) -> String {
-        format!("{} {}", if self.at_least { ">=" } else { "<=" }, self.bar)
+        format!("{} {}", if self.at_least { ">=" } else { "<=" }, self.limit)
     }
 }
 
@@ -148,11 +148,11 @@ fn bars(rows: &[Row]) -> Vec<Bar> {
         peers.map(figure).reduce(best)
     };
     let mut ratio =
-        |name: &str, what: &str, figure: fn(&Row) -> f64, best: fn(f64, f64) -> f64, bar: f64, at_least: bool| {
+        |name: &str, what: &str, figure: fn(&Row) -> f64, best: fn(f64, f64) -> f64, limit: f64, at_least: bool| {
             if let (Some(own), Some(peer)) = (ours(name), theirs(name, figure, best)) {
                 bars.push(Bar {
                     what: format!("{name}: {what}, to the best peer's"),
-                    bar,
+                    limit,
                     at_least,
                     reached: figure(own) / peer,
                 });
@@ -165,9 +165,9 @@ fn bars(rows: &[Row]) -> Vec<Bar> {
     ratio("configs", "p99", |row| row.p99, f64::min, 0.1, false);
     ratio("loss", "time", |row| row.seconds, f64::min, 1.0 / 3.0, false);
     ratio("windows", "MB/s", |row| row.megabytes_per_second, f64::max, 1.2, true);
-    let mut own = |name: &str, what: &str, figure: fn(&Row) -> f64, bar: f64| {
+    let mut own = |name: &str, what: &str, figure: fn(&Row) -> f64, limit: f64| {
         if let Some(row) = ours(name) {
-            bars.push(Bar { what: format!("{name}: {what}"), bar, at_least: false, reached: figure(row) });
+            bars.push(Bar { what: format!("{name}: {what}"), limit, at_least: false, reached: figure(row) });
         }
     };
     for name in ["lone", "boot", "configs", "loss", "windows"] {

@@ -25,6 +25,7 @@ fn account(number: &str) -> Account {
         max_contacts: 1,
         nat: offhook::pbx::roster::NatFlags::default(),
         problems: Vec::new(),
+        transports: Default::default(),
     }
 }
 

@@ -4,14 +4,29 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::{free_port, in_repository, succeed};
+use super::{free_port, in_repository, run, succeed};
 
 /// The secret of the manager user `offhook`.
 pub(crate) const MANAGER_SECRET: &str = "CANARY-manager-81";
 
+/// The release that most tests are about.
+pub(crate) const NEWEST: &str = "22";
+
+/// A release that still has chan_sip.
+pub(crate) const WITH_CHAN_SIP: &str = "16";
+
+/// Whether that release was unpacked.
+pub(super) fn is_there(release: &str) -> Result<(), String> {
+    let output = run(Command::new(in_repository("tests/env/asterisk")).args(["version", release]));
+    output.status.success().then_some(()).ok_or_else(|| format!("asterisk {release} is absent"))
+}
+
 /// A running Asterisk; ended with the value.
 pub(crate) struct Asterisk {
     folder: TempDir,
+    release: &'static str,
+    /// chan_sip, on 127.0.0.1 over UDP and TCP, where this Asterisk has it.
+    pub(crate) chan_sip_port: Option<u16>,
     /// Registrar, on 127.0.0.1 over UDP and TCP.
     pub(crate) sip_port: u16,
     /// Manager interface, on 127.0.0.1.
@@ -26,25 +41,44 @@ impl Asterisk {
 
     /// The same with further manager users and with extensions, as sections of their files.
     pub(crate) fn start_with(users: &str, extensions: &str) -> Self {
+        let asterisk = Self::of(NEWEST, None);
+        asterisk.configure(users, extensions);
+        asterisk.up();
+        asterisk
+    }
+
+    /// Both channel drivers, without any extension. `modules`: further lines of modules.conf.
+    pub(crate) fn with_chan_sip(modules: &str) -> Self {
+        let asterisk = Self::of(WITH_CHAN_SIP, Some(free_port()));
+        asterisk.configure("", "");
+        asterisk.write("modules.conf", &format!("[modules]\nautoload = yes\n{modules}"));
+        asterisk.write("sip_additional.conf", "");
+        asterisk.write("sip.conf", "[general]\n#include \"env_sip.conf\"\n\n#include \"sip_additional.conf\"\n");
+        asterisk.up();
+        asterisk
+    }
+
+    fn of(release: &'static str, chan_sip_port: Option<u16>) -> Self {
         let folder = tempfile::Builder::new().prefix("oha").tempdir_in("/tmp").unwrap();
         std::fs::create_dir(folder.path().join("etc")).unwrap();
-        let asterisk = Self { folder, sip_port: free_port(), manager_port: free_port() };
-        asterisk.write("extensions_pjsip.conf", extensions);
-        asterisk.write("pjsip.conf", "#include \"env_transport.conf\"\n#include \"extensions_pjsip.conf\"\n");
-        asterisk.write(
+        Self { folder, release, chan_sip_port, sip_port: free_port(), manager_port: free_port() }
+    }
+
+    fn configure(&self, users: &str, extensions: &str) {
+        self.write("extensions_pjsip.conf", extensions);
+        self.write("pjsip.conf", "#include \"env_transport.conf\"\n#include \"extensions_pjsip.conf\"\n");
+        self.write(
             "manager.conf",
             &format!(
                 "[general]\n#include \"env_manager.conf\"\n\n[offhook]\nsecret = {MANAGER_SECRET}\ndeny = 0.0.0.0/0.0.0.0\n\
                  permit = 127.0.0.1/255.255.255.255\nread = system,reporting\nwrite = system,reporting\n\n{users}"
             ),
         );
-        asterisk.up();
-        asterisk
     }
 
     fn script(&self, verb: &str) -> Command {
         let mut command = Command::new(in_repository("tests/env/asterisk"));
-        command.args([verb, "22", "--run"]).arg(self.folder.path().join("run"));
+        command.args([verb, self.release, "--run"]).arg(self.folder.path().join("run"));
         command
     }
 
@@ -53,6 +87,9 @@ impl Asterisk {
         let mut start = self.script("start");
         start.arg("--conf").arg(self.folder.path().join("etc"));
         start.args(["--sip-port", &self.sip_port.to_string(), "--ami-port", &self.manager_port.to_string()]);
+        if let Some(port) = self.chan_sip_port {
+            start.args(["--chan-sip-port", &port.to_string()]);
+        }
         // It goes on in the background with our pipes, so they are not waited for: a file takes its words.
         let log = std::fs::File::create(self.folder.path().join("start.log")).unwrap();
         let status = start.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
@@ -83,6 +120,13 @@ impl Asterisk {
     /// Whether an address is registered for this extension.
     pub(crate) fn has_contact(&self, extension: &str) -> bool {
         self.cli("pjsip show contacts").contains(&format!(" {extension}/sip:"))
+    }
+
+    /// Whether an address is registered for this extension with chan_sip.
+    pub(crate) fn has_peer(&self, extension: &str) -> bool {
+        let shown = self.cli(&format!("sip show peer {extension}"));
+        let address = shown.lines().find_map(|line| line.trim().strip_prefix("Addr->IP"));
+        address.is_some_and(|address| !address.contains("(null)"))
     }
 }
 

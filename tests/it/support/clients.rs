@@ -88,11 +88,16 @@ pub(crate) fn simulate_well(model: &str, mac: &str, state: &str, server: SocketA
 
 /// Registers by Debian's sipp with a scenario of our own; the SIP status that ended it.
 pub(crate) fn sipp_registers(asterisk: &Asterisk, user: &str, secret: &str, from: Ipv4Addr) -> bool {
+    sipp_registers_at(asterisk.sip_port, user, secret, from)
+}
+
+/// The same with the registrar on that port of 127.0.0.1.
+pub(crate) fn sipp_registers_at(port: u16, user: &str, secret: &str, from: Ipv4Addr) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new("sipp");
     command.current_dir(folder.path()).arg("-sf").arg(in_repository("tests/data/register.xml"));
     command.args(["-m", "1", "-nostdin", "-timeout", "20s", "-timeout_error", "-i", &from.to_string(), "-p", "5060"]);
-    command.args(["-s", user, "-au", user, "-ap", secret, &format!("127.0.0.1:{}", asterisk.sip_port)]);
+    command.args(["-s", user, "-au", user, "-ap", secret, &format!("127.0.0.1:{port}")]);
     let output = run(&mut command);
     match output.status.code() {
         Some(0) => true,

@@ -55,7 +55,9 @@ impl Site {
              [pbx]\nsource = \"{source}\"\ndatabase_url = \"{url}\"\npoll_interval = \"200ms\"\nsip_host = \"127.0.0.1\"\n"
         );
         let manager = if let Some(asterisk) = asterisk {
-            writeln!(toml, "sip_port = {}", asterisk.sip_port).unwrap();
+            // With two drivers the tables say which listens where.
+            let one_port = asterisk.sip_port * u16::from(asterisk.chan_sip_port.is_none());
+            writeln!(toml, "sip_port = {one_port}").unwrap();
             let port = asterisk.manager_port;
             format!("address = \"127.0.0.1:{port}\"\nusername = \"offhook\"\nsecret = \"{MANAGER_SECRET}\"")
         } else {

@@ -1,11 +1,14 @@
 //! Values that stand for running programs, and waiting for what can be observed.
 
 pub(crate) mod asterisk;
+mod chan_sip;
 pub(crate) mod clients;
 pub(crate) mod daemon;
 pub(crate) mod dice;
 pub(crate) mod impair;
+pub(crate) mod manager;
 pub(crate) mod pbx;
+pub(crate) mod phone;
 pub(crate) mod shim;
 pub(crate) mod sql;
 
@@ -97,6 +100,8 @@ pub(crate) enum Component {
     MariaDb,
     /// Debian's Asterisk 22, unpacked by `tests/env/asterisk`.
     Asterisk,
+    /// The same of release 16, which has chan_sip beside chan_pjsip.
+    Asterisk16,
     /// A program on the path.
     Program(&'static str),
 }
@@ -110,11 +115,8 @@ impl Component {
         };
         match self {
             Self::MariaDb => on_path("mariadbd").and_then(|()| on_path("mariadb")),
-            Self::Asterisk => {
-                let mut version = Command::new(in_repository("tests/env/asterisk"));
-                let output = run(version.args(["version", "22"]));
-                output.status.success().then_some(()).ok_or_else(|| "asterisk 22 is absent".to_owned())
-            }
+            Self::Asterisk => asterisk::is_there(asterisk::NEWEST),
+            Self::Asterisk16 => asterisk::is_there(asterisk::WITH_CHAN_SIP),
             Self::Program(name) => on_path(name),
         }
     }

@@ -33,7 +33,7 @@ impl Pbx {
         self.asterisk.as_ref().expect("this PBX was made with an Asterisk")
     }
 
-    fn touched(&self) {
+    pub(super) fn touched(&self) {
         self.database.execute("UPDATE admin SET value = 'true' WHERE variable = 'need_reload'");
     }
 
@@ -48,14 +48,7 @@ impl Pbx {
     }
 
     fn insert_extension(&self, number: &str, name: &str, secret: &str, nat: &str) {
-        let mut sql = String::from("UPDATE admin SET value = 'true' WHERE variable = 'need_reload';\n");
-        let (id, shown) = (quoted(number), quoted(name));
-        writeln!(sql, "INSERT INTO users (extension, name, voicemail) VALUES ({id}, {shown}, 'novm');").unwrap();
-        let dial = quoted(&format!("PJSIP/{number}"));
-        let columns = "id, tech, dial, devicetype, user, description";
-        writeln!(sql, "INSERT INTO devices ({columns}) VALUES ({id}, 'pjsip', {dial}, 'fixed', {id}, {shown});")
-            .unwrap();
-        let keywords = [
+        let rows = [
             ("account", number),
             ("accountcode", ""),
             ("allow", ""),
@@ -75,7 +68,19 @@ impl Pbx {
             ("transport", ""),
             ("trustrpid", "yes"),
         ];
-        for (flags, (keyword, data)) in keywords.iter().enumerate() {
+        self.insert(number, name, "pjsip", &format!("PJSIP/{number}"), &rows);
+    }
+
+    /// The rows of a new extension; those of table `sip` in their order.
+    pub(super) fn insert(&self, number: &str, name: &str, tech: &str, dial: &str, rows: &[(&str, &str)]) {
+        let mut sql = String::from("UPDATE admin SET value = 'true' WHERE variable = 'need_reload';\n");
+        let (id, shown) = (quoted(number), quoted(name));
+        writeln!(sql, "INSERT INTO users (extension, name, voicemail) VALUES ({id}, {shown}, 'novm');").unwrap();
+        let (tech, dial) = (quoted(tech), quoted(dial));
+        let columns = "id, tech, dial, devicetype, user, description";
+        writeln!(sql, "INSERT INTO devices ({columns}) VALUES ({id}, {tech}, {dial}, 'fixed', {id}, {shown});")
+            .unwrap();
+        for (flags, (keyword, data)) in rows.iter().enumerate() {
             let (keyword, data) = (quoted(keyword), quoted(data));
             let flags = flags + 2;
             writeln!(sql, "INSERT INTO sip (id, keyword, data, flags) VALUES ({id}, {keyword}, {data}, {flags});")
@@ -123,17 +128,25 @@ impl Pbx {
     /// *Apply Config*: the files from the rows, Asterisk reloaded, `need_reload` cleared.
     pub(crate) fn apply(&self) {
         if let Some(asterisk) = &self.asterisk {
-            let mut extensions: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-            let from = "FROM sip JOIN devices ON devices.id = sip.id WHERE devices.tech = 'pjsip'";
-            for row in self.database.rows(&["sip.id", "sip.keyword", "sip.data"], from) {
-                if let [id, keyword, data] = row.as_slice() {
-                    extensions.entry(id.clone()).or_default().insert(keyword.clone(), data.clone());
-                }
-            }
-            asterisk.write("extensions_pjsip.conf", &sections(&extensions));
+            asterisk.write("extensions_pjsip.conf", &sections(&self.settings_of("pjsip")));
             asterisk.cli("module reload res_pjsip.so");
+            if asterisk.chan_sip_port.is_some() {
+                self.apply_chan_sip(asterisk);
+            }
         }
         self.database.execute("UPDATE admin SET value = 'false' WHERE variable = 'need_reload'");
+    }
+
+    /// The rows of table `sip` of the extensions on that driver.
+    pub(super) fn settings_of(&self, tech: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+        let mut extensions: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+        let from = format!("FROM sip JOIN devices ON devices.id = sip.id WHERE devices.tech = {}", quoted(tech));
+        for row in self.database.rows(&["sip.id", "sip.keyword", "sip.data"], &from) {
+            if let [id, keyword, data] = row.as_slice() {
+                extensions.entry(id.clone()).or_default().insert(keyword.clone(), data.clone());
+            }
+        }
+        extensions
     }
 
     /// A row of `offhook_status`: stage, health, reason, registered lines.

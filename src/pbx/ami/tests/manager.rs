@@ -29,6 +29,8 @@ pub(super) enum Do {
 pub(super) struct World {
     /// URI and status of each contact, by endpoint.
     pub(super) contacts: BTreeMap<String, Vec<(String, &'static str)>>,
+    /// Peers of chan_sip: address, status and User-Agent of those that are registered.
+    pub(super) peers: BTreeMap<String, Option<[&'static str; 3]>>,
     /// Items that the next lists claim beyond those they hold.
     pub(super) overstated: Vec<usize>,
     /// Actions that are refused, with the message.
@@ -50,6 +52,7 @@ impl Default for World {
     fn default() -> Self {
         Self {
             contacts: BTreeMap::new(),
+            peers: BTreeMap::new(),
             overstated: Vec::new(),
             refused: BTreeMap::from([("SIPpeers", UNKNOWN)]),
             mute: Vec::new(),
@@ -67,6 +70,23 @@ impl World {
     pub(super) fn phones(n: usize) -> Self {
         let contact = |i: usize| vec![(format!("sip:{}@10.0.{}.{}:5060", 1_000 + i, i / 250, i % 250), "Reachable")];
         Self { contacts: (0..n).map(|i| ((1_000 + i).to_string(), contact(i))).collect(), ..Self::default() }
+    }
+
+    /// The same with chan_sip and these peers, none registered.
+    pub(super) fn with_peers(mut self, names: &[&str]) -> Self {
+        self.refused.remove("SIPpeers");
+        self.peers = names.iter().map(|name| ((*name).to_owned(), None)).collect();
+        self
+    }
+
+    /// This Asterisk does not have these actions.
+    pub(super) fn refuse(&mut self, actions: &[&'static str]) {
+        self.refused.extend(actions.iter().map(|action| (*action, UNKNOWN)));
+    }
+
+    /// A peer registers, or its registration ends.
+    pub(super) fn peer(&mut self, name: &str, facts: Option<[&'static str; 3]>) {
+        self.peers.insert(name.to_owned(), facts);
     }
 
     pub(super) fn count(&self, action: &str) -> usize {
@@ -131,6 +151,27 @@ impl World {
                     format!("Event: AuthDetail\r\nActionID: {id}\r\nUsername: {endpoint}\r\nPassword: hidden\r\n\r\n");
                 let (items, events) = self.details(id, Some(endpoint));
                 Some(success("EventList: start\r\n") + &own + &auth + &events + &end(items + 2))
+            }
+            "SIPpeers" => {
+                let entry = |(name, facts): (&String, &Option<[&str; 3]>)| {
+                    let [address, status, _] = facts.unwrap_or(["-none-", "UNKNOWN", ""]);
+                    format!(
+                        "Event: PeerEntry\r\nActionID: {id}\r\nChanneltype: SIP\r\nObjectName: {name}\r\nIPaddress: {address}\r\n\
+                         IPport: 5060\r\nStatus: {status}\r\n\r\n"
+                    )
+                };
+                let events: String = self.peers.iter().map(entry).collect();
+                let claimed = self.peers.len() + self.overstated.pop().unwrap_or_default();
+                Some(success("EventList: start\r\n") + &events + &end(claimed))
+            }
+            "SIPshowpeer" => {
+                let name = text("Peer");
+                let Some(facts) = self.peers.get(name) else { return error(&format!("Peer {name} not found.")) };
+                let [address, status, agent] = facts.unwrap_or(["(null)", "UNKNOWN", ""]);
+                Some(success(&format!(
+                    "ObjectName: {name}\r\nRegExpire: 3604 seconds\r\nAddress-IP: {address}\r\nAddress-Port: 5060\r\n\
+                     Status: {status}\r\nSIP-Useragent: {agent}\r\n"
+                )))
             }
             "Ping" | "DBPut" => Some(success("")),
             _ => error(UNKNOWN),
@@ -239,6 +280,7 @@ impl Client {
             address: address.to_owned(),
             username: "offhook".into(),
             secret: Box::new(|| Ok(Secret::new("secret"))),
+            wanted: Box::new(|endpoint| !endpoint.name.starts_with("soft")),
             timing,
         };
         tokio::spawn(client::run(config, commands, sender, shutdown.clone()));

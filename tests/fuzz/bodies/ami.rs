@@ -44,7 +44,7 @@ pub fn stream(data: &[u8]) {
         .into_iter()
         .flatten()
         {
-            assert!(!contact.endpoint.is_empty() && contact.uri.chars().count() <= 8_192);
+            assert!(!contact.endpoint.name.is_empty() && contact.uri.chars().count() <= 8_192);
         }
         for (key, value) in message.headers() {
             if let Ok(action) = Action::new("Ping").with(key, value) {

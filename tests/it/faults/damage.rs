@@ -25,7 +25,7 @@ fn account(number: &str) -> Account {
         max_contacts: 1,
         nat: offhook::pbx::roster::NatFlags::default(),
         problems: Vec::new(),
-        transports: Default::default(),
+        transports: offhook::pbx::roster::Transports::default(),
     }
 }
 

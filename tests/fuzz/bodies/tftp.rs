@@ -164,10 +164,10 @@ pub fn server(data: &[u8]) {
     let mut next = move || rest.next();
     while let (Some(command), Some(argument)) = (next(), next()) {
         let source = SOURCES[usize::from(command >> 4) % SOURCES.len()];
-        match command & 7 {
-            0 | 1 => {
+        match command % 8 {
+            kind @ (0 | 1) => {
                 let bytes: Vec<u8> = std::iter::from_fn(&mut next).take(argument.into()).collect();
-                bench.datagram(source, if command % 8 == 0 { On::Listening } else { On::Transfer(1) }, &bytes);
+                bench.datagram(source, if kind == 0 { On::Listening } else { On::Transfer(1) }, &bytes);
             }
             2 => {
                 let (name, options) = (NAMES[usize::from(argument) % 4], OPTIONS[usize::from(argument >> 2) % 8]);

@@ -21,10 +21,11 @@ fn timing() -> Timing {
     Timing { tftp_retry: Duration::from_secs(1), tftp_tries: 20, ..Timing::default() }
 }
 
-/// Foreign clients. Not curl: it asks for six seconds between resends (RFC 2349) and gets them, so it takes minutes.
-const FOREIGN: [Client; 3] = [Client::TftpHpa, Client::Atftp, Client::Busybox];
+/// Foreign clients. Not curl, which asks for six seconds between resends (RFC 2349) and gets them, nor atftp, which waits
+/// five by itself: they get there, in minutes.
+const FOREIGN: [Client; 2] = [Client::TftpHpa, Client::Busybox];
 
-/// F16: a hundred files, each byte-exact; four in five by our phones' client, the others by three foreign ones.
+/// F16: a hundred files, each byte-exact; four in five by our phones' client, the others by two foreign ones.
 #[test]
 fn f16_a_hundred_files_through_loss_doubles_and_reordering() {
     let foreign: Vec<Component> = FOREIGN.map(|client| Component::Program(client.program())).to_vec();
@@ -40,7 +41,7 @@ fn f16_a_hundred_files_through_loss_doubles_and_reordering() {
     }
     let daemon = site.serve();
     let proxy = Proxy::before(daemon.tftp, STORM, SEED);
-    let (began, queue) = (Instant::now(), Mutex::new(0..100));
+    let (began, queue) = (Instant::now(), Mutex::new((0..100).step_by(5).chain((0..100).filter(|n| n % 5 != 0))));
     thread::scope(|scope| {
         for _ in 0..25 {
             scope.spawn(|| {
@@ -67,7 +68,8 @@ fn f16_a_hundred_files_through_loss_doubles_and_reordering() {
     println!("F16, seed {SEED}: 100 of 100 in {:?}; datagrams {:?}", began.elapsed(), proxy.counts());
     let counts = proxy.counts();
     assert!(["lost", "doubled", "late"].iter().all(|what| counts[what] > 100), "F16: it was bad: {counts:?}");
-    daemon.stop();
+    // Killed: transfers whose last acknowledgement was lost would hold its end up.
+    drop(daemon);
 }
 
 /// F16: a way that carries 576 octets at most. Plain clients and those that ask for less get the file; one that insists
@@ -103,5 +105,6 @@ fn f16_a_way_of_576_octets() {
         scripted(phone_address(), proxy.address, "file.bin", &timing()).as_ref() == Ok(&content),
         "F16: afterwards"
     );
-    daemon.stop();
+    // Killed: the transfer that cannot pass would hold its end up.
+    drop(daemon);
 }

@@ -8,19 +8,20 @@
 //! port of its own. Sources outside the networks, and ports no client sends from, get no byte; packets that are no
 //! request get none on the listening port.
 
+mod admit;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
-use ipnet::Ipv4Net;
 use slab::Slab;
 
 use crate::domain::printable;
 
 use super::exchange::{Config, Content, DropReason, Event, Id, Meta, On, Transmit};
 use super::options::Terms;
-use super::pace::{Lane, Pace, share};
+use super::pace::{Lane, Pace};
 use super::packet::{ErrorCode, Packet, Request};
 use super::pauses::Pauses;
 use super::transfer::{Progress, Transfer};
@@ -28,17 +29,11 @@ use super::transfer::{Progress, Transfer};
 /// Names longer than this are no file of a phone; nothing is answered.
 const NAME_LIMIT: usize = 128;
 
-/// Ports that no client sends from: answering them would be a reflection or a loop (discard, echo, chargen, DHCP, TFTP).
-const SERVICE_PORTS: &[u16] = &[0, 7, 9, 19, 67, 69];
-
 /// How long an answer to a request is waited for. The phone has asked again by then, or given up.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Errors that wait to be sent; what comes on top while the kernel has no room is dropped, and phones ask again.
 const ERRORS: usize = 1_024;
-
-/// A transfer that is going on hears its phone more often than this.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// Ended transfers whose late packets are known for what they are: no stranger's, so not answered.
 const ENDED: usize = 64;
@@ -126,21 +121,6 @@ impl Server {
         }
     }
 
-    /// Which of the phones' networks it comes from; `None` = nobody that may speak to us.
-    fn lane(&self, meta: &Meta) -> Option<usize> {
-        let ip = *meta.source.ip();
-        let nobody = SERVICE_PORTS.contains(&meta.source.port())
-            || ip.is_broadcast()
-            || ip.is_multicast()
-            || ip.is_unspecified()
-            || meta.destination.is_broadcast()
-            || meta.destination.is_multicast();
-        let lane = self.config.networks.iter().position(|net| net.contains(&ip))?;
-        // The network's own broadcast address; networks of one or two addresses have none (RFC 3021).
-        let everyone = |net: &Ipv4Net| net.prefix_len() < 31 && net.broadcast() == ip;
-        (!nobody && !self.config.networks.iter().any(everyone)).then_some(lane)
-    }
-
     fn read(&mut self, now: Instant, meta: Meta, on: On, lane: usize, request: Request<'_>) {
         if self.closing {
             return;
@@ -213,49 +193,6 @@ impl Server {
             source: meta.source,
             destination: meta.destination,
         });
-    }
-
-    /// Whether a transfer more may begin in this network. Where there are too many, the oldest that nobody ever answered
-    /// gives way: a phone answers within a moment, made-up addresses never do.
-    fn make_room(&mut self, lane: usize) -> bool {
-        let most = share(self.config.transfers, self.lanes.len());
-        let crowded = self.lanes.get(lane).is_some_and(|lane| lane.active >= most);
-        if !crowded && self.slots.len() < self.config.transfers {
-            // Who was answered or is gone leaves the queue as it comes to its head; it is no longer than twice the rest.
-            if let Some(lane) = self.lanes.get_mut(lane)
-                && lane.silent.len() > 2 * most
-            {
-                let slots = &self.slots;
-                lane.silent.retain(|id| slots.get(id.slot).is_some_and(|slot| slot.id == *id && slot.is_silent()));
-            }
-            return true;
-        }
-        let fullest = || self.lanes.iter().enumerate().max_by_key(|(_, lane)| lane.active).map(|(at, _)| at);
-        let from = if crowded { Some(lane) } else { fullest() };
-        while let Some(id) = from.and_then(|from| self.lanes.get_mut(from)).and_then(|lane| lane.silent.pop_front()) {
-            if self.slots.get(id.slot).is_some_and(|slot| slot.id == id && slot.is_silent()) {
-                self.end(id.slot, Some("crowded-out"));
-                return true;
-            }
-        }
-        false
-    }
-
-    /// The phone that asks anew, from the same port for another file or from another port for the same one, has given
-    /// the older transfer up. One that is going on at another port is another phone's, behind the same address.
-    fn forget_older(&mut self, now: Instant, source: SocketAddrV4, name: &str) {
-        let Some(ports) = self.per_source.get(source.ip()) else { return };
-        let silent = |transfer: &Transfer| now.saturating_duration_since(transfer.heard()) >= PAUSE;
-        let same = |older: &SocketAddrV4| {
-            older.port() == source.port()
-                || self.slot(*older).is_some_and(|slot| slot.name == name && slot.transfer.as_ref().is_none_or(silent))
-        };
-        let older: Vec<_> = ports.iter().map(|port| SocketAddrV4::new(*source.ip(), *port)).filter(same).collect();
-        for source in older {
-            if let Some(at) = self.by_source.get(&source) {
-                self.end(*at, Some("replaced"));
-            }
-        }
     }
 
     /// The file of a request. A request that is gone by now is no error: the phone asked anew meanwhile.
@@ -420,13 +357,6 @@ impl Server {
         if self.pauses.may_tell(now, *source.ip(), code) {
             self.error(source, on, code);
         }
-    }
-}
-
-impl Slot {
-    /// Nobody has answered it yet.
-    fn is_silent(&self) -> bool {
-        self.transfer.as_ref().is_none_or(|transfer| !transfer.answered())
     }
 }
 

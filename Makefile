@@ -5,7 +5,7 @@
 #   make test-all       the same, then what is too long for every change
 #   make fuzz           each fuzz target for ten minutes (FUZZ_SECONDS=600), one after another
 #   make lint           format, clippy, licences and sources of the dependencies, shell scripts
-#   make bench          figures, as a table and as JSON
+#   make bench          figures, as a table and as JSON; TFTP beside other servers; about ten minutes
 #   make deb            the Debian package, in target/debian
 
 SHELL := /bin/bash
@@ -68,6 +68,8 @@ lint:
 	fi
 
 bench:
+	tests/env/peers install
+	$(CARGO) bench --bench tftp
 	$(CARGO) bench --bench roster
 
 deb:

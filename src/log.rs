@@ -20,8 +20,8 @@ const LINE: usize = 512;
 /// Stands at the end of a line that was cut.
 const CUT: &str = " [cut]";
 
-/// Lines that may wait: some seconds of a boot storm at level debug, a few megabytes.
-const QUEUE: usize = 8_192;
+/// Lines that may wait: some seconds at level debug, half a megabyte.
+const QUEUE: usize = 1_024;
 
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 

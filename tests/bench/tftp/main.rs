@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use load::{Fetch, Options, Outcome, play};
 use report::Figures;
-use servers::{Peer, Running};
+use servers::{Meter, Peer, Running};
 use support::daemon::Site;
 use support::pbx::Pbx;
 use support::wait_for;
@@ -183,18 +183,19 @@ fn main() {
         servers::pin(*process, SERVER_CORE);
     }
     servers::pin(std::process::id(), LOAD_CORE);
+    let meters: Vec<Meter> = servers.iter().map(|(name, process, _)| Meter::new(name, *process)).collect();
 
     let only = std::env::var("OFFHOOK_BENCH_ONLY").ok();
     let runs: usize = std::env::var("OFFHOOK_BENCH_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
     let mut figures = Figures::default();
     for workload in WORKLOADS.iter().filter(|workload| only.as_deref().is_none_or(|name| name == workload.name)) {
         for run in 0..runs.min(workload.runs) {
-            for (name, process, address) in &servers {
+            for ((name, process, address), meter) in servers.iter().zip(&meters) {
                 eprintln!("{}: run {}, {name}", workload.name, run + 1);
                 let lists = workload.lists(&configurations, &image, &small);
-                let before = servers::processor_time(*process);
+                let before = meter.settled();
                 let outcome = play(*address, lists, f64::from(workload.loss) / 100.0, run as u64);
-                let spent = servers::settled(*process).saturating_sub(before);
+                let spent = meter.settled().zip(before).map(|(after, before)| after.saturating_sub(before));
                 told(name, &outcome);
                 figures.add(*workload, name, outcome, spent, servers::peak_memory(*process));
             }

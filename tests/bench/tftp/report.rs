@@ -10,7 +10,7 @@ use crate::load::Outcome;
 /// Every run of every server.
 #[derive(Default)]
 pub(crate) struct Figures {
-    runs: Vec<(Workload, String, Outcome, Duration, u64)>,
+    runs: Vec<(Workload, String, Outcome, Option<Duration>, u64)>,
 }
 
 /// Medians of one server at one workload.
@@ -22,7 +22,8 @@ struct Row {
     megabytes_per_second: f64,
     files_per_second: f64,
     p99: f64,
-    cpu_per_gigabyte: f64,
+    /// `None` where it cannot be told.
+    cpu_per_gigabyte: Option<f64>,
     asked_again: f64,
     doubled: f64,
     failed: f64,
@@ -30,7 +31,7 @@ struct Row {
 }
 
 impl Figures {
-    pub(crate) fn add(&mut self, workload: Workload, server: &str, outcome: Outcome, spent: Duration, memory: u64) {
+    pub(crate) fn add(&mut self, workload: Workload, server: &str, outcome: Outcome, spent: Option<Duration>, memory: u64) {
         self.runs.push((workload, server.to_owned(), outcome, spent, memory));
     }
 
@@ -41,21 +42,22 @@ impl Figures {
                 continue;
             }
             let mine = || self.runs.iter().filter(|run| run.0 == *workload && run.1 == *server);
-            let of = |figure: &dyn Fn(&Outcome, f64) -> f64| {
-                median(mine().map(|(_, _, outcome, spent, _)| figure(outcome, spent.as_secs_f64())).collect())
+            let of = |figure: &dyn Fn(&Outcome) -> f64| median(mine().map(|run| figure(&run.2)).collect());
+            let per_gigabyte = |run: &(Workload, String, Outcome, Option<Duration>, u64)| {
+                run.3.map(|spent| spent.as_secs_f64() * 1e9 / run.2.octets as f64)
             };
             rows.push(Row {
                 workload: *workload,
                 server: server.clone(),
                 runs: mine().count(),
-                seconds: of(&|outcome, _| outcome.took.as_secs_f64()),
-                megabytes_per_second: of(&|outcome, _| outcome.octets as f64 / 1e6 / outcome.took.as_secs_f64()),
-                files_per_second: of(&|outcome, _| outcome.files as f64 / outcome.took.as_secs_f64()),
-                p99: of(&|outcome, _| outcome.quantile(0.99).as_secs_f64()),
-                cpu_per_gigabyte: of(&|outcome, spent| spent * 1e9 / outcome.octets as f64),
-                asked_again: of(&|outcome, _| outcome.asked_again as f64),
-                doubled: of(&|outcome, _| outcome.doubled as f64),
-                failed: of(&|outcome, _| outcome.failed as f64),
+                seconds: of(&|outcome| outcome.took.as_secs_f64()),
+                megabytes_per_second: of(&|outcome| outcome.octets as f64 / 1e6 / outcome.took.as_secs_f64()),
+                files_per_second: of(&|outcome| outcome.files as f64 / outcome.took.as_secs_f64()),
+                p99: of(&|outcome| outcome.quantile(0.99).as_secs_f64()),
+                cpu_per_gigabyte: mine().map(per_gigabyte).collect::<Option<Vec<f64>>>().map(median),
+                asked_again: of(&|outcome| outcome.asked_again as f64),
+                doubled: of(&|outcome| outcome.doubled as f64),
+                failed: of(&|outcome| outcome.failed as f64),
                 memory_mib: mine().map(|run| run.4).max().unwrap_or(0) as f64 / 1_024.0,
             });
         }
@@ -76,13 +78,13 @@ impl Figures {
                 );
             }
             println!(
-                "  {:<10} {:>9.3} {:>8.1} {:>9.0} {:>9.1} {:>9.2} {:>8} {:>8} {:>7} {:>8.1}",
+                "  {:<10} {:>9.3} {:>8.1} {:>9.0} {:>9.1} {:>9} {:>8} {:>8} {:>7} {:>8.1}",
                 row.server,
                 row.seconds,
                 row.megabytes_per_second,
                 row.files_per_second,
                 row.p99 * 1e3,
-                row.cpu_per_gigabyte,
+                row.cpu_per_gigabyte.map_or("-".to_owned(), |cpu| format!("{cpu:.2}")),
                 row.asked_again,
                 row.doubled,
                 row.failed,
@@ -160,7 +162,7 @@ fn bars(rows: &[Row]) -> Vec<Bar> {
         };
     ratio("lone", "MB/s", |row| row.megabytes_per_second, f64::max, 1.0, true);
     ratio("boot", "MB/s", |row| row.megabytes_per_second, f64::max, 1.2, true);
-    ratio("boot", "CPU seconds per GB", |row| row.cpu_per_gigabyte, f64::min, 0.85, false);
+    ratio("boot", "CPU seconds per GB", |row| row.cpu_per_gigabyte.unwrap_or(f64::INFINITY), f64::min, 0.85, false);
     ratio("configs", "files/s", |row| row.files_per_second, f64::max, 8.0, true);
     ratio("configs", "p99", |row| row.p99, f64::min, 0.1, false);
     ratio("loss", "time", |row| row.seconds, f64::min, 1.0 / 3.0, false);

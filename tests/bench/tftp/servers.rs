@@ -103,40 +103,83 @@ pub(crate) fn pin(process: u32, core: usize) {
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
 
-/// Processor time so far, of the process, its ended threads and the children it has waited for.
-pub(crate) fn processor_time(process: u32) -> Duration {
+/// Where a server's processor time is read.
+pub(crate) struct Meter {
+    process: u32,
+    /// A control group of its own, which counts also children that nobody waits for (cgroups(7)).
+    group: Option<PathBuf>,
+    /// It starts a process for each transfer and forgets it: without a group its time is not known.
+    forks: bool,
+}
+
+impl Meter {
+    pub(crate) fn new(name: &str, process: u32) -> Self {
+        let group = ["/sys/fs/cgroup/cpuacct", "/sys/fs/cgroup"]
+            .into_iter()
+            .map(|root| PathBuf::from(format!("{root}/offhook-bench-{}-{name}", std::process::id())))
+            .find(|group| {
+                std::fs::create_dir(group).is_ok()
+                    && std::fs::write(group.join("cgroup.procs"), process.to_string()).is_ok()
+                    && used(group).is_some()
+            });
+        Self { process, group, forks: name == Peer::TftpdHpa.name() }
+    }
+
+    /// Processor time so far, of the process, its threads and all it started.
+    pub(crate) fn so_far(&self) -> Option<Duration> {
+        match &self.group {
+            Some(group) => used(group),
+            None => (!self.forks).then(|| from_proc(self.process)),
+        }
+    }
+
+    /// The same once it no longer grows: what is done behind the transfers is part of their price, not of the next run's.
+    pub(crate) fn settled(&self) -> Option<Duration> {
+        let mut last = self.so_far();
+        wait_for("the server to have nothing more to do", || {
+            std::thread::sleep(Duration::from_millis(600));
+            let now = self.so_far();
+            // Ours looks at the PBX meanwhile.
+            let grown = now.unwrap_or_default().saturating_sub(last.unwrap_or_default());
+            last = now;
+            if grown < Duration::from_millis(10) { Ok(()) } else { Err(format!("{grown:?} in 600 ms")) }
+        });
+        last
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Some(group) = &self.group {
+            // It is empty once the server has ended; else it stays, and harms nothing.
+            let _ = std::fs::remove_dir(group);
+        }
+    }
+}
+
+/// What a control group has used: version 1 tells nanoseconds, version 2 microseconds.
+fn used(group: &Path) -> Option<Duration> {
+    let number = |text: String| text.trim().parse().ok();
+    if let Ok(text) = std::fs::read_to_string(group.join("cpuacct.usage")) {
+        return number(text).map(Duration::from_nanos);
+    }
+    let text = std::fs::read_to_string(group.join("cpu.stat")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("usage_usec "))?;
+    number(line.to_owned()).map(Duration::from_micros)
+}
+
+/// Of the process and the children it has waited for: utime, stime, cutime and cstime of proc(5), in ticks of which
+/// Linux shows 100 a second.
+fn from_proc(process: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    // utime, stime, cutime and cstime of proc(5), in ticks of which Linux shows 100 a second.
     let ticks: u64 = fields[11..15].iter().map(|field| field.parse::<u64>().unwrap()).sum();
     Duration::from_millis(ticks * 10)
 }
 
-/// Highest resident memory so far, in KiB: of the process and, where it forks for each transfer, of its children as
-/// they are now.
+/// Highest resident memory so far, in KiB; of one that forks, the parent's.
 pub(crate) fn peak_memory(process: u32) -> u64 {
-    let of = |path: PathBuf| -> u64 {
-        let status = std::fs::read_to_string(path).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
-    };
-    of(format!("/proc/{process}/status").into())
-}
-
-/// Processor time once it no longer grows: children that end after the last byte are counted too.
-pub(crate) fn settled(process: u32) -> Duration {
-    let mut last = processor_time(process);
-    wait_for("the server's children to end", || {
-        // Longer than ours gathers what it writes behind its transfers: that is its price, not the next run's.
-        std::thread::sleep(Duration::from_millis(600));
-        let now = processor_time(process);
-        let quiet = std::mem::replace(&mut last, now) == now && children(process) == 0;
-        if quiet { Ok(()) } else { Err(format!("{} children", children(process))) }
-    });
-    last
-}
-
-fn children(process: u32) -> usize {
-    let listed = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
-    listed.split_whitespace().count()
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }

@@ -71,8 +71,12 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Config, ConfigErro
     Err(ConfigError { problems })
 }
 
-/// Variables that are no keys of the configuration.
-const NO_KEYS: &[&str] = &["OFFHOOK_LOG", "OFFHOOK_CONFIG"];
+/// Variables that are no keys of the configuration; the last one is for tests (`app::faults`).
+const NO_KEYS: &[&str] = if cfg!(debug_assertions) {
+    &["OFFHOOK_LOG", "OFFHOOK_CONFIG", "OFFHOOK_FAULT"]
+} else {
+    &["OFFHOOK_LOG", "OFFHOOK_CONFIG"]
+};
 
 const READABLE: &str =
     "holds a password and every user can read it; chmod 0640 it, or set server.allow_readable_secrets = true";

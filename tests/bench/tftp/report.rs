@@ -31,7 +31,14 @@ struct Row {
 }
 
 impl Figures {
-    pub(crate) fn add(&mut self, workload: Workload, server: &str, outcome: Outcome, spent: Option<Duration>, memory: u64) {
+    pub(crate) fn add(
+        &mut self,
+        workload: Workload,
+        server: &str,
+        outcome: Outcome,
+        spent: Option<Duration>,
+        memory: u64,
+    ) {
         self.runs.push((workload, server.to_owned(), outcome, spent, memory));
     }
 

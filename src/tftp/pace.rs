@@ -38,7 +38,7 @@ impl Pace {
         }
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let now = nanos(now.saturating_duration_since(*self.began.get_or_insert(now)));
-        let place = usize::try_from(self.hasher.hash_one(source)).unwrap_or_default() % PLACES;
+        let place = usize::try_from(self.hasher.hash_one(source) % PLACES as u64).unwrap_or_default();
         let Some(due) = self.due.get_mut(place) else { return true };
         let next = now.max(*due).saturating_add(nanos(STEP));
         let allowed = next.saturating_sub(now) <= nanos(STEP * BURST);

@@ -360,6 +360,33 @@ fn f21_those_who_never_answer_give_way() {
     assert_eq!(counts.so_far(DropReason::Full), 2);
 }
 
+/// F21: the flood is in one network, what is answered in another; the made-up ones give way to a phone of a third. What
+/// they leave behind does not pile up.
+#[test]
+fn f21_a_flood_gives_way_wherever_it_is() {
+    let networks: Vec<_> =
+        ["127.0.0.0/16", "127.1.0.0/16", "127.2.0.0/16"].iter().map(|net| net.parse().unwrap()).collect();
+    let config = Config { networks, transfers: 100, ..Config::default() };
+    let mut bench = Bench { server: Server::new(config), ..Bench::new(2_000) };
+    for n in 1..=60 {
+        let phone = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, n), 40_000);
+        bench.send(phone, On::Listening, &rrq("f\0octet\0"));
+        bench.sent();
+        bench.send(phone, On::Transfer(0), &[0, 4, 0, 1]);
+        bench.sent();
+    }
+    for n in 0..20_000_u32 {
+        let [_, _, c, d] = n.to_be_bytes();
+        bench.send(SocketAddrV4::new(Ipv4Addr::new(127, 1, c, d), 40_000), On::Listening, &rrq("f\0octet\0"));
+        bench.sent();
+    }
+    assert_eq!(bench.server.active(), 100);
+    let phone = SocketAddrV4::new(Ipv4Addr::new(127, 2, 0, 1), 40_000);
+    bench.send(phone, On::Listening, &rrq("f\0octet\0"));
+    assert!(bench.sent().iter().any(|(transmit, bytes)| transmit.to == phone && bytes.starts_with(&[0, 3, 0, 1])));
+    assert!(bench.server.timers() <= 4 * 100 + 1_024 + 2, "{}", bench.server.timers());
+}
+
 /// A46: a client that does not take our answer to its options says so, and asks without them from the same port; the
 /// network may turn the two about.
 #[test]

@@ -4,6 +4,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::RawFd;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -14,11 +15,14 @@ use nix::sys::socket::{
 /// Datagrams taken or sent at once.
 pub(super) const BATCH: usize = 32;
 
-/// A datagram that could be ours fits; a longer one is cut and then no packet.
+/// A datagram that could be ours fits; of a longer one the rest is lost, and a request of that length is none.
 const BUFFER: usize = 2_048;
 
 /// Octets that one offloaded send may carry: what an IPv4 datagram has room for.
 const SEGMENTED: usize = 60_000;
+
+/// How long windows are sent datagram by datagram after the kernel refused to cut one: it may have been one phone's way.
+const WITHOUT: Duration = Duration::from_mins(1);
 
 /// A datagram that came in.
 pub(super) struct Received<'a> {
@@ -84,8 +88,8 @@ pub(super) struct Outbox {
     to: Vec<Option<SockaddrIn>>,
     filled: usize,
     headers: MultiHeaders<SockaddrIn>,
-    /// The kernel cuts a window into datagrams for us.
-    segments: bool,
+    /// When windows are left to the kernel to cut again, after it refused.
+    whole_again: Option<Instant>,
 }
 
 impl Outbox {
@@ -96,7 +100,7 @@ impl Outbox {
             to: vec![None; BATCH],
             filled: 0,
             headers: MultiHeaders::preallocate(BATCH, None),
-            segments: true,
+            whole_again: None,
         }
     }
 
@@ -109,6 +113,11 @@ impl Outbox {
         }
     }
 
+    /// Throws away what was pushed.
+    pub(super) fn clear(&mut self) {
+        self.filled = 0;
+    }
+
     /// Whether it must be sent before another is pushed.
     pub(super) fn is_full(&self) -> bool {
         self.filled == BATCH
@@ -116,25 +125,39 @@ impl Outbox {
 
     /// Sends all. Each failure is told with `failed`, and concerns that packet only: the timer of its transfer sends it
     /// again. Where the kernel has no room, what is left is lost, as on a wire.
-    pub(super) fn send(&mut self, socket: RawFd, mut failed: impl FnMut(io::Error)) {
+    pub(super) fn send(&mut self, now: Instant, socket: RawFd, mut failed: impl FnMut(io::Error)) {
         let count = std::mem::take(&mut self.filled);
+        let segments = self.whole_again.is_none_or(|at| now >= at);
         let mut at = 0;
         while at < count {
-            let run = if self.segments { self.run(at, count) } else { 1 };
-            let sent = if run > 1 {
-                self.send_window(socket, at, run).map(|()| run)
-            } else {
-                let end = if self.segments { self.singles(at, count) } else { count };
-                self.send_each(socket, at, end)
+            let run = if segments { self.run(at, count) } else { 1 };
+            if run > 1 {
+                match self.send_window(socket, at, run) {
+                    Ok(()) => {
+                        at += run;
+                        continue;
+                    }
+                    // An interface, a driver or a way that cannot segment; these packets go one by one.
+                    Err(Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE | Errno::EOPNOTSUPP | Errno::ENOPROTOOPT) => {
+                        self.whole_again = Some(now + WITHOUT);
+                    }
+                    // The phone cannot be reached, or there is no room: told by each packet.
+                    Err(_) => {}
+                }
+            }
+            let end = match run {
+                1 if segments => self.singles(at, count),
+                1 => count,
+                run => at + run,
             };
-            match sent {
-                Ok(sent) => at += sent.max(1),
-                Err(Errno::EAGAIN) => return failed(Errno::EAGAIN.into()),
-                // Each is tried by itself, which tells an interface that cannot segment from a phone that is away.
-                Err(_) if run > 1 => self.segments = false,
-                Err(why) => {
-                    failed(why.into());
-                    at += 1;
+            while at < end {
+                match self.send_each(socket, at, end) {
+                    Ok(sent) => at += sent.max(1),
+                    Err(Errno::EAGAIN) => return failed(Errno::EAGAIN.into()),
+                    Err(why) => {
+                        failed(why.into());
+                        at += 1;
+                    }
                 }
             }
         }
@@ -187,5 +210,67 @@ impl Outbox {
         let none: [ControlMessage<'_>; 0] = [];
         let sent = sendmmsg(socket, &mut self.headers, slices, to, none, MsgFlags::MSG_DONTWAIT)?;
         Ok(sent.count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, UdpSocket};
+    use std::os::fd::AsRawFd as _;
+
+    use super::*;
+
+    fn pushed(outbox: &mut Outbox, to: SocketAddr, packets: &[&[u8]]) {
+        let SocketAddr::V4(to) = to else { panic!("{to}") };
+        for packet in packets {
+            outbox.packet.clear();
+            outbox.packet.extend_from_slice(packet);
+            outbox.push(to);
+        }
+    }
+
+    fn received(socket: &UdpSocket) -> Vec<Vec<u8>> {
+        socket.set_nonblocking(true).unwrap();
+        let mut buffer = [0; 64];
+        std::iter::from_fn(|| socket.recv(&mut buffer).ok().map(|size| buffer[..size].to_vec())).collect()
+    }
+
+    /// Windows of two phones and single packets between them: each arrives as it was, in its order, by the kernel's
+    /// cutting and without it.
+    #[test]
+    fn every_packet_arrives_as_it_was() {
+        let (ours, one, two) = (local(), local(), local());
+        let mut outbox = Outbox::new();
+        let now = Instant::now();
+        for again in [None, Some(now + WITHOUT)] {
+            outbox.whole_again = again;
+            pushed(&mut outbox, one.local_addr().unwrap(), &[b"aaaa", b"bbbb", b"cc"]);
+            pushed(&mut outbox, two.local_addr().unwrap(), &[b"single"]);
+            pushed(&mut outbox, one.local_addr().unwrap(), &[b"d", b"eeee", b"ffff"]);
+            outbox.send(now, ours.as_raw_fd(), |why| panic!("{why}"));
+            assert_eq!(received(&one), [&b"aaaa"[..], b"bbbb", b"cc", b"d", b"eeee", b"ffff"]);
+            assert_eq!(received(&two), [b"single"]);
+            assert_eq!(outbox.whole_again, again, "loopback cuts windows");
+        }
+    }
+
+    /// A phone that cannot be reached is told of, packet by packet, and costs no other its packets or the kernel's help.
+    #[test]
+    fn a_phone_that_is_away_is_its_own_trouble() {
+        let (ours, one) = (local(), local());
+        let mut outbox = Outbox::new();
+        // Without the right to broadcast the kernel refuses it: EACCES.
+        let away: SocketAddr = "127.255.255.255:9".parse().unwrap();
+        pushed(&mut outbox, away, &[b"aaaa", b"bbbb"]);
+        pushed(&mut outbox, one.local_addr().unwrap(), &[b"cccc", b"dddd"]);
+        let mut failures = 0;
+        outbox.send(Instant::now(), ours.as_raw_fd(), |_| failures += 1);
+        assert_eq!(failures, 2);
+        assert_eq!(received(&one), [b"cccc", b"dddd"]);
+        assert_eq!(outbox.whole_again, None);
+    }
+
+    fn local() -> UdpSocket {
+        UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()
     }
 }

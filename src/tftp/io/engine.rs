@@ -17,7 +17,7 @@ use super::batch::{BATCH, Inbox, Outbox, Received};
 use super::sockets::{Ready, Sockets, Told};
 use super::{Asked, Reply};
 
-/// Answers that are being looked up at once; beyond that a request is told that there is no such file.
+/// Answers that are being looked up at once; beyond that a request gets none, and the phone asks again.
 const LOOKUPS: usize = 256;
 
 /// Rounds of receiving that timers wait for: what waits on the sockets is older than the time that is up, but a flood
@@ -115,7 +115,8 @@ impl Engine {
                 return dropped.count(DropReason::Source);
             }
             let meta = Meta { source: datagram.source, destination, on };
-            let next = if on == On::Listening { sockets.pick(reached) } else { on };
+            // Strangers open no sockets.
+            let next = if on == On::Listening && core.welcomes(&meta) { sockets.pick(reached) } else { on };
             core.handle_datagram(now, meta, next, datagram.bytes);
         };
         match inbox.receive(socket, on == On::Listening, take) {
@@ -150,10 +151,10 @@ impl Engine {
     }
 
     fn send(&mut self, now: Instant, on: On, outbox: &mut Outbox) {
-        let Some((socket, _)) = self.sockets.get(on) else { return };
+        let Some((socket, _)) = self.sockets.get(on) else { return outbox.clear() };
         let mute = &mut self.mute;
-        // A host or network that cannot be reached concerns this phone alone; its timer tries again.
-        outbox.send(socket, |why| mute.log(now, "send", &why));
+        // A phone that cannot be reached concerns nobody else; its timer tries again.
+        outbox.send(now, socket, |why| mute.log(now, "send", &why));
     }
 
     fn decide(&mut self, now: Instant, id: Id, reply: Reply) {
@@ -162,8 +163,7 @@ impl Engine {
             Reply::Absent => self.core.reject(id, ErrorCode::NotFound),
             Reply::Later(look) => {
                 let Ok(place) = Arc::clone(&self.late.places).try_acquire_owned() else {
-                    self.core.reject(id, ErrorCode::NotFound);
-                    return;
+                    return self.core.forget(id);
                 };
                 let (answers, bell) = (self.late.answers.clone(), Arc::clone(&self.late.bell));
                 self.late.runtime.spawn(async move {
@@ -202,7 +202,7 @@ impl Complaint {
         if self.logged.is_none_or(|at| now.saturating_duration_since(at) >= COMPLAINT) {
             tracing::warn!(
                 times = self.times,
-                "TFTP could not {what}: {why}; a firewall or an interface that is down does this"
+                "TFTP could not {what}: {why}; a firewall, an interface that is down or a full send buffer does this"
             );
             (self.times, self.logged) = (0, Some(now));
         }

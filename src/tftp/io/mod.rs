@@ -3,8 +3,8 @@
 //! Each address listened on is one thread with one core of the protocol ([`engine`]): a block must not wait for a turn
 //! among the daemon's tasks. It has the socket of the well-known port, where requests come in, and for each address of
 //! the host that is asked a few on ephemeral ports, which its transfers share ([`sockets`]). A transfer picks one of
-//! these at random, so that its port is not known beforehand (RFC 1350 section 4) and a late packet of the one before,
-//! from the same port of the phone, is hardly ever taken for its own; it is told apart by both addresses and both ports.
+//! these at random (RFC 1350 section 4); it is told apart by both addresses and both ports, and phones take a new port for
+//! each file.
 //! What waits is received at once, and answered at once ([`batch`]): a block costs two system calls at most, a window
 //! of blocks one to send, and a thousand phones no more sockets than one.
 
@@ -86,7 +86,7 @@ impl Listener {
         shutdown: CancellationToken,
         drain: Duration,
     ) -> io::Result<()> {
-        // Ends the thread also when this future is dropped.
+        // Tells the thread to end also when this future is dropped; it does after the drain.
         let ending = Ending { token: shutdown.child_token(), bell: Arc::clone(&self.bell) };
         let late = Late::new(self.bell, Handle::current(), ending.token.clone());
         let (told, mut ended) = oneshot::channel();

@@ -73,8 +73,7 @@ impl Sockets {
     /// Binds.
     pub(super) fn open(address: SocketAddrV4, bell: &OwnedFd) -> io::Result<Self> {
         let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let listening = bound(address)?;
-        setsockopt(&listening, sockopt::Ipv4PacketInfo, &true)?;
+        let listening = bound(address, true)?;
         watch(&poll, &listening, LISTENING)?;
         watch(&poll, bell, BELL)?;
         let address = match listening.local_addr()?.as_socket() {
@@ -98,11 +97,14 @@ impl Sockets {
 
     fn add(&mut self, address: Ipv4Addr) -> io::Result<usize> {
         let first = self.transfers.len();
-        let opened = (0..SHARED).map(|_| bound(SocketAddrV4::new(address, 0))).collect::<io::Result<Vec<_>>>()?;
-        for socket in opened {
-            watch(&self.poll, &socket, self.transfers.len() as u64)?;
-            self.transfers.push(Transfers { socket, address });
-        }
+        let open = |number: usize| {
+            let socket = bound(SocketAddrV4::new(address, 0), false)?;
+            watch(&self.poll, &socket, number as u64)?;
+            Ok(Transfers { socket, address })
+        };
+        // All of them or none: a socket that is closed leaves the poll set by itself.
+        let opened = (first..first + SHARED).map(open).collect::<io::Result<Vec<_>>>()?;
+        self.transfers.extend(opened);
         Ok(first)
     }
 
@@ -166,11 +168,15 @@ fn watch(poll: &OwnedFd, source: impl AsFd, place: u64) -> io::Result<()> {
     Ok(epoll::add(poll, source, EventData::new_u64(place), EventFlags::IN)?)
 }
 
-fn bound(address: SocketAddrV4) -> io::Result<Socket> {
+/// `told` = each datagram says where it was sent; asked for before the first can come.
+fn bound(address: SocketAddrV4, told: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     // As much as the system allows; less is no failure.
     let _ = socket.set_recv_buffer_size(KERNEL_BUFFER);
     let _ = socket.set_send_buffer_size(KERNEL_BUFFER);
+    if told {
+        setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+    }
     socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;
     Ok(socket)

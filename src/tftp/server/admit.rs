@@ -37,22 +37,24 @@ impl Server {
     pub(super) fn make_room(&mut self, lane: usize) -> bool {
         let most = share(self.config.transfers, self.lanes.len());
         let crowded = self.lanes.get(lane).is_some_and(|lane| lane.active >= most);
+        // Who was answered or is gone leaves the queue as it comes to its head, or here.
+        if let Some(lane) = self.lanes.get_mut(lane)
+            && lane.silent.len() > 2 * most
+        {
+            let slots = &self.slots;
+            lane.silent.retain(|id| slots.get(id.slot).is_some_and(|slot| slot.id == *id && slot.is_silent()));
+        }
         if !crowded && self.slots.len() < self.config.transfers {
-            // Who was answered or is gone leaves the queue as it comes to its head; it is no longer than twice the rest.
-            if let Some(lane) = self.lanes.get_mut(lane)
-                && lane.silent.len() > 2 * most
-            {
-                let slots = &self.slots;
-                lane.silent.retain(|id| slots.get(id.slot).is_some_and(|slot| slot.id == *id && slot.is_silent()));
-            }
             return true;
         }
-        let fullest = || self.lanes.iter().enumerate().max_by_key(|(_, lane)| lane.active).map(|(at, _)| at);
-        let from = if crowded { Some(lane) } else { fullest() };
-        while let Some(id) = from.and_then(|from| self.lanes.get_mut(from)).and_then(|lane| lane.silent.pop_front()) {
-            if self.slots.get(id.slot).is_some_and(|slot| slot.id == id && slot.is_silent()) {
-                self.end(id.slot, Some("crowded-out"));
-                return true;
+        let mut lanes: Vec<usize> = if crowded { vec![lane] } else { (0..self.lanes.len()).collect() };
+        lanes.sort_by_key(|at| std::cmp::Reverse(self.lanes.get(*at).map(|lane| lane.active)));
+        for at in lanes {
+            while let Some(id) = self.lanes.get_mut(at).and_then(|lane| lane.silent.pop_front()) {
+                if self.slots.get(id.slot).is_some_and(|slot| slot.id == id && slot.is_silent()) {
+                    self.end(id.slot, Some("crowded-out"));
+                    return true;
+                }
             }
         }
         false

@@ -32,7 +32,8 @@ const NAME_LIMIT: usize = 128;
 /// How long an answer to a request is waited for. The phone has asked again by then, or given up.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
-/// Errors that wait to be sent; what comes on top while the kernel has no room is dropped, and phones ask again.
+/// Errors that wait to be sent, where the owner feeds more than it drains; what comes on top is dropped, and phones ask
+/// again.
 const ERRORS: usize = 1_024;
 
 /// Ended transfers whose late packets are known for what they are: no stranger's, so not answered.
@@ -180,6 +181,13 @@ impl Server {
             armed: Some(now + ANSWER_LIMIT),
             queued: false,
         };
+        // Those of transfers that are gone, which a flood leaves behind.
+        if self.timers.len() > 4 * self.slots.len() + 1_024 {
+            let slots = &self.slots;
+            self.timers.retain(|Reverse((at, id))| {
+                slots.get(id.slot).is_some_and(|slot| slot.id == *id && slot.armed == Some(*at))
+            });
+        }
         self.timers.push(Reverse((now + ANSWER_LIMIT, id)));
         self.by_source.insert(meta.source, self.slots.insert(slot));
         if let Some(lane) = self.lanes.get_mut(lane) {
@@ -206,6 +214,19 @@ impl Server {
         }
         slot.transfer = Some(Transfer::new(now, content.bytes, slot.terms));
         self.schedule(id.slot);
+    }
+
+    /// No answer can be found now: the phone asks again.
+    pub fn forget(&mut self, id: Id) {
+        if self.slots.get(id.slot).is_some_and(|slot| slot.id == id) {
+            self.config.dropped.count(DropReason::Full);
+            self.end(id.slot, None);
+        }
+    }
+
+    /// Whether who sent this may speak to us at all.
+    pub fn welcomes(&self, meta: &Meta) -> bool {
+        self.lane(meta).is_some()
     }
 
     /// There is no such file for this phone.
@@ -277,6 +298,12 @@ impl Server {
     /// When [`Server::handle_timeout`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// How many times are remembered, for tests of what a flood leaves behind.
+    #[cfg(test)]
+    pub(super) fn timers(&self) -> usize {
+        self.timers.len()
     }
 
     /// The next event.
@@ -518,7 +545,7 @@ mod tests {
         assert!(bench.ack(6).is_empty());
     }
 
-    /// While the kernel takes nothing, refusals are kept up to a bound.
+    /// While nobody takes them, refusals are kept up to a bound.
     #[test]
     fn refusals_that_wait_are_bounded() {
         let mut bench = Bench::new();
@@ -537,7 +564,12 @@ mod tests {
         ) {
             let mut bench = Bench { answers: false, ..Bench::new() };
             for (port, listening, opcode, rest) in packets {
-                let bytes = [&[0, opcode], rest.as_slice()].concat();
+                let bytes = match opcode {
+                    // As good as any, so that there is something for the rest to meet.
+                    6 => format!("\0\x01f{}\0octet\0", rest.len() % 5).into_bytes(),
+                    7 => ack(u16::try_from(rest.len() % 4).unwrap()).to_vec(),
+                    opcode => [&[0, opcode], rest.as_slice()].concat(),
+                };
                 let on = if listening { On::Listening } else { ON };
                 bench.datagram(SocketAddrV4::new(*PHONE.ip(), 50_000 + port), Ipv4Addr::LOCALHOST, on, &bytes);
                 for sent in bench.sent() {

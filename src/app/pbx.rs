@@ -68,6 +68,7 @@ fn publisher<T: Send + Sync + 'static>(
 
 /// The poll, and what follows from what it sees: the hub is told, a changed roster is kept.
 pub(super) fn spawn_poll(stage: &mut Stage, poll: Poll, hub: &Arc<Hub>, store: &Arc<Store>) {
+    let known = poll.last_good.as_ref().map(|(roster, _)| Arc::clone(roster));
     let (views_in, mut views) = watch::channel(PbxView::default());
     let ending = stage.ending();
     stage.spawn(async move {
@@ -75,7 +76,7 @@ pub(super) fn spawn_poll(stage: &mut Stage, poll: Poll, hub: &Arc<Hub>, store: &
         Ok(())
     });
     let hub = Arc::clone(hub);
-    let mut kept = Kept { store: Arc::clone(store), roster: None, written: Timestamp::UNIX_EPOCH, failing: false };
+    let mut kept = Kept { store: Arc::clone(store), roster: known, written: Timestamp::UNIX_EPOCH, failing: false };
     stage.spawn(async move {
         while views.changed().await.is_ok() {
             faults::strike("poll");

@@ -256,7 +256,15 @@ fn literal(value: &toml::Value) -> Result<(), String> {
     }
 }
 
+/// Keys whose values are told to nobody.
+const SECRETS: [(&str, &str); 4] =
+    [("ami", "secret"), ("phones", "phone_password"), ("pbx", "database_url"), ("store", "url")];
+
 fn check_value(section: &str, keys: toml::Table) -> Result<(), String> {
+    // serde would tell the value.
+    if SECRETS.iter().any(|(of, key)| *of == section && keys.get(*key).is_some_and(|value| !value.is_str())) {
+        return Err("is no text; put it in quotes".to_owned());
+    }
     let whole = toml::Table::from_iter([(section.to_owned(), toml::Value::Table(keys))]);
     Wire::deserialize(toml::Value::Table(whole)).map(|_| ()).map_err(|why| plain(why.message()))
 }

@@ -53,6 +53,30 @@ fn defaults_are_the_contract_s() {
 }
 
 #[test]
+fn no_password_is_in_a_complaint() {
+    for (section, key) in [("ami", "secret"), ("phones", "phone_password"), ("pbx", "database_url"), ("store", "url")] {
+        for value in ["83746152", "8374.6152", "true", "[\"83746152\"]", "1979-05-27"] {
+            let text = if section == "pbx" {
+                format!("{LEAST}{key} = {value}\n")
+            } else {
+                format!("{LEAST}[{section}]\n{key} = {value}\n")
+            };
+            let problems = with(&text).expect_err(&text).to_string();
+            assert!(problems.contains(&format!("{section}.{key}: is no text; put it in quotes")), "{problems}");
+            assert!(!problems.contains(value), "{problems}");
+        }
+    }
+}
+
+#[test]
+fn keys_that_do_nothing_yet_are_refused() {
+    for (section, key) in [("pbx", "config_dir = \"/opt/asterisk\""), ("access", "first_contact = \"1m\"")] {
+        let text = if section == "pbx" { format!("{LEAST}{key}\n") } else { format!("{LEAST}[{section}]\n{key}\n") };
+        complains(&text, &["not built yet"]);
+    }
+}
+
+#[test]
 fn every_problem_in_one_report_with_key_and_line() {
     complains(
         "[pbx]\nsource = \"freepbx\"\npool_interval = \"2s\"\n\n[tftp]\nlisten = 69\n[nonsense]\n[publish]\nastdb = \"yes\"\n",

@@ -73,7 +73,10 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
             Access::Network
         }
     };
-    duration(&mut report, "access.first_contact", &wire.access.first_contact);
+    if duration(&mut report, "access.first_contact", &wire.access.first_contact).is_some() {
+        report.not_built("access.first_contact", wire.access.first_contact != "30m");
+    }
+    report.not_built("pbx.config_dir", wire.pbx.config_dir != "/etc/asterisk");
     let phones = phones(&mut report, wire.phones);
     unbuilt(&mut report, &wire.store, &wire.dhcp, &wire.firmware, &wire.sntp, &wire.syslog, &wire.publish);
     let publish = Publish { database: wire.publish.database, astdb: wire.publish.astdb };

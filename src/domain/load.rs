@@ -61,7 +61,8 @@ impl Load {
     }
 }
 
-/// `-8-12-00`, `-08-11-00`, `08000900`, `0801SR02`, `0202`: two digits a part, or parts between dashes.
+/// `-8-12-00`, `-08-11-00`, `08000900`, `0801SR02`, `0202`: two digits a part, or parts between dashes. The name of a
+/// service release does not hold the maintenance number, which is 0 here.
 fn legacy_version(rest: &str) -> Option<[u16; 4]> {
     let mut version = [0; 4];
     if let Some(dashed) = rest.strip_prefix('-') {
@@ -84,7 +85,7 @@ fn legacy_version(rest: &str) -> Option<[u16; 4]> {
     Some(version)
 }
 
-/// `9-4-2SR3-1S` is 9.4(2)SR3; the trailing `-rS` is the signed build.
+/// `9-4-2SR3-1S` is 9.4(2)SR3, `8-5-2SR1S` is 8.5(2)SR1; the trailing `-rS` or `S` is the signed build.
 fn java_version(release: &str) -> Option<[u16; 4]> {
     let mut parts = release.split('-');
     let major = parts.next()?.parse().ok()?;
@@ -92,7 +93,10 @@ fn java_version(release: &str) -> Option<[u16; 4]> {
     let third = parts.next()?;
     let end = third.find(|c: char| !c.is_ascii_digit()).unwrap_or(third.len());
     let maintenance = third.get(..end)?.parse().ok()?;
-    let service = third.get(end..).and_then(|s| s.strip_prefix("SR")).and_then(|s| s.parse().ok()).unwrap_or(0);
+    let service = third.get(end..).and_then(|rest| rest.strip_prefix("SR")).map_or(Some(0), |rest| {
+        // `8-5-2SR1S`: here the signed build follows without a dash.
+        rest.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().ok()
+    })?;
     Some([major, minor, maintenance, service])
 }
 
@@ -110,6 +114,8 @@ mod tests {
             ("P0030801SR02", "P0", Signalling::Sccp, [8, 1, 0, 2]),
             ("P003-8-12-00", "P0", Signalling::Sccp, [8, 12, 0, 0]),
             ("SIP42.9-4-2SR3-1S", "42", Signalling::Sip, [9, 4, 2, 3]),
+            ("SIP41.8-5-2SR1S", "41", Signalling::Sip, [8, 5, 2, 1]),
+            ("SCCP70.8-3-3SR2S", "70", Signalling::Sccp, [8, 3, 3, 2]),
             ("SIP42.8-5-4S.loads", "42", Signalling::Sip, [8, 5, 4, 0]),
             ("SCCP41.8-2-1S", "41", Signalling::Sccp, [8, 2, 1, 0]),
         ] {

@@ -307,7 +307,6 @@ impl Hub {
 
     /// The wall clock was put: what was to be looked at by the old one is looked at now.
     pub fn clock_stepped(&self, now: Timestamp) {
-        self.lock().due.clear();
         self.judge(self.snapshot().assignments.keys().copied(), now);
     }
 

@@ -5,8 +5,9 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "secret-not-as-typed",
         "Asterisk has another secret than the one that was typed",
-        "FreePBX writes the secret as it is into a file in which ; begins a comment (for chan_pjsip) and blanks at the ends do \
-         not count. So Asterisk has only the part before the ;, trimmed. On chan_sip a ; is kept. Phones are given that part, because only that part registers. Set a \
+        "FreePBX writes the secret as it is into a file in which ; begins a comment (for chan_pjsip), a > right after the = is \
+         part of that, and blanks at the ends do not count. So Asterisk has only the part before the ;, without a > at its \
+         beginning, trimmed. On chan_sip a ; is kept. Phones are given that part, because only that part registers. Set a \
          new secret of letters and digits.",
     ),
     (
@@ -14,6 +15,12 @@ pub const CODES: &[(&str, &str, &str)] = &[
         "Asterisk has another secret than the database",
         "Asterisk's manager interface was asked and shows another password than the database's. Phones are given Asterisk's. \
          After Apply Config the two agree.",
+    ),
+    (
+        "secret-md5",
+        "Asterisk goes by a hash and not by the secret",
+        "The extension has md5_cred and a secret. FreePBX then tells chan_pjsip to compare with the hash. Phones are given the \
+         secret, and register only if the hash was made of it, of the user and of the realm. Empty md5_cred, and Apply Config.",
     ),
     (
         "secret-md5-only",

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::roster::{LiveSecrets, Roster, Sections, confirm};
+use super::roster::{LiveSecrets, NOT_LIVE, Roster, Sections, confirm};
 use super::settle::Settle;
 use super::sources::{Gate, Moved, Source, SourceError, freepbx};
 
@@ -57,6 +57,10 @@ pub async fn run(poll: Poll, views: watch::Sender<PbxView>, shutdown: Cancellati
     let mut source = None;
     let mut told = false;
     let mut confirmed = Confirmed::default();
+    // Where nobody will tell, nothing that was told holds.
+    if let (Some((roster, _)), Ok(_)) = (&last_good, live.has_changed()) {
+        confirmed.recall(roster);
+    }
     let mut settle = Settle::new(last_good.as_ref().map(|(roster, _)| Arc::clone(roster)));
     let mut look = Look { again: true, ..Look::default() };
     let mut failures = 0_u32;
@@ -156,6 +160,17 @@ struct Confirmed {
 }
 
 impl Confirmed {
+    /// What Asterisk told an earlier life holds until it tells anew: the database's word was another then.
+    fn recall(&mut self, kept: &Roster) {
+        let told = kept.accounts.values().filter(|account| account.problems.iter().any(|p| p.code == NOT_LIVE));
+        let told: Sections = told
+            .filter_map(|account| Some((account.sections().into_iter().next()?, account.secret.clone()?)))
+            .collect();
+        if !told.is_empty() {
+            self.told = Some((Arc::default(), Arc::new(told)));
+        }
+    }
+
     /// A manager interface that is away changes nothing: what it told holds for an account until the database's own
     /// secret changes, which is after Apply.
     fn roster(&mut self, roster: &Arc<Roster>, live: &LiveSecrets) -> Arc<Roster> {
@@ -251,5 +266,20 @@ mod tests {
         assert_eq!(served(&old, &live), "live");
         assert_eq!(served(&old, &None), "live", "the session is cut");
         assert_eq!(served(&new, &None), "applied");
+    }
+
+    #[test]
+    fn what_asterisk_told_an_earlier_life_holds_until_it_tells_anew() {
+        let live = |secret: &str| Some(Arc::new(Sections::from([("1001-auth".to_owned(), Secret::new(secret))])));
+        let kept = Confirmed::default().roster(&roster("saved"), &live("live"));
+        let mut confirmed = Confirmed::default();
+        confirmed.recall(&kept);
+        let mut served = |live: &LiveSecrets| {
+            let roster = confirmed.roster(&roster("saved"), live);
+            roster.accounts.values().next().unwrap().secret.as_ref().unwrap().expose().to_owned()
+        };
+        assert_eq!(served(&None), "live");
+        assert_eq!(served(&live("newer")), "newer");
+        assert_eq!(served(&live("saved")), "saved");
     }
 }

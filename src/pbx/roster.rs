@@ -231,6 +231,9 @@ pub struct RowProblem {
 /// By section and not by user: a trunk's outbound login may use an extension's number as its user.
 pub type LiveSecrets = Option<Arc<Sections>>;
 
+/// The code of the problem that [`confirm`] finds.
+pub const NOT_LIVE: &str = "secret-not-live";
+
 /// Passwords by name of the auth section.
 pub type Sections = HashMap<String, Secret>;
 
@@ -252,7 +255,7 @@ pub fn confirm(roster: &Roster, live: &LiveSecrets) -> Option<Roster> {
         if let Some(known) = differs(account) {
             account.secret = Some(known);
             account.problems.push(Problem::new(
-                "secret-not-live",
+                NOT_LIVE,
                 format!("the secret of extension {} in the PBX database is not the one Asterisk has; phones are given Asterisk's", account.extension),
                 "press Apply Config in FreePBX; if this stays, save the extension again",
             ));

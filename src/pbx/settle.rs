@@ -235,6 +235,40 @@ mod tests {
         assert!(settled.assignments.contains_key(&mac.parse().unwrap()));
     }
 
+    /// F9: extensions that are gone, and with them their secrets, are gone in the end: after a quarter of an hour, or once
+    /// the admin says that it was meant.
+    #[test]
+    fn f9_extensions_that_stay_gone_go_in_the_end() {
+        let accounts = |n: usize| {
+            let names: Vec<String> = (1_000..1_000 + n).map(|extension| extension.to_string()).collect();
+            let phones = names.iter().map(|name| format!("001B54AA{name}"));
+            let pairs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "a")).collect();
+            phones.fold(roster(&pairs, false), |roster, mac| with_phone(roster, &mac))
+        };
+        for by_word in [false, true] {
+            let began = Instant::now();
+            let mut settle = Settle::new(Some(Arc::new(accounts(40))));
+            let fed = |millis: u64, fresh: Roster, settle: &mut Settle| {
+                let roster = settle.feed(began + Duration::from_millis(millis), fresh).roster.unwrap();
+                (roster.accounts.len(), roster.assignments.len())
+            };
+            for minute in 0..15 {
+                assert_eq!(fed(minute * 60_000, accounts(20), &mut settle), (40, 40), "{by_word}, minute {minute}");
+            }
+            let mut at = 15 * 60_000;
+            if by_word {
+                at -= 1;
+                settle.shrink().accept();
+            }
+            // Phones go at once, accounts with a second read; and there is nothing to put back.
+            assert_eq!(fed(at, accounts(20), &mut settle), (40, 20), "{by_word}");
+            for later in [250, 500, 60_000, 20 * 60_000] {
+                assert_eq!(fed(at + later, accounts(20), &mut settle), (20, 20), "{by_word}, {later} ms later");
+                assert!(!settle.shrink().holds());
+            }
+        }
+    }
+
     /// F13: a second row for a phone changes nothing until one of the two is gone.
     #[test]
     fn f13_a_second_row_changes_nothing() {

@@ -29,37 +29,54 @@ struct Held {
     extensions: BTreeSet<Extension>,
     since: Instant,
     reads: u32,
+    /// Meant, as it turned out: let go of until it came to pass, which for accounts takes another read.
+    meant: bool,
+}
+
+impl Held {
+    /// Whether it is (still) this that is gone.
+    fn is(&self, phones: &BTreeSet<MacAddr>, extensions: &BTreeSet<Extension>) -> bool {
+        if self.meant {
+            phones.is_subset(&self.phones) && extensions.is_subset(&self.extensions)
+        } else {
+            *phones == self.phones && *extensions == self.extensions
+        }
+    }
 }
 
 impl Shrink {
     /// The admin says that what is held back was meant. Without anything held back, nothing.
     pub fn accept(&mut self) {
-        self.accepted = self.held.is_some();
+        self.accepted = self.holds();
     }
 
     /// Whether something is held back.
     pub fn holds(&self) -> bool {
-        self.held.is_some()
+        self.held.as_ref().is_some_and(|held| !held.meant)
     }
 
     /// The read, with what it lacks of what is believed put back where that is too much to be believed at once.
     pub fn hold(&mut self, now: Instant, believed: &Roster, mut fresh: Roster) -> Roster {
+        // It was said of what was gone then, and of no later loss.
+        let accepted = std::mem::take(&mut self.accepted);
         let phones = missing(&believed.assignments, &fresh.assignments);
         let extensions = missing(&believed.accounts, &fresh.accounts);
-        if phones.is_empty() && extensions.is_empty() || std::mem::take(&mut self.accepted) {
+        if phones.is_empty() && extensions.is_empty() {
             self.held = None;
             return fresh;
         }
-        let before = self.held.take().filter(|held| held.phones == phones && held.extensions == extensions);
-        let (since, reads) = before.map_or((now, 1), |held| (held.since, held.reads.saturating_add(1)));
+        let before = self.held.take().filter(|held| held.is(&phones, &extensions));
+        let mut held = before.unwrap_or(Held { phones, extensions, since: now, reads: 0, meant: false });
+        held.reads = held.reads.saturating_add(1);
         let (long, often) = CERTAIN;
-        if reads >= often && now.saturating_duration_since(since) >= long {
+        held.meant |= accepted || held.reads >= often && now.saturating_duration_since(held.since) >= long;
+        let held = self.held.insert(held);
+        if held.meant {
             return fresh;
         }
-        fresh.assignment_problems.push(problem(phones.len(), extensions.len()));
-        put_back(&mut fresh.assignments, &believed.assignments, &phones);
-        put_back(&mut fresh.accounts, &believed.accounts, &extensions);
-        self.held = Some(Held { phones, extensions, since, reads });
+        fresh.assignment_problems.push(problem(held.phones.len(), held.extensions.len()));
+        put_back(&mut fresh.assignments, &believed.assignments, &held.phones);
+        put_back(&mut fresh.accounts, &believed.accounts, &held.extensions);
         fresh
     }
 }
@@ -156,6 +173,11 @@ mod tests {
         shrink.accept();
         assert_eq!(shrink.hold(now, &believed, roster(0)).assignments.len(), 0);
         assert!(!shrink.holds());
+        assert_eq!(shrink.hold(now, &believed, roster(5)).assignments.len(), 5, "a part of it came back");
+        assert_eq!(shrink.hold(now, &believed, believed.clone()).assignments.len(), 20);
         assert_eq!(shrink.hold(now, &believed, roster(0)).assignments.len(), 20, "said once");
+        shrink.accept();
+        assert_eq!(shrink.hold(now, &believed, believed.clone()).assignments.len(), 20);
+        assert_eq!(shrink.hold(now, &believed, roster(0)).assignments.len(), 20, "said of what came back since");
     }
 }

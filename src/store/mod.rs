@@ -328,7 +328,14 @@ impl Store {
 fn lock(folder: &Path) -> Result<fs::File, StoreError> {
     let failed = |why| StoreError::Folder { path: folder.to_owned(), why };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    if fs::metadata(folder).map_err(failed)?.permissions().mode() & 0o077 != 0 {
+        if !is_ours(folder).map_err(failed)? {
+            return Err(failed(io::Error::other(
+                "it holds what is not offhook's and others may enter it; name a folder of its own in server.state_dir, or chmod 0700 it",
+            )));
+        }
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed)?;
+    }
     let path = folder.join("lock");
     let file =
         fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
@@ -337,6 +344,11 @@ fn lock(folder: &Path) -> Result<fs::File, StoreError> {
         Err(fs::TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
         Err(fs::TryLockError::Error(why)) => Err(failed(why)),
     }
+}
+
+/// Whether an offhook was here, or nobody.
+fn is_ours(folder: &Path) -> io::Result<bool> {
+    Ok(folder.join("lock").exists() || folder.join("offhook.db").exists() || fs::read_dir(folder)?.next().is_none())
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -95,14 +95,19 @@ impl Damaged {
 /// The files that SQLite keeps beside a database.
 const COMPANIONS: [&str; 2] = ["wal", "shm"];
 
+/// Damaged databases that are kept. A disk that damages more takes the place of the last.
+const ASIDE: u32 = 9;
+
 /// Renames a database, if it is there, with what belongs to it; says where it is now.
 fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
-    let aside = path.with_extension("db.damaged");
-    let there = moved(path, &aside)?;
+    let name = |n: u32| if n == 1 { "db.damaged".to_owned() } else { format!("db.damaged.{n}") };
+    let free = |n: &u32| *n == ASIDE || !path.with_extension(name(*n)).exists();
+    let name = name((1..=ASIDE).find(free).unwrap_or(ASIDE));
+    let there = moved(path, &path.with_extension(&name))?;
     for tail in COMPANIONS {
-        moved(&path.with_extension(format!("db-{tail}")), &path.with_extension(format!("db.damaged-{tail}")))?;
+        moved(&path.with_extension(format!("db-{tail}")), &path.with_extension(format!("{name}-{tail}")))?;
     }
-    Ok(there.then_some(aside))
+    Ok(there.then(|| path.with_extension(name)))
 }
 
 /// Removes a copy that proved no better, with what belongs to it.

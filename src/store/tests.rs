@@ -73,6 +73,41 @@ async fn f6_a_damaged_database_is_set_aside_and_said() {
     }
 }
 
+/// F6: what was set aside is there still when it happens again.
+#[tokio::test]
+async fn f6_nothing_set_aside_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    for damage in [b"one".as_slice(), b"two", b"three"] {
+        fs::write(folder.path().join("offhook.db"), damage).unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        store.close().await;
+    }
+    for (name, damage) in [("damaged", "one"), ("damaged.2", "two"), ("damaged.3", "three")] {
+        assert_eq!(fs::read_to_string(folder.path().join(format!("offhook.db.{name}"))).unwrap(), damage);
+    }
+}
+
+/// A folder of others that all may enter is neither used nor closed to them.
+#[tokio::test]
+async fn the_folder_is_our_own() {
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let others = tempfile::tempdir().unwrap();
+    fs::write(others.path().join("theirs"), "").unwrap();
+    fs::set_permissions(others.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let why = Store::open(others.path()).await.unwrap_err().to_string();
+    assert!(why.contains("server.state_dir"), "{why}");
+    assert_eq!(mode(others.path()), 0o755);
+    for ours in ["", "lock"] {
+        let folder = tempfile::tempdir().unwrap();
+        if !ours.is_empty() {
+            fs::write(folder.path().join(ours), "").unwrap();
+        }
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Store::open(folder.path()).await.unwrap().close().await;
+        assert_eq!(mode(folder.path()), 0o700, "{ours:?}");
+    }
+}
+
 /// F6: nothing changed, no copy; one per change, as many as are kept; a copy that is damaged gives way to the one before.
 #[tokio::test]
 async fn f6_copies_are_made_kept_and_passed_over() {

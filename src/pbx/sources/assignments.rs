@@ -63,6 +63,19 @@ pub(super) fn assignments(rows: &PhoneRows, problems: &mut Vec<RowProblem>) -> B
                     } else {
                         assignment.buttons.push(button);
                     }
+                } else {
+                    problems.push(row_problem(
+                        Some(mac),
+                        Some(&printable(&button.extension)),
+                        Problem::new(
+                            "bad-line",
+                            format!(
+                                "offhook_lines gives {mac} button {}, and offhook_phones has no such phone",
+                                button.button
+                            ),
+                            "add the phone, or delete the row of offhook_lines",
+                        ),
+                    ));
                 }
             }
             Err(problem) => problems.push(row_problem(Some(mac), None, problem)),

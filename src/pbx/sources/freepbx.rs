@@ -214,21 +214,30 @@ fn account(
 
 /// The password that Asterisk has. FreePBX writes the stored one into chan_pjsip's file as it is, and Asterisk's parser
 /// ends a value at `;`, takes `\;` for a literal one, and trims (measured on FreePBX 16 with Asterisk 16). Into
-/// chan_sip's file it writes `\;` for each `;`, so there only blanks are lost.
+/// chan_sip's file it writes `\;` for each `;`, so there only blanks are lost. In both a `>` right after the `=` belongs
+/// to that (main/config.c), and FreePBX writes nothing between the two.
 fn secret(
     extension: &Extension,
     driver: Driver,
     settings: &BTreeMap<&[u8], &Cell>,
     problems: &mut Vec<Problem>,
 ) -> Option<Secret> {
-    let bytes = settings.get(b"secret".as_slice()).and_then(|cell| cell.as_deref()).unwrap_or_default();
+    let cell = |key: &[u8]| settings.get(key).and_then(|cell| cell.as_deref()).unwrap_or_default();
+    let bytes = cell(b"secret");
+    // chan_sip's file gets no hash from FreePBX.
+    let md5 = driver == Driver::Pjsip && !cell(b"md5_cred").is_empty();
+    if md5 && !bytes.is_empty() {
+        problems.push(Problem::new(
+            "secret-md5",
+            format!("extension {extension} has an MD5 hash beside its secret: Asterisk goes by the hash, and a phone with the secret is refused unless the hash is made of it"),
+            "empty md5_cred on the extension, and Apply Config",
+        ));
+    }
     if bytes.is_empty() {
-        let md5 =
-            settings.get(b"md5_cred".as_slice()).and_then(|cell| cell.as_deref()).is_some_and(|md5| !md5.is_empty());
         problems.push(if md5 {
             Problem::new(
                 "secret-md5-only",
-                format!("extension {extension} has only an MD5 hash, and a phone needs the password itself"),
+                format!("extension {extension} has an MD5 hash and no secret, and a phone needs the secret itself"),
                 "set a plain secret on the extension",
             )
         } else {
@@ -248,14 +257,17 @@ fn secret(
         ));
         return None;
     };
+    let written = text.strip_prefix('>').unwrap_or(text);
     let effective = match driver {
-        Driver::Pjsip => effective(text),
-        Driver::ChanSip => text.trim().to_owned(),
+        Driver::Pjsip => effective(written),
+        Driver::ChanSip => written.trim().to_owned(),
     };
     if effective.is_empty() {
         problems.push(Problem::new(
             "secret-not-as-typed",
-            format!("the secret of extension {extension} begins with ; or is blank, so Asterisk has none"),
+            format!(
+                "the secret of extension {extension} begins with ; or is nothing but > and blanks, so Asterisk has none"
+            ),
             "set a new secret of letters and digits",
         ));
         return None;
@@ -273,8 +285,8 @@ fn secret(
 /// What of a secret does not reach Asterisk.
 fn lost(driver: Driver) -> &'static str {
     match driver {
-        Driver::Pjsip => "a ; or blanks at an end",
-        Driver::ChanSip => "blanks at an end",
+        Driver::Pjsip => "a ;, a > at its beginning or blanks at an end",
+        Driver::ChanSip => "a > at its beginning or blanks at an end",
     }
 }
 

@@ -81,6 +81,9 @@ fn the_secret_that_asterisk_has() {
         ("w#\"x'y\\z&<>%=: ,@/?![]{}$é", "w#\"x'y\\z&<>%=: ,@/?![]{}$é", false),
         (" lead-and-trail ", "lead-and-trail", true),
         ("a\\;b", "a;b", true),
+        (">a>b", "a>b", true),
+        (">>ab", ">ab", true),
+        (" >ab", ">ab", true),
     ] {
         let mut rows = rows();
         set(&mut rows, "1001", "secret", text(stored));
@@ -99,6 +102,7 @@ fn the_secret_that_chan_sip_has() {
         ("visible;hidden", "visible;hidden", false),
         ("a\\;b\"c", "a\\;b\"c", false),
         (" lead-and-trail ", "lead-and-trail", true),
+        (">a>b", "a>b", true),
     ] {
         let mut rows = rows();
         extension(&mut rows, "2001", "Frank Chansip", stored);
@@ -117,6 +121,7 @@ fn extensions_without_a_usable_secret() {
         (None, None, "no-secret"),
         (text(";all"), None, "secret-not-as-typed"),
         (text("  "), None, "secret-not-as-typed"),
+        (text(">"), None, "secret-not-as-typed"),
         (Some(vec![0xff, b'a']), None, "secret-characters"),
         (text(""), text("0123456789abcdef0123456789abcdef"), "secret-md5-only"),
     ] {
@@ -125,6 +130,22 @@ fn extensions_without_a_usable_secret() {
         set(&mut rows, "1001", "md5_cred", md5);
         let account = account_of(&rows, "1001");
         assert_eq!((account.secret, account.problems[0].code.as_str()), (None, code), "{secret:?}");
+    }
+}
+
+/// FreePBX writes `auth_type=md5` as soon as there is a hash, into chan_pjsip's file only.
+#[test]
+fn a_hash_beside_the_secret() {
+    for (driver, told) in [("chan_pjsip", true), ("chan_sip", false)] {
+        let mut rows = rows();
+        set(&mut rows, "1001", "sipdriver", text(driver));
+        set(&mut rows, "1001", "md5_cred", text("0123456789abcdef0123456789abcdef"));
+        let account = account_of(&rows, "1001");
+        assert!(account.secret.is_some(), "{driver}");
+        assert_eq!(account.problems.iter().any(|p| p.code == "secret-md5"), told, "{driver}");
+        set(&mut rows, "1001", "secret", text(""));
+        let code = if told { "secret-md5-only" } else { "no-secret" };
+        assert_eq!(account_of(&rows, "1001").problems[0].code, code, "{driver}");
     }
 }
 
@@ -220,7 +241,7 @@ fn phones_and_lines() {
     );
     let mut codes: Vec<_> = roster.assignment_problems.iter().map(|row| row.problem.code.as_str()).collect();
     codes.sort_unstable();
-    assert_eq!(codes, ["bad-line", "bad-line", "bad-mac", "bad-options"]);
+    assert_eq!(codes, ["bad-line", "bad-line", "bad-line", "bad-mac", "bad-options"]);
 }
 
 /// F13: the order of rows decides nothing.

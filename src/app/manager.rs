@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Mutex, Notify, mpsc, watch};
 
+use super::faults;
 use super::stage::Stage;
 use crate::config::{Ami, AmiSecret, Config};
 use crate::domain::Secret;
@@ -26,47 +27,82 @@ pub(super) struct Manager {
 pub(super) fn spawn(stage: &mut Stage, config: &Config, hub: &Arc<Hub>, nudge: &Arc<Notify>) -> Option<Manager> {
     let ami = config.ami.clone()?;
     let (handle, commands) = AmiHandle::new();
-    let (updates, mut changes) = mpsc::channel(UPDATES);
+    let (updates, changes) = mpsc::channel(UPDATES);
     let (live_in, live) = watch::channel(None);
     let (logins_in, logins) = watch::channel(0);
     let session = AmiConfig {
         address: ami.address.clone(),
         username: ami.username.clone(),
-        secret: Box::new(move || ami_secret(&ami)),
+        secret: Box::new(move || {
+            faults::strike("session");
+            ami_secret(&ami)
+        }),
         wanted: Box::new({
             let hub = Arc::clone(hub);
             move |endpoint| hub.is_phones(endpoint)
         }),
         timing: client::Timing::default(),
     };
-    let ending = stage.ending();
-    stage.spawn(async move {
-        client::run(session, commands, updates, ending).await;
-        Ok(())
+    let (session, commands, ending) = (Arc::new(session), Arc::new(Mutex::new(commands)), stage.ending());
+    stage.keep("the manager session", move || {
+        let (session, commands) = (Arc::clone(&session), Arc::clone(&commands));
+        let (updates, ending) = (updates.clone(), ending.clone());
+        async move {
+            client::run(&session, &mut *commands.lock().await, updates, ending).await;
+            Ok(())
+        }
     });
-    let (hub, nudge, asking) = (Arc::clone(hub), Arc::clone(nudge), handle.clone());
-    stage.spawn(async move {
+    let listener = Listener {
+        hub: Arc::clone(hub),
+        nudge: Arc::clone(nudge),
+        asking: handle.clone(),
+        live: live_in,
+        logins: logins_in,
+    };
+    let (listener, changes) = (Arc::new(listener), Arc::new(Mutex::new(changes)));
+    stage.keep("what Asterisk says", move || {
+        let (listener, changes) = (Arc::clone(&listener), Arc::clone(&changes));
+        async move {
+            listener.run(&mut *changes.lock().await).await;
+            Ok(())
+        }
+    });
+    Some(Manager { handle, live, logins })
+}
+
+/// Takes in what the session tells.
+struct Listener {
+    hub: Arc<Hub>,
+    nudge: Arc<Notify>,
+    asking: AmiHandle,
+    live: watch::Sender<LiveSecrets>,
+    logins: watch::Sender<u64>,
+}
+
+impl Listener {
+    async fn run(&self, changes: &mut mpsc::Receiver<AmiUpdate>) {
         let mut asked = 0_u64;
         let newest = watch::Sender::new(asked);
         while let Some(update) = changes.recv().await {
+            faults::strike("manager");
             let came_up = matches!(update, AmiUpdate::Up);
             let reloaded = matches!(update, AmiUpdate::Reloaded);
             if matches!(update, AmiUpdate::Down { .. }) {
                 // Answers that are still under way are of a session that is gone.
                 asked += 1;
                 newest.send_replace(asked);
-                live_in.send_replace(None);
+                self.live.send_replace(None);
             }
-            hub.ami(update, Timestamp::now());
+            self.hub.ami(update, Timestamp::now());
             if came_up {
-                logins_in.send_modify(|n| *n += 1);
+                self.logins.send_modify(|n| *n += 1);
             }
             if came_up || reloaded {
                 // Not awaited here: the answer comes through the session that this queue drains. Of two answers the
                 // newer counts, whichever comes last.
                 asked += 1;
                 let (asking, live_in, nudge, newest) =
-                    (asking.clone(), live_in.clone(), Arc::clone(&nudge), newest.clone());
+                    (self.asking.clone(), self.live.clone(), Arc::clone(&self.nudge), newest.clone());
                 newest.send_replace(asked);
                 tokio::spawn(async move {
                     // A manager user that may not ask leaves the database's word standing.
@@ -78,9 +114,7 @@ pub(super) fn spawn(stage: &mut Stage, config: &Config, hub: &Arc<Hub>, nudge: &
                 });
             }
         }
-        Ok(())
-    });
-    Some(Manager { handle, live, logins })
+    }
 }
 
 /// Updates of the session that may wait; beyond that the session waits, and with it Asterisk.

@@ -28,7 +28,7 @@ use crate::hub::{Hub, Operations, Surroundings};
 use crate::pbx::poll::Poll;
 use crate::store::Store;
 use crate::web;
-use stage::Stage;
+use stage::{Panics, Stage};
 
 pub use reload::settings;
 
@@ -86,7 +86,8 @@ pub struct Running {
 pub async fn start(config: Config) -> Result<Running, String> {
     // Sockets first: they need rights that nothing else needs, and a port that is taken should say so at once.
     let dropped = Arc::default();
-    let tftp = tftp::bind(&config, &dropped)?;
+    let limits = tftp::limits(&config, &dropped);
+    let tftp = tftp::bind_all(&config, &limits)?;
     let tftp_address =
         tftp.first().map(crate::tftp::io::Listener::local_addr).ok_or("TFTP listens nowhere: set tftp.listen")?;
     let http = bind_all("HTTP for phones", "http.listen", &config.http).await?;
@@ -113,7 +114,8 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let (events_in, events_out) = mpsc::channel(EVENT_QUEUE);
     let hub = Arc::new(Hub::new(first, own, past, events_in, now));
 
-    let (mut edges, mut publishing, mut last) = (Stage::default(), Stage::default(), Stage::default());
+    let panics = Panics::default();
+    let (mut edges, mut publishing, mut last) = (Stage::new(&panics), Stage::new(&panics), Stage::new(&panics));
     let (nudge, accept) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let fall_through = config.tftp.fall_through.as_deref().map(FallThrough::new);
 
@@ -136,7 +138,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     parts::spawn_events(&mut last, events_out, &store);
     parts::spawn_snapshots(&mut last, &store);
     let progress = parts::spawn_tick(&mut edges, &hub);
-    tftp::spawn(&mut edges, tftp, &hub, fall_through.as_ref());
+    tftp::spawn(&mut edges, tftp, &limits, &hub, fall_through.as_ref());
 
     let operations = Arc::new(Operations::new(
         Arc::clone(&hub),
@@ -159,7 +161,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         socket: config.server.socket.clone(),
     };
     for listener in http {
-        let router = web::phone_router(Arc::clone(&hub), fall_through.clone());
+        let router = faults::in_requests("http", web::phone_router(Arc::clone(&hub), fall_through.clone()));
         let (networks, ending) = (config.server.phone_networks.clone(), edges.ending());
         edges.spawn(async move {
             let admit = |ip| networks.iter().any(|net: &Ipv4Net| net.contains(&ip));
@@ -168,7 +170,8 @@ pub async fn start(config: Config) -> Result<Running, String> {
         });
     }
     for listener in admin {
-        let (router, ending) = (web::admin_router(Arc::clone(&operations)), edges.ending());
+        let router = faults::in_requests("admin", web::admin_router(Arc::clone(&operations)));
+        let ending = edges.ending();
         edges.spawn(async move {
             let serve = web::serve(listener, |_| true, router, web::Limits::default(), ending);
             serve.await.map_err(|why| format!("HTTP for people ended: {why}"))

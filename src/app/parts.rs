@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::stage::Stage;
 use super::{TICK, faults};
@@ -60,41 +61,49 @@ pub(super) async fn past(store: &Store, own: &[Assignment], roster: Option<&Rost
 const GATHER: Duration = Duration::from_millis(250);
 
 /// Keeps what happened: batches of events into the store. At its end everything that waits is written.
-pub(super) fn spawn_events(stage: &mut Stage, mut events: mpsc::Receiver<BootEvent>, store: &Arc<Store>) {
-    let (store, ending) = (Arc::clone(store), stage.ending());
-    stage.spawn(async move {
-        let mut batch = Vec::new();
-        let (mut open, mut failing) = (true, false);
-        loop {
-            tokio::select! {
-                n = events.recv_many(&mut batch, 1_000) => if n == 0 { return Ok(()) },
-                // Closed, the queue still gives what is in it.
-                () = ending.cancelled(), if open => { events.close(); open = false; continue; }
-            }
-            if open && batch.len() < 1_000 {
-                tokio::select! {
-                    () = tokio::time::sleep(GATHER) => {}
-                    () = ending.cancelled() => {}
-                }
-                // What came meanwhile; nothing is waited for.
-                while batch.len() < 1_000
-                    && let Ok(event) = events.try_recv()
-                {
-                    batch.push(event);
-                }
-            }
-            faults::strike("events");
-            let outcome = store.append(&batch).await;
-            if let (Err(why), false) = (&outcome, failing) {
-                tracing::error!(
-                    code = "events-not-kept",
-                    "{why}; timelines in memory are whole, their tails on disk are not"
-                );
-            }
-            failing = outcome.is_err();
-            batch.clear();
+pub(super) fn spawn_events(stage: &mut Stage, events: mpsc::Receiver<BootEvent>, store: &Arc<Store>) {
+    let (store, events, ending) = (Arc::clone(store), Arc::new(Mutex::new(events)), stage.ending());
+    stage.keep("the keeping of events", move || {
+        let (store, events, ending) = (Arc::clone(&store), Arc::clone(&events), ending.clone());
+        async move {
+            keep_events(&mut *events.lock().await, &store, &ending).await;
+            Ok(())
         }
     });
+}
+
+async fn keep_events(events: &mut mpsc::Receiver<BootEvent>, store: &Store, ending: &CancellationToken) {
+    let mut batch = Vec::new();
+    let (mut open, mut failing) = (true, false);
+    loop {
+        tokio::select! {
+            n = events.recv_many(&mut batch, 1_000) => if n == 0 { return },
+            // Closed, the queue still gives what is in it.
+            () = ending.cancelled(), if open => { events.close(); open = false; continue; }
+        }
+        if open && batch.len() < 1_000 {
+            tokio::select! {
+                () = tokio::time::sleep(GATHER) => {}
+                () = ending.cancelled() => {}
+            }
+            // What came meanwhile; nothing is waited for.
+            while batch.len() < 1_000
+                && let Ok(event) = events.try_recv()
+            {
+                batch.push(event);
+            }
+        }
+        faults::strike("events");
+        let outcome = store.append(&batch).await;
+        if let (Err(why), false) = (&outcome, failing) {
+            tracing::error!(
+                code = "events-not-kept",
+                "{why}; timelines in memory are whole, their tails on disk are not"
+            );
+        }
+        failing = outcome.is_err();
+        batch.clear();
+    }
 }
 
 /// Between two copies of the store: a thousand phones added one by one do not make a thousand.
@@ -103,26 +112,29 @@ const COPY_PAUSE: Duration = Duration::from_mins(1);
 /// Copies of the store: one after what changed, and one of each day that had changes.
 pub(super) fn spawn_snapshots(stage: &mut Stage, store: &Arc<Store>) {
     let (store, ending) = (Arc::clone(store), stage.ending());
-    stage.spawn(async move {
-        let mut failing = false;
-        loop {
-            let outcome = store.snapshot(Timestamp::now()).await;
-            if let (Err(why), false) = (&outcome, failing) {
-                tracing::error!(code = "state-not-copied", "{why}; the copies made before stay");
-            }
-            failing = outcome.is_err();
-            if ending.is_cancelled() {
-                return Ok(());
-            }
-            tokio::select! {
-                () = tokio::time::sleep(COPY_PAUSE) => {}
-                () = ending.cancelled() => continue,
-            }
-            tokio::select! {
-                () = store.changed() => {}
-                // What failed is tried again.
-                () = tokio::time::sleep(COPY_PAUSE), if failing => {}
-                () = ending.cancelled() => {}
+    stage.keep("the copying of the state", move || {
+        let (store, ending) = (Arc::clone(&store), ending.clone());
+        async move {
+            let mut failing = false;
+            loop {
+                let outcome = store.snapshot(Timestamp::now()).await;
+                if let (Err(why), false) = (&outcome, failing) {
+                    tracing::error!(code = "state-not-copied", "{why}; the copies made before stay");
+                }
+                failing = outcome.is_err();
+                if ending.is_cancelled() {
+                    return Ok(());
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(COPY_PAUSE) => {}
+                    () = ending.cancelled() => continue,
+                }
+                tokio::select! {
+                    () = store.changed() => {}
+                    // What failed is tried again.
+                    () = tokio::time::sleep(COPY_PAUSE), if failing => {}
+                    () = ending.cancelled() => {}
+                }
             }
         }
     });
@@ -154,32 +166,40 @@ impl Clocks {
 pub(super) fn spawn_tick(stage: &mut Stage, hub: &Arc<Hub>) -> watch::Receiver<u64> {
     let (hub, ending) = (Arc::clone(hub), stage.ending());
     let (round, rounds) = watch::channel(0);
-    stage.spawn(async move {
-        let mut every = tokio::time::interval(TICK);
-        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut before = Clocks::now();
-        loop {
-            tokio::select! {
-                _ = every.tick() => {}
-                () = ending.cancelled() => return Ok(()),
-            }
-            faults::strike("tick");
-            let now = Clocks::now();
-            if let Some(step) = now.step_since(&before) {
-                tracing::warn!(
-                    code = "clock-stepped",
-                    seconds = step.as_secs(),
-                    "the clock was put by {} s; times before and after do not compare, what phones get is the same",
-                    step.as_secs()
-                );
-                hub.clock_stepped(now.wall);
-            }
-            hub.tick(now.wall);
-            before = now;
-            round.send_modify(|n| *n += 1);
+    stage.keep("the clock", move || {
+        let (hub, ending, round) = (Arc::clone(&hub), ending.clone(), round.clone());
+        async move {
+            tick(&hub, &ending, &round).await;
+            Ok(())
         }
     });
     rounds
+}
+
+async fn tick(hub: &Hub, ending: &CancellationToken, round: &watch::Sender<u64>) {
+    let mut every = tokio::time::interval(TICK);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut before = Clocks::now();
+    loop {
+        tokio::select! {
+            _ = every.tick() => {}
+            () = ending.cancelled() => return,
+        }
+        faults::strike("tick");
+        let now = Clocks::now();
+        if let Some(step) = now.step_since(&before) {
+            tracing::warn!(
+                code = "clock-stepped",
+                seconds = step.as_secs(),
+                "the clock was put by {} s; times before and after do not compare, what phones get is the same",
+                step.as_secs()
+            );
+            hub.clock_stepped(now.wall);
+        }
+        hub.tick(now.wall);
+        before = now;
+        round.send_modify(|n| *n += 1);
+    }
 }
 
 #[cfg(test)]

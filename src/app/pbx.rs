@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use super::faults;
 use super::manager::Manager;
@@ -20,8 +20,8 @@ use crate::store::Store;
 /// How to reach the PBX's database.
 pub(super) fn open(config: &Config) -> Open {
     match config.pbx.source.clone() {
-        PbxSource::FreePbx(url) => Box::new(move || Source::freepbx(url.as_ref().map(|url| url.0.expose()))),
-        PbxSource::Sqlite(path) => Box::new(move || Ok(Source::sqlite(&path))),
+        PbxSource::FreePbx(url) => Arc::new(move || Source::freepbx(url.as_ref().map(|url| url.0.expose()))),
+        PbxSource::Sqlite(path) => Arc::new(move || Ok(Source::sqlite(&path))),
     }
 }
 
@@ -53,15 +53,19 @@ fn publisher<T: Send + Sync + 'static>(
 ) -> (String, watch::Receiver<Option<String>>) {
     let name = sink.name().to_owned();
     let (health_in, health) = watch::channel(Some("nothing was written there yet".to_owned()));
-    let (mut statuses, ending) = (hub.statuses(), stage.ending());
-    stage.spawn(async move {
-        // Before the first word there is nothing to publish, and nothing that is stale.
-        tokio::select! {
-            first = statuses.changed() => if first.is_err() { return Ok(()) },
-            () = ending.cancelled() => return Ok(()),
+    let (statuses, ending) = (hub.statuses(), stage.ending());
+    stage.keep("publishing", move || {
+        let (sink, mut statuses, restarted) = (sink.clone(), statuses.clone(), restarted.clone());
+        let (health, ending) = (health_in.clone(), ending.clone());
+        async move {
+            // Before the first word there is nothing to publish, and nothing that is stale.
+            tokio::select! {
+                first = statuses.changed() => if first.is_err() { return Ok(()) },
+                () = ending.cancelled() => return Ok(()),
+            }
+            publish::run(sink, statuses, restarted, health, ending).await;
+            Ok(())
         }
-        publish::run(sink, statuses, restarted, health_in, ending).await;
-        Ok(())
     });
     (name, health)
 }
@@ -69,29 +73,42 @@ fn publisher<T: Send + Sync + 'static>(
 /// The poll, and what follows from what it sees: the hub is told, a changed roster is kept.
 pub(super) fn spawn_poll(stage: &mut Stage, poll: Poll, hub: &Arc<Hub>, store: &Arc<Store>) {
     let known = poll.last_good.as_ref().map(|(roster, _)| Arc::clone(roster));
-    let (views_in, mut views) = watch::channel(PbxView::default());
+    let (views_in, views) = watch::channel(PbxView::default());
     let ending = stage.ending();
-    stage.spawn(async move {
-        poll::run(poll, views_in, ending).await;
-        Ok(())
+    stage.keep("the poll of the PBX", move || {
+        let (mut poll, views, ending) = (poll.clone(), views_in.clone(), ending.clone());
+        // Anew after a fault: from what was believed then.
+        let last = views.borrow().clone();
+        if let Some(last) = last.roster.zip(last.confirmed_at) {
+            poll.last_good = Some(last);
+        }
+        async move {
+            poll::run(poll, views, ending).await;
+            Ok(())
+        }
     });
     let hub = Arc::clone(hub);
-    let mut kept = Kept { store: Arc::clone(store), roster: known, written: Timestamp::UNIX_EPOCH, failing: false };
-    stage.spawn(async move {
-        while views.changed().await.is_ok() {
-            faults::strike("poll");
-            let view = views.borrow_and_update().clone();
-            // First kept, then served: what a phone was given is there after any end.
-            if let (Some(roster), Some(at)) = (&view.roster, view.confirmed_at) {
-                kept.keep(roster, at, false).await;
+    let kept = Kept { store: Arc::clone(store), roster: known, written: Timestamp::UNIX_EPOCH, failing: false };
+    let kept = Arc::new(Mutex::new(kept));
+    stage.keep("what the PBX says", move || {
+        let (hub, kept, mut views) = (Arc::clone(&hub), Arc::clone(&kept), views.clone());
+        async move {
+            let mut kept = kept.lock().await;
+            while views.changed().await.is_ok() {
+                faults::strike("poll");
+                let view = views.borrow_and_update().clone();
+                // First kept, then served: what a phone was given is there after any end.
+                if let (Some(roster), Some(at)) = (&view.roster, view.confirmed_at) {
+                    kept.keep(roster, at, false).await;
+                }
+                hub.pbx(&view, Timestamp::now());
             }
-            hub.pbx(&view, Timestamp::now());
+            let view = views.borrow().clone();
+            if let (Some(roster), Some(at)) = (&view.roster, view.confirmed_at) {
+                kept.keep(roster, at, true).await;
+            }
+            Ok(())
         }
-        let view = views.borrow().clone();
-        if let (Some(roster), Some(at)) = (&view.roster, view.confirmed_at) {
-            kept.keep(roster, at, true).await;
-        }
-        Ok(())
     });
 }
 

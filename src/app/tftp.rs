@@ -16,40 +16,51 @@ use crate::tftp;
 use crate::tftp::exchange::{Content, Dropped};
 use crate::tftp::io::{Asked, Reply};
 
-/// Sockets of TFTP, one listener per address; all count into `dropped` what they do not answer.
-pub(super) fn bind(config: &Config, dropped: &Arc<Dropped>) -> Result<Vec<tftp::io::Listener>, String> {
-    let limits = tftp::exchange::Config {
+/// What TFTP allows; all listeners count into `dropped` what they do not answer.
+pub(super) fn limits(config: &Config, dropped: &Arc<Dropped>) -> tftp::exchange::Config {
+    tftp::exchange::Config {
         networks: config.server.phone_networks.clone(),
         dropped: Arc::clone(dropped),
         ..tftp::exchange::Config::default()
-    };
-    let bind = |address: &SocketAddrV4| {
-        tftp::io::bind(*address, limits.clone()).map_err(|why| {
-            let remedy = if why.kind() == std::io::ErrorKind::AddrInUse {
-                "another TFTP server has it (see `ss -lunp`): stop and disable that one, for example `systemctl disable --now tftpd-hpa`"
-            } else {
-                "see tftp.listen; ports below 1024 need the right that the unit offhook.service gives"
-            };
-            format!("TFTP could not listen on {address}: {why}; {remedy}")
-        })
-    };
-    config.tftp.listen.iter().map(bind).collect()
+    }
+}
+
+/// Sockets of TFTP, one listener per address.
+pub(super) fn bind_all(config: &Config, limits: &tftp::exchange::Config) -> Result<Vec<tftp::io::Listener>, String> {
+    config.tftp.listen.iter().map(|address| bind(*address, limits)).collect()
+}
+
+fn bind(address: SocketAddrV4, limits: &tftp::exchange::Config) -> Result<tftp::io::Listener, String> {
+    tftp::io::bind(address, limits.clone()).map_err(|why| {
+        let remedy = if why.kind() == std::io::ErrorKind::AddrInUse {
+            "another TFTP server has it (see `ss -lunp`): stop and disable that one, for example `systemctl disable --now tftpd-hpa`"
+        } else {
+            "see tftp.listen; ports below 1024 need the right that the unit offhook.service gives"
+        };
+        format!("TFTP could not listen on {address}: {why}; {remedy}")
+    })
 }
 
 /// TFTP: names are asked of the hub, files of others read from the folder, outcomes told to the hub.
 pub(super) fn spawn(
     stage: &mut Stage,
     listeners: Vec<tftp::io::Listener>,
+    limits: &tftp::exchange::Config,
     hub: &Arc<Hub>,
     fall_through: Option<&FallThrough>,
 ) {
     for listener in listeners {
-        let (asked, told) = (Arc::clone(hub), Arc::clone(hub));
-        let (folder, shutdown) = (fall_through.cloned(), stage.ending());
-        stage.spawn(async move {
-            let answer = move |request: Asked| reply(&asked, folder.as_ref(), &request);
-            let report = move |event| outcome(&told, event);
-            listener.run(answer, report, shutdown, DRAIN).await.map_err(|why| format!("TFTP ended: {why}"))
+        let (address, limits, mut bound) = (listener.local_addr(), limits.clone(), Some(listener));
+        let (hub, folder, ending) = (Arc::clone(hub), fall_through.cloned(), stage.ending());
+        stage.keep("TFTP", move || {
+            // Anew after a fault: its sockets went with it.
+            let listener = bound.take().map_or_else(|| bind(address, &limits), Ok);
+            let (asked, told, folder, ending) = (Arc::clone(&hub), Arc::clone(&hub), folder.clone(), ending.clone());
+            async move {
+                let answer = move |request: Asked| reply(&asked, folder.as_ref(), &request);
+                let report = move |event| outcome(&told, event);
+                listener?.run(answer, report, ending, DRAIN).await.map_err(|why| format!("TFTP ended: {why}"))
+            }
         });
     }
 }

@@ -31,9 +31,10 @@ pub struct PbxView {
 }
 
 /// How to reach the PBX; asked again after every failure, since a password or a file may be another by then.
-pub type Open = Box<dyn Fn() -> Result<Source, SourceError> + Send + Sync>;
+pub type Open = Arc<dyn Fn() -> Result<Source, SourceError> + Send + Sync>;
 
 /// What a poll needs.
+#[derive(Clone)]
 pub struct Poll {
     /// Opens the source.
     pub open: Open,

@@ -292,8 +292,8 @@ fn absent_is_well(outcome: Result<Reply, AmiError>) -> Result<(), AmiError> {
 
 /// Keeps a session until `shutdown`, or until nobody reads `updates`.
 pub async fn run(
-    config: AmiConfig,
-    mut commands: Commands,
+    config: &AmiConfig,
+    commands: &mut Commands,
     updates: mpsc::Sender<AmiUpdate>,
     shutdown: CancellationToken,
 ) {
@@ -302,7 +302,7 @@ pub async fn run(
     let mut failures = 0_u32;
     loop {
         let ended = tokio::select! {
-            ended = session::run(&config, &mut commands.0, &mut outbox, &mut known) => ended,
+            ended = session::run(config, &mut commands.0, &mut outbox, &mut known) => ended,
             () = shutdown.cancelled() => return,
             () = updates.closed() => return,
         };

@@ -13,6 +13,7 @@ use crate::status::publish::row::{Difference, Row, Rows, UPDATED, seconds};
 const FAMILY: &str = "offhook";
 
 /// AstDB, through a manager session.
+#[derive(Clone)]
 pub struct AstDb {
     handle: AmiHandle,
 }

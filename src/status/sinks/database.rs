@@ -10,6 +10,7 @@ use crate::pbx::sources::{PATIENCE, Source};
 use crate::status::publish::row::{Difference, Row, Rows, seconds};
 
 /// The table, in the database that the roster is read from.
+#[derive(Clone)]
 pub struct StatusTable {
     opened: watch::Receiver<Option<Source>>,
 }

@@ -11,6 +11,7 @@ pub use astdb::AstDb;
 pub use database::StatusTable;
 
 /// A destination.
+#[derive(Clone)]
 pub enum Sink {
     /// Table `offhook_status` of the PBX database.
     Table(StatusTable),

@@ -78,7 +78,10 @@ impl Listener {
     /// answers that come later.
     ///
     /// # Errors
-    /// The thread cannot be started, or ended by a fault.
+    /// The thread cannot be started, or the kernel refuses it its sockets.
+    ///
+    /// # Panics
+    /// Where the thread did, once its sockets are closed.
     pub async fn run(
         self,
         answer: impl Fn(Asked) -> Reply + Send + 'static,
@@ -90,10 +93,15 @@ impl Listener {
         let ending = Ending { token: shutdown.child_token(), bell: Arc::clone(&self.bell) };
         let late = Late::new(self.bell, Handle::current(), ending.token.clone());
         let (told, mut ended) = oneshot::channel();
-        let mut engine = Engine::new(self.config, self.sockets, late, drain);
-        thread::Builder::new().name("tftp".into()).spawn(move || {
+        let engine = Engine::new(self.config, self.sockets, late, drain);
+        let thread = thread::Builder::new().name("tftp".into()).spawn(move || {
+            // Dropped after the engine.
+            let told = told;
+            let mut engine = engine;
+            let outcome = engine.run(&answer, &report);
+            drop(engine);
             // Nobody listens when the task was cut; the thread ends all the same.
-            let _ = told.send(engine.run(&answer, &report));
+            let _ = told.send(outcome);
         })?;
         let outcome = tokio::select! {
             outcome = &mut ended => outcome,
@@ -102,7 +110,13 @@ impl Listener {
                 ended.await
             }
         };
-        outcome.unwrap_or_else(|_| Err(io::Error::other("its thread met a fault of the program; see the log")))
+        match (outcome, thread) {
+            (Ok(outcome), _) => outcome,
+            (Err(_), thread) => match thread.join() {
+                Ok(()) => Err(io::Error::other("its thread ended without a word")),
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
+        }
     }
 }
 

@@ -2,46 +2,132 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{MAC, add, one_phone, wait_for_complaint};
-use crate::support::clients::{Client, RawTftp};
-use crate::support::daemon::Site;
-use crate::support::dice::Dice;
-use crate::support::{Component, have, succeed, wait_for};
+use serde_json::Value;
 
-/// F29: whichever part panics, the daemon says so, ends in order with a failure, and the next one, as systemd starts it,
-/// serves what was served before.
+use super::{MAC, add, one_phone, wait_for_complaint, with_one_phone};
+use crate::support::clients::{Client, RawTftp, simulate_well};
+use crate::support::daemon::{Daemon, Site, make_file};
+use crate::support::dice::Dice;
+use crate::support::pbx::Pbx;
+use crate::support::{Component, have, phone_address, run, succeed, wait_for};
+
+/// Asks for the next panic of a part and gives every part something to do until it came.
+fn strike(daemon: &Daemon<'_>, now: &Path) {
+    fs::write(now, "").unwrap();
+    let phone = RawTftp::new(daemon.tftp);
+    wait_for("the fault that was asked for", || {
+        phone.ask(b"nothing.bin");
+        for (address, path) in [(daemon.http, "nothing.bin"), (daemon.admin, "healthz")] {
+            // One of them may be the one that fails.
+            run(Command::new("curl").args(["-s", "--max-time", "2", &format!("http://{address}/{path}")]));
+        }
+        if now.exists() { Err("not yet".to_owned()) } else { Ok(()) }
+    });
+}
+
+/// F29: whichever part panics is started anew, and the others notice nothing: a transfer under way goes on, and what
+/// comes afterwards is served.
 #[test]
-fn f29_a_part_that_panics_ends_the_daemon_for_systemd_to_start_it() {
+fn f29_a_part_that_panics_is_started_anew() {
     if !have(&[Component::Program("curl")]) {
         return;
     }
-    for part in ["tick", "poll", "events", "tftp"] {
+    for part in ["tick", "poll", "events", "http", "admin", "tftp"] {
         let pbx = one_phone();
         let site = Site::new(&pbx);
+        let image = make_file(&site.fall_through().join("other.bin"), 512 * 8 + 7);
         let now = site.fall_through().join("now");
-        let fault = format!("panic:{part}:{}", now.display());
         let mut daemon = site.serve_with(|command| {
-            command.env("OFFHOOK_FAULT", &fault);
+            command.env("OFFHOOK_FAULT", format!("panic:{part}:{}", now.display()));
         });
         let name = format!("SIP{MAC}.cnf");
         let before = daemon.wait_for_file(&name, "given its line", |file| file.contains("CANARY1001"));
-        fs::write(&now, "").unwrap();
-        // Time and the PBX come by themselves; a request and its event are made.
-        RawTftp::new(daemon.tftp).ask(name.as_bytes());
-        let status = daemon.ended();
-        assert_eq!(status.code(), Some(1), "F29, {part}: {status}");
+        let (phone, mut got) = (RawTftp::new(daemon.tftp), Vec::new());
+        phone.ask(b"other.bin");
+        let from = phone.take(1, &mut got);
+        strike(&daemon, &now);
+        if part != "tftp" {
+            phone.acknowledge(from, 1);
+            phone.take_rest(2, &mut got);
+            assert!(got == image, "F29, {part}: {} of {} bytes", got.len(), image.len());
+        }
+        pbx.add_phone("00087D0A0002", "7960", &["1001"]);
+        daemon.wait_for_file("SIP00087D0A0002.cnf", "served", |file| file.contains("CANARY1001"));
+        assert_eq!(Client::Curl.fetch(daemon.tftp, &name), Some(before.into_bytes()), "F29, {part}");
+        let told = |timeline: &Value| timeline.to_string().contains(&name);
+        wait_for("what was sent to be told", || {
+            let timeline = daemon.json(&["phones", "timeline", MAC]);
+            if told(&timeline) { Ok(()) } else { Err(timeline.to_string()) }
+        });
+        assert!(daemon.runs(), "F29, {part}");
         let log = daemon.log();
         assert!(log.contains(&format!("asked for in {part}")), "F29, {part}: the panic is in the log: {log}");
-        assert!(log.contains("systemd starts it again"), "F29, {part}: {log}");
-        drop(daemon);
-        site.configure(&site.configuration().replace("pbx.db", "gone.db"));
-        let daemon = site.serve();
-        assert_eq!(daemon.file(&name), Some(before), "F29, {part}");
+        // Each connection is a part of its own, and ends with its fault.
+        let anew = log.contains("started anew");
+        assert_eq!(anew, !["http", "admin"].contains(&part), "F29, {part}: {log}");
         daemon.stop();
     }
+}
+
+/// F29: the manager session and what listens to it.
+#[test]
+fn f29_a_manager_session_that_panics_is_begun_anew() {
+    if !have(&[Component::MariaDb, Component::Asterisk, Component::Program("curl")]) {
+        return;
+    }
+    for part in ["session", "manager"] {
+        let pbx = Pbx::real();
+        with_one_phone(&pbx);
+        let site = Site::new(&pbx);
+        let now = site.fall_through().join("now");
+        // It comes at once: as the session logs in, and with its first word.
+        fs::write(&now, "").unwrap();
+        let daemon = site.serve_with(|command| {
+            command.env("OFFHOOK_FAULT", format!("panic:{part}:{}", now.display()));
+        });
+        daemon.wait_for_file(&format!("SIP{MAC}.cnf"), "given its line", |file| file.contains("CANARY1001"));
+        simulate_well("7960", MAC, "sip:P0S3-8-12-00", daemon.tftp, phone_address());
+        daemon.wait_for_phone(MAC, "registered", |phone| phone["stage"] == "registered");
+        assert!(!now.exists(), "F29, {part}: the fault did not come");
+        assert!(daemon.log().contains("started anew"), "F29, {part}");
+        daemon.stop();
+    }
+}
+
+/// F29: what panics again and again ends the daemon in order, with a failure, and the next one, as systemd starts it,
+/// serves what was served before.
+#[test]
+fn f29_the_fifth_panic_ends_the_daemon_for_systemd_to_start_it() {
+    if !have(&[Component::Program("curl")]) {
+        return;
+    }
+    let pbx = one_phone();
+    let site = Site::new(&pbx);
+    let now = site.fall_through().join("now");
+    let mut daemon = site.serve_with(|command| {
+        command.env("OFFHOOK_FAULT", format!("panic:tick:{}", now.display()));
+    });
+    let name = format!("SIP{MAC}.cnf");
+    let before = daemon.wait_for_file(&name, "given its line", |file| file.contains("CANARY1001"));
+    for _ in 0..4 {
+        strike(&daemon, &now);
+    }
+    assert_eq!(daemon.file(&name).as_ref(), Some(&before), "F29: four are borne");
+    fs::write(&now, "").unwrap();
+    let status = daemon.ended();
+    assert_eq!(status.code(), Some(1), "F29: {status}");
+    let log = daemon.log();
+    assert!(log.contains("the 5th of its kind within a minute"), "F29: {log}");
+    assert!(log.contains("systemd starts it again"), "F29: {log}");
+    drop(daemon);
+    site.configure(&site.configuration().replace("pbx.db", "gone.db"));
+    let daemon = site.serve();
+    assert_eq!(daemon.file(&name), Some(before), "F29");
+    daemon.stop();
 }
 
 /// F29: the watchdog is told while the daemon's time passes, and not by one that hangs.

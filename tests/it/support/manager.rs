@@ -16,7 +16,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 /// Logs in as this user; what it is told is in the value, and the session ends with it.
 pub(crate) fn client(asterisk: &Asterisk, username: &str, secret: &str) -> Client {
     let secret = Secret::new(secret);
-    let (handle, commands) = AmiHandle::new();
+    let (handle, mut commands) = AmiHandle::new();
     let (sender, updates) = mpsc::channel(64);
     let shutdown = CancellationToken::new();
     let config = AmiConfig {
@@ -26,7 +26,8 @@ pub(crate) fn client(asterisk: &Asterisk, username: &str, secret: &str) -> Clien
         wanted: Box::new(|_| true),
         timing: Timing { boot: Duration::from_millis(200), refused: PATIENCE * 2, ..Timing::default() },
     };
-    tokio::spawn(client::run(config, commands, sender, shutdown.clone()));
+    let ending = shutdown.clone();
+    tokio::spawn(async move { client::run(&config, &mut commands, sender, ending).await });
     Client { handle, updates, _shutdown: shutdown.drop_guard() }
 }
 

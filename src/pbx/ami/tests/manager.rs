@@ -273,7 +273,7 @@ pub(super) fn timing() -> Timing {
 
 impl Client {
     pub(super) fn start(address: &str, timing: Timing, queue: usize) -> Self {
-        let (handle, commands) = AmiHandle::new();
+        let (handle, mut commands) = AmiHandle::new();
         let (sender, updates) = mpsc::channel(queue);
         let shutdown = CancellationToken::new();
         let config = AmiConfig {
@@ -283,7 +283,8 @@ impl Client {
             wanted: Box::new(|endpoint| !endpoint.name.starts_with("soft")),
             timing,
         };
-        tokio::spawn(client::run(config, commands, sender, shutdown.clone()));
+        let ending = shutdown.clone();
+        tokio::spawn(async move { client::run(&config, &mut commands, sender, ending).await });
         Self { handle, updates, _shutdown: shutdown.drop_guard() }
     }
 

@@ -89,6 +89,9 @@ fn summary(what: &EventKind) -> String {
             let again = if *resent == 0 { String::new() } else { format!(", {resent} datagrams sent again") };
             format!("has {name}, {octets} octets in {millis} ms{again}")
         }
+        EventKind::FileFailed { name, reason, said: Some(said), .. } => {
+            format!("{name} was not delivered ({reason}: \"{said}\")")
+        }
         EventKind::FileFailed { name, reason, .. } => format!("{name} was not delivered ({reason})"),
         EventKind::Registered { extension, uri, .. } => format!("extension {extension} registered as {uri}"),
         EventKind::Unregistered { extension } => format!("extension {extension} is not registered any more"),

@@ -92,8 +92,9 @@ fn outcome(hub: &Hub, event: tftp::exchange::Event) {
             let what = |name| EventKind::FileSent { name, transport: Transport::Tftp, octets, millis, resent };
             hub.delivered(&name, *source.ip(), what, Timestamp::now());
         }
-        tftp::exchange::Event::Failed { name, source, reason } => {
-            let what = |name| EventKind::FileFailed { name, transport: Transport::Tftp, reason: reason.to_owned() };
+        tftp::exchange::Event::Failed { name, source, reason, said } => {
+            let reason = reason.to_owned();
+            let what = |name| EventKind::FileFailed { name, transport: Transport::Tftp, reason, said };
             hub.delivered(&name, *source.ip(), what, Timestamp::now());
         }
         tftp::exchange::Event::Requested { .. } => {}

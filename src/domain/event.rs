@@ -52,6 +52,9 @@ pub enum EventKind {
         /// One word: `no-answer`, `unconfirmed` (all sent, only the last ACK is missing), `peer-error`, `replaced` (the
         /// phone asked anew), `refused`, `unanswered` (by us, in time), `not-found` (not in the fall-through folder).
         reason: String,
+        /// With `peer-error`: the phone's own words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said: Option<String>,
     },
     /// A line registered, or its contact became reachable again.
     Registered {

@@ -17,7 +17,7 @@ pub struct Config {
     pub transfers: usize,
     /// Transfers at once, per source address.
     pub per_source: usize,
-    /// Largest block size that is agreed to: what fits a datagram on the way.
+    /// Largest block size that is agreed to, where the way allows it (see [`Ways`]).
     pub max_block: u16,
     /// Largest window that is agreed to.
     pub max_window: u16,
@@ -73,12 +73,11 @@ impl Dropped {
 
 impl Default for Config {
     fn default() -> Self {
-        // 1,428 octets of payload fit an Ethernet frame behind one more header; phones ask for 512 anyway.
         Self {
             networks: Vec::new(),
             transfers: 2_048,
             per_source: 8,
-            max_block: 1_428,
+            max_block: 65_464,
             max_window: 16,
             dropped: Arc::default(),
         }
@@ -103,6 +102,26 @@ pub enum On {
     Listening,
     /// An ephemeral port; the number is the edge's.
     Transfer(u32),
+}
+
+/// What the owner of the sockets knows of the ways to phones. It is asked for a request only.
+pub trait Ways {
+    /// A transfer socket for what is sent to this phone from the address it asked; not one that `taken` speaks of,
+    /// where there is another.
+    fn socket(&mut self, meta: &Meta, taken: impl Fn(On) -> bool) -> On;
+    /// Octets of the largest IPv4 packet that is not cut up on the way there.
+    fn mtu(&mut self, to: Ipv4Addr) -> u16;
+}
+
+/// One socket, and Ethernet behind one more header.
+impl Ways for On {
+    fn socket(&mut self, _: &Meta, _: impl Fn(On) -> bool) -> On {
+        *self
+    }
+
+    fn mtu(&mut self, _: Ipv4Addr) -> u16 {
+        1_460
+    }
 }
 
 /// Names a request between [`Event::Requested`] and its answer.
@@ -146,9 +165,11 @@ pub enum Event {
         /// Who asked.
         source: SocketAddrV4,
         /// `no-answer`, `unconfirmed` (all sent, only the last ACK is missing), `peer-error`, `replaced`, `refused`,
-        /// `unanswered` (by the owner, in time), `crowded-out` (never answered, and others needed the place), `bad-name`
+        /// `unanswered` (by the owner, in time), `crowded-out` (never answered or quiet for long, and others needed the place), `bad-name`
         /// (control characters or no UTF-8; the name is escaped).
         reason: &'static str,
+        /// With `peer-error`: what the phone said, escaped, of at most 64 octets.
+        said: Option<String>,
     },
 }
 
@@ -166,6 +187,6 @@ pub struct Transmit {
 pub struct Content {
     /// Its octets.
     pub bytes: Bytes,
-    /// Whether it is text that needs no translation in netascii; anything else is refused in that mode.
+    /// Whether it is text, which netascii translates; anything else is refused in that mode.
     pub text: bool,
 }

@@ -5,6 +5,7 @@
 
 pub mod exchange;
 pub mod io;
+mod netascii;
 pub mod options;
 mod pace;
 pub mod packet;

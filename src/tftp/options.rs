@@ -29,6 +29,9 @@ struct Agreed {
 /// Block size without the option (RFC 1350).
 const PLAIN_BLOCK: u16 = 512;
 
+/// Headers of IPv4, UDP and TFTP.
+const HEADERS: u16 = 20 + 8 + 4;
+
 /// Smallest and largest block size of RFC 2348.
 const BLOCKS: std::ops::RangeInclusive<u32> = 8..=65_464;
 
@@ -45,7 +48,7 @@ impl Terms {
         Self { block_size: PLAIN_BLOCK, window: 1, timeout: None, size_asked: false, agreed: Agreed::default() }
     }
 
-    /// Reads the options of a request. `max_block` is what fits a datagram on the way, `max_window` our own cap.
+    /// Reads the options of a request. `max_block` and `max_window` are our own caps; see also [`Terms::fit`].
     ///
     /// # Errors
     /// [`Refused`] answers ERROR 8.
@@ -86,6 +89,16 @@ impl Terms {
         Ok(terms)
     }
 
+    /// Makes the blocks fit a way whose largest packet has so many octets.
+    pub fn fit(&mut self, mtu: u16) {
+        self.block_size = self.block_size.min(mtu.saturating_sub(HEADERS).max(PLAIN_BLOCK));
+    }
+
+    /// Whether the way matters: plain blocks fit any.
+    pub fn is_large(&self) -> bool {
+        self.block_size > PLAIN_BLOCK
+    }
+
     /// The OACK packet, if anything was agreed.
     pub fn oack(&self, size: usize) -> Option<Vec<u8>> {
         let mut packet = vec![0, 6];
@@ -123,5 +136,29 @@ fn digits(value: &[u8]) -> Option<u32> {
         std::str::from_utf8(value).ok()?.parse().ok()
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A31: a block fits a datagram that is not cut up on the way, and is never smaller than without the option.
+    #[test]
+    fn a31_blocks_fit_the_way() {
+        for (asked, mtu, expected) in [
+            ("65464", 1_500, 1_468),
+            ("1468", 1_500, 1_468),
+            ("1428", 1_500, 1_428),
+            ("1428", 1_420, 1_388),
+            ("65464", u16::MAX, 65_464),
+            ("65464", 576, 544),
+            ("65464", 68, 512),
+            ("8", 68, 8),
+        ] {
+            let mut terms = Terms::negotiate(format!("blksize\0{asked}\0").as_bytes(), 65_464, 16).unwrap();
+            terms.fit(mtu);
+            assert_eq!(terms.block_size, expected, "{asked} over {mtu}");
+        }
     }
 }

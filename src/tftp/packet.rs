@@ -42,8 +42,8 @@ pub enum Packet<'a> {
     Write,
     /// ACK of that block.
     Ack(u16),
-    /// ERROR with that code.
-    Error(u16),
+    /// ERROR with that code and text; a text without end is as long as it is.
+    Error(u16, &'a [u8]),
 }
 
 /// A read request, checked for its shape only.
@@ -80,7 +80,10 @@ impl<'a> Packet<'a> {
             }
             2 => Ok(Self::Write),
             4 => number(rest).map(Self::Ack),
-            5 => number(rest).map(Self::Error),
+            5 => {
+                let said = rest.get(2..).unwrap_or_default();
+                Ok(Self::Error(number(rest)?, text(said).map_or(said, |(said, _)| said)))
+            }
             _ => Err(NotAPacket),
         }
     }

@@ -1,6 +1,7 @@
 //! The thread of one listener: what came in to the core, what the core says out, and the waiting between.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -10,11 +11,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::super::exchange::{Config, Content, DropReason, Dropped, Event, Id, Meta, On};
+use super::super::exchange::{Config, Content, DropReason, Dropped, Event, Id, Meta, On, Ways};
 use super::super::packet::ErrorCode;
 use super::super::server::Server;
 use super::batch::{BATCH, Inbox, Outbox, Received};
-use super::sockets::{Ready, Sockets, Told};
+use super::sockets::{self, Ready, Sockets, Told};
 use super::{Asked, Reply};
 
 /// Answers that are being looked up at once; beyond that a request gets none, and the phone asks again.
@@ -115,9 +116,7 @@ impl Engine {
                 return dropped.count(DropReason::Source);
             }
             let meta = Meta { source: datagram.source, destination, on };
-            // Strangers open no sockets.
-            let next = if on == On::Listening && core.welcomes(&meta) { sockets.pick(reached) } else { on };
-            core.handle_datagram(now, meta, next, datagram.bytes);
+            core.handle_datagram(now, meta, Way { sockets: &mut *sockets, reached }, datagram.bytes);
         };
         match inbox.receive(socket, on == On::Listening, take) {
             Ok(taken) => taken,
@@ -186,6 +185,22 @@ impl Engine {
                 None => self.core.reject(id, ErrorCode::NotFound),
             }
         }
+    }
+}
+
+/// From an address of ours.
+struct Way<'a> {
+    sockets: &'a mut Sockets,
+    reached: Ipv4Addr,
+}
+
+impl Ways for Way<'_> {
+    fn socket(&mut self, _: &Meta, taken: impl Fn(On) -> bool) -> On {
+        self.sockets.pick(self.reached, taken)
+    }
+
+    fn mtu(&mut self, to: Ipv4Addr) -> u16 {
+        sockets::mtu(to)
     }
 }
 

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use nix::ifaddrs::getifaddrs;
-use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -25,6 +25,9 @@ const ADDRESSES: usize = 64;
 
 /// What the kernel may hold for us while we are elsewhere, each way, in octets.
 const KERNEL_BUFFER: usize = 4 << 20;
+
+/// MTU of Ethernet (RFC 894).
+const ETHERNET: u16 = 1_500;
 
 /// Sockets told of at once.
 const READY: usize = 64;
@@ -108,8 +111,9 @@ impl Sockets {
         Ok(first)
     }
 
-    /// A socket for a transfer that leaves from this address of ours.
-    pub(super) fn pick(&mut self, address: Ipv4Addr) -> On {
+    /// A socket for a transfer that leaves from this address of ours, by chance; not one of those that are taken, where
+    /// there is another.
+    pub(super) fn pick(&mut self, address: Ipv4Addr, taken: impl Fn(On) -> bool) -> On {
         let chance = rand::random_range(0..SHARED);
         let known = self.transfers.chunks(SHARED).position(|group| group.iter().any(|one| one.address == address));
         let first = match known {
@@ -118,7 +122,8 @@ impl Sockets {
             None if self.transfers.len() >= ADDRESSES * SHARED => 0,
             None => self.add(address).unwrap_or(0),
         };
-        On::Transfer(u32::try_from(first + chance).unwrap_or(0))
+        let on = |at: usize| On::Transfer(u32::try_from(first + (chance + at) % SHARED).unwrap_or(0));
+        (0..SHARED).map(on).find(|on| !taken(*on)).unwrap_or_else(|| on(0))
     }
 
     /// The socket's descriptor, and the address it is bound to.
@@ -180,6 +185,17 @@ fn bound(address: SocketAddrV4, told: bool) -> io::Result<Socket> {
     socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// The MTU of the way to this address, as far as the kernel knows it; Ethernet's where it does not.
+pub(super) fn mtu(to: Ipv4Addr) -> u16 {
+    let asked = || -> io::Result<i32> {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+        // Sends nothing; the port does not matter.
+        socket.connect(&SocketAddrV4::new(to, 9).into())?;
+        Ok(getsockopt(&socket, sockopt::IpMtu)?)
+    };
+    asked().map_or(ETHERNET, |mtu| u16::try_from(mtu).unwrap_or(u16::MAX))
 }
 
 fn own_addresses() -> Vec<Ipv4Addr> {

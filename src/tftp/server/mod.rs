@@ -19,7 +19,8 @@ use slab::Slab;
 
 use crate::domain::printable;
 
-use super::exchange::{Config, Content, DropReason, Event, Id, Meta, On, Transmit};
+use super::exchange::{Config, Content, DropReason, Event, Id, Meta, On, Transmit, Ways};
+use super::netascii::netascii;
 use super::options::Terms;
 use super::pace::{Lane, Pace};
 use super::packet::{ErrorCode, Packet, Request};
@@ -31,6 +32,9 @@ const NAME_LIMIT: usize = 128;
 
 /// How long an answer to a request is waited for. The phone has asked again by then, or given up.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Octets of a phone's own words that are kept.
+const SAID: usize = 64;
 
 /// Errors that wait to be sent, where the owner feeds more than it drains; what comes on top is dropped, and phones ask
 /// again.
@@ -109,20 +113,23 @@ impl Server {
         self.slots.len()
     }
 
-    /// A datagram came in. `on` is the transfer socket that a new transfer is to run on.
-    pub fn handle_datagram(&mut self, now: Instant, meta: Meta, on: On, bytes: &[u8]) {
+    /// A datagram came in.
+    pub fn handle_datagram(&mut self, now: Instant, meta: Meta, mut ways: impl Ways, bytes: &[u8]) {
         let Some(lane) = self.lane(&meta) else { return self.config.dropped.count(DropReason::Source) };
         let Ok(packet) = Packet::parse(bytes) else { return self.config.dropped.count(DropReason::Packet) };
         match (packet, meta.on) {
-            (Packet::Read(request), On::Listening) => self.read(now, meta, on, lane, request),
-            (Packet::Write, On::Listening) => self.refuse(now, meta.source, on, ErrorCode::AccessViolation),
+            (Packet::Read(request), On::Listening) => self.read(now, meta, ways, lane, request),
+            (Packet::Write, On::Listening) => {
+                let on = ways.socket(&meta, |_| false);
+                self.refuse(now, meta.source, on, ErrorCode::AccessViolation);
+            }
             (Packet::Ack(block), On::Transfer(_)) => self.ack(now, meta, block),
-            (Packet::Error(_), On::Transfer(_)) => self.peer_error(meta),
+            (Packet::Error(_, said), On::Transfer(_)) => self.peer_error(meta, said),
             _ => self.config.dropped.count(DropReason::Packet),
         }
     }
 
-    fn read(&mut self, now: Instant, meta: Meta, on: On, lane: usize, request: Request<'_>) {
+    fn read(&mut self, now: Instant, meta: Meta, mut ways: impl Ways, lane: usize, request: Request<'_>) {
         if self.closing {
             return;
         }
@@ -132,6 +139,10 @@ impl Server {
         if !self.pace.allows(now, *meta.source.ip()) {
             return self.config.dropped.count(DropReason::Pace);
         }
+        // A late packet of a transfer that this phone had from the same port must not be taken for one of the next.
+        let on = ways.socket(&meta, |on| {
+            self.slot(meta.source).is_some_and(|slot| slot.on == on) || self.ended.contains(&(meta.source, on))
+        });
         let netascii = request.mode.eq_ignore_ascii_case(b"netascii");
         if request.name.is_empty() || !(netascii || request.mode.eq_ignore_ascii_case(b"octet")) {
             self.error(meta.source, on, ErrorCode::IllegalOperation);
@@ -142,14 +153,17 @@ impl Server {
             _ => {
                 self.error(meta.source, on, ErrorCode::NotFound);
                 let name = printable(request.name, NAME_LIMIT);
-                self.events.push_back(Event::Failed { name, source: meta.source, reason: "bad-name" });
+                self.events.push_back(Event::Failed { name, source: meta.source, reason: "bad-name", said: None });
                 return;
             }
         };
-        let Ok(terms) = Terms::negotiate(request.options, self.config.max_block, self.config.max_window) else {
+        let Ok(mut terms) = Terms::negotiate(request.options, self.config.max_block, self.config.max_window) else {
             self.error(meta.source, on, ErrorCode::OptionRefused);
             return;
         };
+        if terms.is_large() {
+            terms.fit(ways.mtu(*meta.source.ip()));
+        }
         // The same request again, from the same port: the phone did not hear us yet; timers take care of it. One that
         // has gone quiet in the middle is a phone that started over and came to the same port, and one with other
         // options has not taken our answer to them (RFC 2347), though its word on that may come later.
@@ -163,7 +177,7 @@ impl Server {
         }
         self.forget_older(now, meta.source, name);
         let here = self.per_source.get(meta.source.ip()).map_or(0, Vec::len);
-        if here >= self.config.per_source || !self.make_room(lane) {
+        if here >= self.config.per_source || !self.make_room(now, lane) {
             return self.config.dropped.count(DropReason::Full);
         }
         let id = Id { slot: self.slots.vacant_key(), serial: self.next };
@@ -212,7 +226,8 @@ impl Server {
             self.end(id.slot, Some("refused"));
             return;
         }
-        slot.transfer = Some(Transfer::new(now, content.bytes, slot.terms));
+        let bytes = if slot.netascii { netascii(content.bytes) } else { content.bytes };
+        slot.transfer = Some(Transfer::new(now, bytes, slot.terms));
         self.schedule(id.slot);
     }
 
@@ -222,11 +237,6 @@ impl Server {
             self.config.dropped.count(DropReason::Full);
             self.end(id.slot, None);
         }
-    }
-
-    /// Whether who sent this may speak to us at all.
-    pub fn welcomes(&self, meta: &Meta) -> bool {
-        self.lane(meta).is_some()
     }
 
     /// There is no such file for this phone.
@@ -265,11 +275,13 @@ impl Server {
         }
     }
 
-    fn peer_error(&mut self, meta: Meta) {
-        if let Some(at) = self.by_source.get(&meta.source)
-            && self.slots.get(*at).is_some_and(|slot| slot.on == meta.on)
-        {
-            self.end(*at, Some("peer-error"));
+    fn peer_error(&mut self, meta: Meta, said: &[u8]) {
+        let at = self.by_source.get(&meta.source).copied();
+        if let Some(at) = at.filter(|at| self.slots.get(*at).is_some_and(|slot| slot.on == meta.on)) {
+            self.end(at, Some("peer-error"));
+            if let Some(Event::Failed { said: told, .. }) = self.events.back_mut() {
+                *told = Some(printable(said, SAID)).filter(|said| !said.is_empty());
+            }
         }
     }
 
@@ -369,7 +381,7 @@ impl Server {
         }
         self.ended.push_back((source, slot.on));
         if let Some(reason) = failed {
-            self.events.push_back(Event::Failed { name: slot.name, source, reason });
+            self.events.push_back(Event::Failed { name: slot.name, source, reason, said: None });
         }
     }
 

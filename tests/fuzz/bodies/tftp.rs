@@ -35,7 +35,7 @@ pub fn packet(data: &[u8]) {
             packet::data(&mut out, block, data);
             assert!(out.starts_with(&[0, 3]) && out[2..4] == data[2..4] && out[4..] == *data);
         }
-        Packet::Write | Packet::Error(_) => {}
+        Packet::Write | Packet::Error(..) => {}
     }
 }
 

@@ -105,6 +105,7 @@ pub(super) fn on_ground(rows: &str, group: u8, more: &str, play: impl FnOnce(&Gr
     let daemon = site.serve();
     let bystander = file_of_bystander(&daemon);
     files.insert("bystander", bystander.clone());
+    files.insert("bystander in netascii", text(&bystander).replace('\n', "\r\n").into_bytes());
     for name in ["SIPDefault.cnf", "XMLDefault.cnf.xml", "dialplan.xml", "RINGLIST.DAT"] {
         files.insert(name, daemon.file(name).unwrap_or_else(|| panic!("{name} is not served")).into_bytes());
     }

@@ -35,7 +35,12 @@ pub(super) fn rows() -> Vec<Row> {
         row("A8", "mode mail", b"\0\x01other.bin\0mail\0", Error(4)),
         row("A8", "mode foo", b"\0\x01other.bin\0foo\0", Error(4)),
         row("A9", "mode OcTeT", b"\0\x01other.bin\0OcTeT\0", File("other.bin")),
-        row("A10", "netascii, our text", format!("\0\x01SIP{BYSTANDER}.cnf\0netascii\0").as_bytes(), File("bystander")),
+        row(
+            "A10",
+            "netascii, our text",
+            format!("\0\x01SIP{BYSTANDER}.cnf\0netascii\0").as_bytes(),
+            File("bystander in netascii"),
+        ),
         row("A10", "netascii, a binary", b"\0\x01other.bin\0netascii\0", Error(4)),
         row("A11", "opcode 0", b"\0\0x\0octet\0", Drop),
         row("A11", "opcode 9", b"\0\x09x\0octet\0", Drop),

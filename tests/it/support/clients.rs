@@ -174,7 +174,7 @@ impl RawTftp {
 
     /// The next datagram; where it came from and what is in it.
     pub(crate) fn receive(&self) -> (SocketAddr, Vec<u8>) {
-        let mut buffer = [0; 2048];
+        let mut buffer = vec![0; 1 << 16];
         let (size, from) = self.socket.recv_from(&mut buffer).expect("an answer within ten seconds");
         (from, buffer[..size].to_vec())
     }
@@ -182,7 +182,7 @@ impl RawTftp {
     /// The next datagram, if one comes in this time.
     pub(crate) fn receive_within(&self, time: Duration) -> Option<Vec<u8>> {
         self.socket.set_read_timeout(Some(time)).unwrap();
-        let mut buffer = [0; 2048];
+        let mut buffer = vec![0; 1 << 16];
         let size = self.socket.recv_from(&mut buffer).ok().map(|(size, _)| size);
         self.socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         size.map(|size| buffer[..size].to_vec())
@@ -259,7 +259,7 @@ impl RawTftp {
     /// A datagram that is there already, if any.
     pub(crate) fn glance(&self) -> Option<Vec<u8>> {
         self.socket.set_nonblocking(true).unwrap();
-        let mut buffer = [0; 2048];
+        let mut buffer = vec![0; 1 << 16];
         let size = self.socket.recv_from(&mut buffer).ok().map(|(size, _)| size);
         self.socket.set_nonblocking(false).unwrap();
         size.map(|size| buffer[..size].to_vec())

@@ -17,6 +17,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -24,7 +25,7 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::files::fall_through::FallThrough;
 use crate::fleet::{self, Snapshot};
-use crate::hub::{Hub, Operations, Surroundings};
+use crate::hub::{self, Hub, Operations, Surroundings};
 use crate::pbx::poll::Poll;
 use crate::store::Store;
 use crate::web;
@@ -34,6 +35,9 @@ pub use reload::settings;
 
 /// How long transfers under way may take to end once the daemon was told to.
 const DRAIN: Duration = Duration::from_secs(20);
+
+/// Callers that may wait to be taken (listen(2)); the kernel's own bound may be lower.
+const BACKLOG: i32 = 1_024;
 
 /// How long the last writes may take after that, each kind.
 const WRITING: Duration = Duration::from_secs(5);
@@ -90,8 +94,21 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let tftp = tftp::bind_all(&config, &limits)?;
     let tftp_address =
         tftp.first().map(crate::tftp::io::Listener::local_addr).ok_or("TFTP listens nowhere: set tftp.listen")?;
-    let http = bind_all("HTTP for phones", "http.listen", &config.http).await?;
-    let admin = bind_all("HTTP for people", "admin.listen", &config.admin).await?;
+    let http = bind_all("HTTP for phones", "http.listen", &config.http)?;
+    let admin = bind_all("HTTP for people", "admin.listen", &config.admin)?;
+    let listens: Vec<(&'static str, SocketAddrV4)> =
+        [("tftp.listen", &config.tftp.listen), ("http.listen", &config.http), ("admin.listen", &config.admin)]
+            .into_iter()
+            .flat_map(|(key, addresses)| addresses.iter().map(move |address| (key, *address)))
+            .collect();
+    for (key, address) in hub::absent(&listens) {
+        tracing::warn!(
+            code = "address-absent",
+            key,
+            "{key} names {}, which this host does not have; who asks there is served once it does",
+            address.ip()
+        );
+    }
     let store = Arc::new(Store::open(&config.server.state_dir).await.map_err(|why| why.to_string())?);
     let socket = web::bind_socket(&config.server.socket).await.map_err(|why| {
         format!("the socket {} could not be made: {why}; see server.socket", config.server.socket.display())
@@ -147,10 +164,12 @@ pub async fn start(config: Config) -> Result<Running, String> {
             notes: ArcSwap::from_pointee(config.notes.clone()),
             restart: ArcSwap::default(),
             tftp: tftp_address,
+            http: http.first().and_then(|listener| listener.local_addr().ok()),
             dropped,
             networks: config.server.phone_networks.clone(),
             fall_through: fall_through.clone(),
             ami: config.ami.is_some(),
+            listens,
             sinks,
         },
     ));
@@ -185,10 +204,26 @@ pub async fn start(config: Config) -> Result<Running, String> {
     Ok(Running { addresses, hub, operations, store, started: config, accept, edges, publishing, last, progress })
 }
 
-async fn bind_all(what: &str, key: &str, addresses: &[SocketAddrV4]) -> Result<Vec<TcpListener>, String> {
+/// An address that the host does not have yet is listened on all the same.
+fn listen(address: SocketAddrV4) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    match socket.bind(&address.into()) {
+        Err(why) if why.kind() == std::io::ErrorKind::AddrNotAvailable => {
+            socket.set_freebind_v4(true)?;
+            socket.bind(&address.into())?;
+        }
+        outcome => outcome?,
+    }
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn bind_all(what: &str, key: &str, addresses: &[SocketAddrV4]) -> Result<Vec<TcpListener>, String> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let listener = TcpListener::bind(address).await.map_err(|why| {
+        let listener = listen(*address).map_err(|why| {
             format!("{what} could not listen on {address}: {why}; see {key}, and `ss -ltnp` for who has the port")
         })?;
         listeners.push(listener);

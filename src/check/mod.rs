@@ -42,6 +42,10 @@ pub struct Facts {
     pub ami_configured: bool,
     /// Why our own TFTP fetch of `SIPDefault.cnf` failed; `None` when it went well.
     pub own_fetch: Option<String>,
+    /// What came of a fetch from ourselves over HTTP; `None` where that is off.
+    pub own_http: Option<Result<(), String>>,
+    /// Keys and addresses listened on that this host does not have.
+    pub absent: Vec<(&'static str, std::net::Ipv4Addr)>,
     /// Port that phones would have to use; they know only 69.
     pub tftp_port: u16,
     /// What each destination of the status says: name, and why it is not written.
@@ -53,8 +57,10 @@ pub struct Facts {
 }
 
 /// All checks, in the order they are shown.
-pub const CHECKS: &[fn(&Facts) -> Vec<Check>] =
-    &[restart, state, log, database, pending, manager, own_fetch, port, sinks, access, shadowed, links, rows, phones];
+pub const CHECKS: &[fn(&Facts) -> Vec<Check>] = &[
+    restart, state, log, database, pending, manager, absent, own_fetch, own_http, port, sinks, access, shadowed, links,
+    rows, phones,
+];
 
 /// Runs them all.
 pub fn run(facts: &Facts) -> Vec<Check> {
@@ -177,6 +183,31 @@ fn own_fetch(facts: &Facts) -> Vec<Check> {
     }]
 }
 
+fn own_http(facts: &Facts) -> Vec<Check> {
+    let one = |outcome: &Result<(), String>| match outcome {
+        Ok(()) => ok("own-http-fetch", "SIPDefault.cnf came over HTTP"),
+        Err(why) => bad(
+            "own-http-fetch",
+            CheckStatus::Failed,
+            format!("SIPDefault.cnf did not come over HTTP: {why}"),
+            "see that http.listen has the address phones use; where the daemon answers nobody, see who holds its connections: `ss -tn`",
+        ),
+    };
+    facts.own_http.iter().map(one).collect()
+}
+
+fn absent(facts: &Facts) -> Vec<Check> {
+    let one = |(key, ip): &(&str, std::net::Ipv4Addr)| {
+        bad(
+            "listen",
+            CheckStatus::Failed,
+            format!("{key} names {ip}, which this host does not have: nobody is served there"),
+            "correct the key, or bring the interface up; it is served once it is there",
+        )
+    };
+    facts.absent.iter().map(one).collect()
+}
+
 fn port(facts: &Facts) -> Vec<Check> {
     if facts.tftp_port == 69 {
         Vec::new()
@@ -223,7 +254,7 @@ fn shadowed(facts: &Facts) -> Vec<Check> {
             facts.shadowed.len(),
             facts.shadowed.join(", ")
         ),
-        "offhook makes these files itself; remove the old ones so that nobody is misled",
+        "offhook makes these files itself, or phones go on without them; remove those so that nobody is misled",
     )]
 }
 

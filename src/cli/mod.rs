@@ -104,7 +104,7 @@ impl Context {
     fn path(&self) -> PathBuf {
         self.file
             .clone()
-            .or_else(|| std::env::var_os("OFFHOOK_CONFIG").map(PathBuf::from))
+            .or_else(|| std::env::var_os("OFFHOOK_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from))
             .unwrap_or_else(|| CONFIG.into())
     }
 

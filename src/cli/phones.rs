@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::seq::IndexedRandom;
 
 use super::args::Phones;
-use super::report::{Failure, Out, line, table};
+use super::report::{Failure, Out, is_read, line, table};
 use super::{Context, planned};
 use crate::api::{AddPhone, Done, Event, Phone};
 use crate::domain::MacAddr;
@@ -90,7 +90,7 @@ async fn timeline(client: &super::client::Client, mac: MacAddr, follow: bool, ou
     }
     shown.iter().for_each(|event| print(event, out));
     let mut pause = tokio::time::interval(Duration::from_millis(500));
-    loop {
+    while is_read() {
         pause.tick().await;
         let events: Vec<Event> = client.get(&path).await?;
         // The ring loses its oldest: what is new stands behind the last one shown.
@@ -98,6 +98,7 @@ async fn timeline(client: &super::client::Client, mac: MacAddr, follow: bool, ou
         events.iter().skip(from).for_each(|event| print(event, out));
         shown = events;
     }
+    Ok(())
 }
 
 fn print(event: &Event, out: Out) {

@@ -55,12 +55,14 @@ fn clean(text: &str) -> String {
 /// Bytes on stdout as they are. A reader that left (`| head`) is no failure; a disk that is full is.
 pub(super) fn bytes(bytes: &[u8]) {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => {
-            let _ = UNWRITTEN.set(why);
-        }
-        _ => {}
+    if let Err(why) = out.write_all(bytes).and_then(|()| out.flush()) {
+        let _ = UNWRITTEN.set(why);
     }
+}
+
+/// Whether there is still somebody, and room, to write for: who shows more and more asks.
+pub(super) fn is_read() -> bool {
+    UNWRITTEN.get().is_none()
 }
 
 /// Whether all output was written.
@@ -68,7 +70,8 @@ pub(super) fn bytes(bytes: &[u8]) {
 /// # Errors
 /// It was not, and why.
 pub(super) fn written() -> Result<(), Failure> {
-    UNWRITTEN.get().map_or(Ok(()), |why| Err(Failure::failed(format!("the output could not be written: {why}"))))
+    let failed = UNWRITTEN.get().filter(|why| why.kind() != io::ErrorKind::BrokenPipe);
+    failed.map_or(Ok(()), |why| Err(Failure::failed(format!("the output could not be written: {why}"))))
 }
 
 /// One line on stderr.

@@ -56,7 +56,10 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Config, ConfigErro
                 readable.extend(readable_secret_file(&wire));
                 problems.append(&mut readable);
             }
-            validate::validate(wire)
+            validate::validate(wire).and_then(|config| {
+                let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+                validate::keeps_apart(&config, &file).map(|()| config).map_err(|problem| vec![problem])
+            })
         }
         Err(why) => Err(vec![problem("", None, "", &why.to_string())]),
     };

@@ -68,6 +68,51 @@ fn no_password_is_in_a_complaint() {
     }
 }
 
+/// The folder is read by whoever asks, at any depth.
+#[test]
+fn nothing_private_lies_in_the_folder_of_the_phones() {
+    let with_folder = |folder: &str| {
+        format!(
+            "[pbx]\nsource = \"sqlite\"\ndatabase_url = \"sqlite:///srv/pbx/pbx.db\"\n[server]\nstate_dir = \"/srv/state\"\n\
+             [ami]\nsecret_file = \"/srv/ami/secret\"\n[tftp]\nfall_through = \"{folder}\"\n"
+        )
+    };
+    for (folder, key) in [
+        ("/", "server.state_dir"),
+        ("/srv", "server.state_dir"),
+        ("/srv/state/", "server.state_dir"),
+        ("/srv/ami", "ami.secret_file"),
+        ("/srv/pbx/.", "pbx.database_url"),
+        ("/srv/tftp/..", ".. in it"),
+        ("srv", "no absolute path"),
+    ] {
+        complains(&with_folder(folder), &[key]);
+        complains(&with_folder(folder), &["tftp.fall_through"]);
+    }
+    for folder in ["/srv/tftp", "/srv/state-of-phones", "/srv/state/tftp", ""] {
+        with(&with_folder(folder)).expect(folder);
+    }
+    complains(&format!("{LEAST}[tftp]\nfall_through = \"/etc\"\n"), &["/etc/freepbx.conf"]);
+}
+
+#[test]
+fn addresses_that_no_phone_can_send_to() {
+    for ip in ["0.0.0.0", "255.255.255.255", "224.0.0.1"] {
+        complains(&format!("{LEAST}[server]\naddress = \"{ip}\"\n"), &["server.address"]);
+        complains(&format!("{LEAST}sip_host = \"{ip}\"\n"), &["pbx.sip_host"]);
+    }
+    complains(&format!("{LEAST}[server]\nphone_networks = []\n"), &["server.phone_networks"]);
+    for (listen, sound) in [
+        ("\"127.0.0.1:69\", \"0.0.0.0:69\"", false),
+        ("\"0.0.0.0:69\", \"127.0.0.1:69\"", false),
+        ("\"0.0.0.0:69\", \"127.0.0.1:70\"", true),
+        ("\"0.0.0.0:0\", \"127.0.0.1:0\"", true),
+    ] {
+        let text = format!("{LEAST}[tftp]\nlisten = [{listen}]\n");
+        assert_eq!(with(&text).is_ok(), sound, "{listen}");
+    }
+}
+
 #[test]
 fn keys_that_do_nothing_yet_are_refused() {
     for (section, key) in [("pbx", "config_dir = \"/opt/asterisk\""), ("access", "first_contact = \"1m\"")] {

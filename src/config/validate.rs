@@ -1,7 +1,7 @@
 //! From the shape as written to the shape as used. Pure: looks at no file, address or clock.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
@@ -42,7 +42,10 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     let ami = ami(&mut report, wire.ami);
     let tftp = Tftp {
         listen: sockets(&mut report, "tftp.listen", &wire.tftp.listen),
-        fall_through: (!wire.tftp.fall_through.is_empty()).then(|| PathBuf::from(&wire.tftp.fall_through)),
+        fall_through: match wire.tftp.fall_through.as_str() {
+            "" => None,
+            text => absolute(&mut report, "tftp.fall_through", text),
+        },
     };
     if tftp.listen.is_empty() {
         report.add("tftp.listen", "name at least one address, such as \"0.0.0.0:69\"");
@@ -88,13 +91,56 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     }
 }
 
+/// Refuses a fall-through folder in which, at any depth, files with secrets lie: all of it is served to whoever asks.
+pub(super) fn keeps_apart(config: &Config, file: &Path) -> Result<(), ConfigProblem> {
+    let Some(folder) = &config.tftp.fall_through else { return Ok(()) };
+    let secret = match config.ami.as_ref().map(|ami| &ami.secret) {
+        Some(AmiSecret::File(path)) => Some((path.as_path(), "ami.secret_file")),
+        _ => None,
+    };
+    let database = match &config.pbx.source {
+        PbxSource::Sqlite(path) => (path.as_path(), "the database of pbx.database_url"),
+        PbxSource::FreePbx(_) => (Path::new(FREEPBX_CONF), "FreePBX's own configuration"),
+    };
+    let state = (config.server.state_dir.as_path(), "server.state_dir");
+    let private = [state, (file, "this configuration"), database].into_iter().chain(secret);
+    match private.into_iter().find(|(path, _)| path.starts_with(folder)) {
+        None => Ok(()),
+        Some((path, what)) => Err(ConfigProblem {
+            place: String::new(),
+            line: None,
+            key: "tftp.fall_through".to_owned(),
+            what: format!(
+                "{} holds {what} ({}), and all that is in there is served to whoever asks; name a folder for phones' files alone",
+                folder.display(),
+                path.display()
+            ),
+        }),
+    }
+}
+
+const FREEPBX_CONF: &str = "/etc/freepbx.conf";
+
+/// An address of ours as phones are told it.
+fn reachable(ip: Ipv4Addr) -> Result<Ipv4Addr, String> {
+    if ip.is_unspecified() || ip.is_broadcast() || ip.is_multicast() {
+        Err(format!("{ip} is no address that a phone can send to"))
+    } else {
+        Ok(ip)
+    }
+}
+
 fn server(report: &mut Report, wire: &wire::Server) -> Option<Server> {
     let address = match wire.address.as_str() {
         "auto" => Some(None),
         text => report
             .take("server.address", text.parse::<Ipv4Addr>().map_err(|_| "is neither \"auto\" nor an IPv4 address"))
+            .and_then(|ip| report.take("server.address", reachable(ip)))
             .map(Some),
     };
+    if wire.phone_networks.is_empty() {
+        report.add("server.phone_networks", "names no network, so no phone would be served");
+    }
     let mut phone_networks = Vec::new();
     for text in &wire.phone_networks {
         match text.parse::<Ipv4Net>() {
@@ -121,7 +167,10 @@ fn server(report: &mut Report, wire: &wire::Server) -> Option<Server> {
 
 fn absolute(report: &mut Report, key: &str, text: &str) -> Option<PathBuf> {
     let path = PathBuf::from(text);
-    if path.is_absolute() {
+    if path.components().any(|part| part == Component::ParentDir) {
+        report.add(key, format!("{text:?} has .. in it; write where it leads"));
+        None
+    } else if path.is_absolute() {
         Some(path)
     } else {
         report.add(key, format!("{text:?} is no absolute path"));
@@ -180,7 +229,13 @@ fn pbx(report: &mut Report, wire: &wire::Pbx) -> Option<Pbx> {
     }
     let sip_host = match wire.sip_host.as_str() {
         "auto" => Some(None),
-        host if host_like(host) => Some(Some(host.to_owned())),
+        host if host_like(host) => match host.parse::<Ipv4Addr>().map(reachable) {
+            Ok(Err(why)) => {
+                report.add("pbx.sip_host", why);
+                None
+            }
+            _ => Some(Some(host.to_owned())),
+        },
         host => {
             report.add("pbx.sip_host", format!("{host:?} is no host name or address of at most 47 characters"));
             None
@@ -238,11 +293,21 @@ fn ami(report: &mut Report, wire: wire::Ami) -> Option<Ami> {
 }
 
 fn sockets(report: &mut Report, key: &str, texts: &[String]) -> Vec<SocketAddrV4> {
-    let mut addresses = Vec::new();
+    let mut addresses: Vec<SocketAddrV4> = Vec::new();
     for text in texts {
         match text.parse::<SocketAddrV4>() {
             Ok(address) if addresses.contains(&address) && address.port() != 0 => {
                 report.add(key, format!("{text} is named twice"))
+            }
+            Ok(address)
+                if addresses.iter().any(|other| {
+                    address.port() != 0
+                        && other.port() == address.port()
+                        && (other.ip().is_unspecified() || address.ip().is_unspecified())
+                }) =>
+            {
+                report
+                    .add(key, format!("0.0.0.0:{} has the others with that port in it; name it alone", address.port()))
             }
             Ok(address) => addresses.push(address),
             Err(_) => report.add(key, format!("{text:?} is no IPv4 address:port")),

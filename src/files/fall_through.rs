@@ -55,9 +55,9 @@ impl FallThrough {
         }
     }
 
-    /// Names in the folder that we make ourselves and therefore never serve from it.
+    /// Names in the folder that we make ourselves, or refuse, and therefore never serve from it.
     pub fn shadowed(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.names().filter(|name| FileRequest::parse(name).steers()).collect();
+        let mut names: Vec<String> = self.names().filter(|name| FileRequest::parse(name).is_ours()).collect();
         names.sort();
         names.truncate(NAMED);
         names
@@ -162,7 +162,9 @@ mod tests {
         std::fs::write(root.join("spa504g.cfg"), "cfg").unwrap();
         std::fs::write(root.join("sub/y.cfg"), "sub").unwrap();
         std::fs::write(root.join("jar11sip.8-2-1.sbn"), "jar").unwrap();
-        std::fs::write(root.join("OS79XX.TXT"), "P003").unwrap();
+        for ours in ["OS79XX.TXT", "RINGLIST.DAT", "CTLSEP001B54AABB01.tlv"] {
+            std::fs::write(root.join(ours), "P003").unwrap();
+        }
         std::os::unix::fs::symlink("../secret", root.join("link.cfg")).unwrap();
         std::os::unix::fs::symlink("spa504g.cfg", root.join("inner.cfg")).unwrap();
         folder
@@ -175,7 +177,7 @@ mod tests {
         for (name, bytes) in [("spa504g.cfg", "cfg"), ("sub/y.cfg", "sub"), ("Jar11sip.8-2-1.sbn", "jar")] {
             assert_eq!(fall_through.read(name).unwrap(), bytes, "{name}");
         }
-        assert_eq!(fall_through.shadowed(), ["OS79XX.TXT"]);
+        assert_eq!(fall_through.shadowed(), ["CTLSEP001B54AABB01.tlv", "OS79XX.TXT", "RINGLIST.DAT"]);
     }
 
     #[test]

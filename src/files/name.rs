@@ -102,6 +102,11 @@ impl FileRequest {
         !name.split('/').any(|part| matches!(part, "" | "." | ".."))
     }
 
+    /// Whether we make the file, or refuse it, and never look for it in the fall-through folder.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, Self::Phone(..) | Self::Shared(_)) || self.steers()
+    }
+
     /// Whether the name steers firmware or configuration of a phone. Such a file never comes out of the fall-through
     /// folder: a stale one there would reflash a phone or hand out an old secret.
     pub fn steers(&self) -> bool {

@@ -24,7 +24,7 @@ use crate::pbx::poll::PbxView;
 use crate::pbx::roster::Assignment;
 use crate::status::Statuses;
 
-pub use operations::{Operations, Surroundings};
+pub use operations::{Operations, Surroundings, absent};
 use state::{State, own_contact, printable, same_phone, same_site, users};
 
 /// The meeting place.

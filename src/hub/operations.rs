@@ -30,6 +30,8 @@ pub struct Surroundings {
     pub restart: ArcSwap<Vec<&'static str>>,
     /// Where TFTP listens.
     pub tftp: SocketAddrV4,
+    /// Where HTTP for phones does.
+    pub http: Option<SocketAddr>,
     /// What TFTP got and did not answer.
     pub dropped: Arc<Dropped>,
     /// Who is served.
@@ -38,6 +40,8 @@ pub struct Surroundings {
     pub fall_through: Option<FallThrough>,
     /// Whether a manager session is wanted.
     pub ami: bool,
+    /// Where it listens, and by which key.
+    pub listens: Vec<(&'static str, SocketAddrV4)>,
     /// Destinations of the status, and why each is not written.
     pub sinks: Vec<(String, watch::Receiver<Option<String>>)>,
 }
@@ -194,13 +198,30 @@ impl Operations {
             findings: self.hub.all_findings(),
             ami_down: (!manager.up).then(|| manager.why.unwrap_or_else(|| "not connected yet".to_owned())),
             ami_configured: self.around.ami,
+            absent: absent(&self.around.listens).map(|(key, address)| (key, *address.ip())).collect(),
             own_fetch: self.own_fetch().await.err(),
+            own_http: self.own_http().await,
             tftp_port: self.around.tftp.port(),
             sinks: self.around.sinks.iter().map(|(name, health)| (name.clone(), health.borrow().clone())).collect(),
             shadowed,
             links,
         };
         check::run(&facts)
+    }
+
+    /// Fetches `SIPDefault.cnf` as a phone would over HTTP; `None` where HTTP is off.
+    async fn own_http(&self) -> Option<Result<(), String>> {
+        let (_, address) = self.around.listens.iter().find(|(key, _)| *key == "http.listen")?;
+        let ip = if address.ip().is_unspecified() { self.own_address()? } else { *address.ip() };
+        let ask = async {
+            let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+            let port = self.around.http.map_or(address.port(), |http| http.port());
+            client.get(format!("http://{ip}:{port}/SIPDefault.cnf")).send().await?.error_for_status()
+        };
+        Some(ask.await.map(drop).map_err(|why| {
+            let cause = std::error::Error::source(&why).map(|cause| format!(": {cause}"));
+            format!("{why}{}", cause.unwrap_or_default())
+        }))
     }
 
     /// Fetches `SIPDefault.cnf` as a phone would, with the scripted phones' own client.
@@ -242,6 +263,17 @@ impl Operations {
             }
         })
     }
+}
+
+/// How long HTTP may take to answer who asks what is wrong.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Those of the addresses that this host does not have.
+pub fn absent(listens: &[(&'static str, SocketAddrV4)]) -> impl Iterator<Item = (&'static str, SocketAddrV4)> {
+    listens.iter().copied().filter(|(_, address)| {
+        let bound = UdpSocket::bind((*address.ip(), 0));
+        bound.is_err_and(|why| why.kind() == std::io::ErrorKind::AddrNotAvailable)
+    })
 }
 
 /// Lines on buttons 1, 2, … in the order given.

@@ -11,7 +11,7 @@ mod sound;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -29,6 +29,8 @@ pub use recover::Damaged;
 pub struct Store {
     pool: SqlitePool,
     folder: PathBuf,
+    /// Device and number of the file that is open.
+    file: Option<(u64, u64)>,
     damaged: Option<Damaged>,
     /// Why the disk is not believed any more: a flush that failed once may have dropped what it should have written, and
     /// the next one would not say so.
@@ -81,6 +83,9 @@ pub enum StoreError {
     /// It was sound at the start.
     #[error("database: damaged while running: {0}; restart offhook, it goes back to the newest sound copy then")]
     Damaged(String),
+    /// The name leads elsewhere than to what is open: what is written is gone with the process.
+    #[error("database {0} was removed or replaced while running, and nothing is kept; restart offhook")]
+    Gone(PathBuf),
     /// A flush failed.
     #[error(
         "database: the disk failed to keep what was written ({0}), so nothing more is kept; see that the disk is sound, then restart offhook"
@@ -102,6 +107,7 @@ impl Store {
         flush().map_err(|why| StoreError::Folder { path: folder.to_owned(), why })?;
         Ok(Self {
             pool,
+            file: inode(folder),
             folder: folder.to_owned(),
             damaged,
             lost: OnceLock::new(),
@@ -153,6 +159,9 @@ impl Store {
                 sqlx::query("update change set count = count + 1 where id = 1").execute(&mut *transaction).await?;
             }
             transaction.commit().await?;
+            if inode(&self.folder) != self.file {
+                return Err(StoreError::Gone(self.folder.join(FILE)));
+            }
             Ok(done)
         };
         let outcome = self.noted(outcome.await);
@@ -346,9 +355,17 @@ fn lock(folder: &Path) -> Result<fs::File, StoreError> {
     }
 }
 
+/// Its name in the folder.
+const FILE: &str = "offhook.db";
+
+/// Which file the database's name leads to.
+fn inode(folder: &Path) -> Option<(u64, u64)> {
+    fs::metadata(folder.join(FILE)).ok().map(|facts| (facts.dev(), facts.ino()))
+}
+
 /// Whether an offhook was here, or nobody.
 fn is_ours(folder: &Path) -> io::Result<bool> {
-    Ok(folder.join("lock").exists() || folder.join("offhook.db").exists() || fs::read_dir(folder)?.next().is_none())
+    Ok(folder.join("lock").exists() || folder.join(FILE).exists() || fs::read_dir(folder)?.next().is_none())
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -20,7 +20,7 @@ pub struct Damaged {
 
 /// The database of this folder or, where that cannot be believed, the newest copy that can; where none can, a new one.
 pub(super) async fn open(state: &Path) -> Result<(SqlitePool, Option<Damaged>), StoreError> {
-    let path = state.join("offhook.db");
+    let path = state.join(super::FILE);
     let failed = |why| StoreError::Folder { path: state.to_owned(), why };
     let mut copies = snapshots::list(state).map_err(failed)?.into_iter();
     let newest = copies.as_slice().first().map_or(0, |copy| copy.changes);

@@ -87,6 +87,27 @@ async fn f6_nothing_set_aside_is_written_over() {
     }
 }
 
+/// What is written to a file that has no name any more is not acknowledged.
+#[tokio::test]
+async fn f6_a_database_that_was_removed_is_said() {
+    for replaced in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        store.keep_assignment(&an_assignment()).await.unwrap();
+        let file = folder.path().join("offhook.db");
+        if replaced {
+            fs::copy(&file, folder.path().join("copy")).unwrap();
+            fs::rename(folder.path().join("copy"), &file).unwrap();
+        } else {
+            fs::remove_file(&file).unwrap();
+        }
+        let why = store.keep_roster(&a_roster(), Timestamp::UNIX_EPOCH).await.unwrap_err().to_string();
+        assert!(why.contains("removed or replaced") && why.contains("restart"), "{why}");
+        assert_eq!(store.trouble(), Some(why));
+        store.close().await;
+    }
+}
+
 /// A folder of others that all may enter is neither used nor closed to them.
 #[tokio::test]
 async fn the_folder_is_our_own() {

@@ -43,6 +43,8 @@ pub struct Limits {
     pub head: Duration,
     /// Octets of the request's head.
     pub head_octets: usize,
+    /// Without a word from the caller that it took anything: a place is not held by one who does not read.
+    pub stalled: Duration,
     /// From the connection to the end of the answer.
     pub whole: Duration,
 }
@@ -54,6 +56,7 @@ impl Default for Limits {
             per_source: 16,
             head: Duration::from_secs(10),
             head_octets: 16 << 10,
+            stalled: Duration::from_mins(1),
             whole: Duration::from_mins(5),
         }
     }
@@ -98,6 +101,8 @@ pub async fn serve(
         if !admit(ends.peer) {
             continue;
         }
+        // Counted by the kernel (tcp(7), TCP_USER_TIMEOUT), which also ends a connection whose other end is switched off.
+        let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(limits.stalled));
         if let Some(seat) = sources.sit(ends.peer, limits.per_source) {
             connections.spawn(connection(stream, ends, router.clone(), limits, shutdown.clone(), (place, seat)));
         }
@@ -193,7 +198,8 @@ mod tests {
     async fn start(limits: Limits) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<io::Result<()>>) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().route("/", get(|| async { "hello" }));
+        let router =
+            Router::new().route("/", get(|| async { "hello" })).route("/long", get(|| async { "x".repeat(64 << 20) }));
         let shutdown = CancellationToken::new();
         let admit = |ip: Ipv4Addr| ip != Ipv4Addr::new(127, 0, 9, 9);
         (address, shutdown.clone(), tokio::spawn(serve(listener, admit, router, limits, shutdown)))
@@ -237,6 +243,18 @@ mod tests {
     }
 
     /// W5: connections that never ask end by themselves, and one address cannot take every place.
+    /// Who asks for much and reads nothing holds the place for a while only.
+    #[tokio::test]
+    async fn w5_readers_that_do_not_read() {
+        let limits = Limits { connections: 1, stalled: Duration::from_millis(300), ..Limits::default() };
+        let (address, ..) = start(limits).await;
+        let mut idle = connect([127, 0, 0, 1], address).await;
+        idle.write_all(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let other = exchange(connect([127, 0, 0, 2], address).await, GET).await;
+        assert!(other.ends_with("hello"), "{other}");
+        drop(idle);
+    }
+
     #[tokio::test]
     async fn w5_idle_connections() {
         let (address, ..) = start(Limits { head: Duration::from_millis(50), ..Limits::default() }).await;

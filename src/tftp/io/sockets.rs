@@ -182,7 +182,14 @@ fn bound(address: SocketAddrV4, told: bool) -> io::Result<Socket> {
     if told {
         setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
     }
-    socket.bind(&address.into())?;
+    match socket.bind(&address.into()) {
+        // It serves once the host has the address.
+        Err(why) if why.kind() == io::ErrorKind::AddrNotAvailable => {
+            socket.set_freebind_v4(true)?;
+            socket.bind(&address.into())?;
+        }
+        outcome => outcome?,
+    }
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::d::assert_refused;
-use super::{add_bystander, assert_unharmed, file_of_bystander, site};
+use super::{BYSTANDER, add_bystander, assert_unharmed, file_of_bystander, site};
 use crate::support::daemon::{Site, offhook};
 use crate::support::pbx::Pbx;
 use crate::support::{Component, have, run, text, wait_for};
@@ -115,12 +115,46 @@ fn d7_d9_d12_to_d14_scenes() {
     }
 }
 
-/// The role cannot wait for it: the daemon says whose address is wanted, ends, and systemd starts it again (F17).
+/// The address of an interface that is not there: said, and the roles wait for it; then phones are served there. In a
+/// network of the daemon's own.
 fn an_address_of_nobody(what: &str) {
-    let site = site(&Pbx::tables());
-    let listen = "[tftp]\nlisten = [\"127.0.0.1:0\"]";
-    site.configure(&site.configuration().replace(listen, "[tftp]\nlisten = [\"192.0.2.1:0\"]"));
-    assert_refused(what, &site.refused(), 1, &["192.0.2.1:0", "tftp.listen"]);
+    let tools = ["unshare", "nsenter", "ip", "curl"].map(Component::Program);
+    if !have(&[&[Component::RawPackets], tools.as_slice()].concat()) {
+        return;
+    }
+    let pbx = Pbx::tables();
+    add_bystander(&pbx);
+    let site = site(&pbx);
+    let mut configuration = site.configuration().replace("[\"127.0.0.0/8\"]", "[\"127.0.0.0/8\", \"192.0.2.0/24\"]");
+    for section in ["tftp", "http"] {
+        let listen = format!("[{section}]\nlisten = [\"127.0.0.1:0\"");
+        assert!(configuration.contains(&listen), "{configuration}");
+        configuration = configuration.replace(&listen, &format!("{listen}, \"192.0.2.1:6969\""));
+    }
+    site.configure(&configuration);
+    let apart = "exec unshare --net sh -c 'ip link set lo up && exec \"$@\"' sh \"$@\"";
+    let daemon = site.serve_with(|command| *command = site.by_shell(apart));
+    for key in ["tftp.listen", "http.listen"] {
+        let named = format!("{key} names 192.0.2.1");
+        let said = text(&daemon.cli(&["check"]).stdout);
+        assert!(said.contains(&named) && daemon.log().contains(&named), "{what}: {said}");
+    }
+    let there = |program: &str, arguments: &[&str]| {
+        let net = format!("--net=/proc/{}/ns/net", daemon.process());
+        run(Command::new("nsenter").args([&net, program]).args(arguments))
+    };
+    let fetch = |address: &str| {
+        wait_for(&format!("{what}: {address} to serve"), || {
+            let got = there("curl", &["-sSf", "--max-time", "5", &format!("{address}/SIP{BYSTANDER}.cnf")]);
+            if got.status.success() { Ok(text(&got.stdout)) } else { Err(text(&got.stderr)) }
+        })
+    };
+    let served = fetch(&format!("tftp://{}", daemon.tftp));
+    assert!(there("ip", &["address", "add", "192.0.2.1/32", "dev", "lo"]).status.success(), "{what}");
+    for scheme in ["tftp", "http"] {
+        assert_eq!(fetch(&format!("{scheme}://192.0.2.1:6969")), served, "{what}");
+    }
+    daemon.stop();
 }
 
 /// The manager alone is away, since a package is installed before its secret is written: named, and phones are served.

@@ -266,7 +266,7 @@ pub(super) fn values() -> Vec<ValueRow> {
         row("D6", "a poll a year", "\"200ms\"", "\"1y\"", Some(&["line", "pbx.poll_interval", "between 100ms and 1h"])),
         row("D6", "no transfers", "[tftp]\n", "[tftp]\nmax_transfers = 0\n", Some(&["line", "tftp.max_transfers"])),
         row("D6", "no retries", "[tftp]\n", "[tftp]\nretry = 0\n", Some(&["line", "tftp.retry"])),
-        // Interfaces come with DHCP. An address that this host has not is named, and systemd tries again.
+        // Interfaces by name come with DHCP; the address of one is a scene.
         row(
             "D7",
             "no such interface",

@@ -82,6 +82,7 @@ pub(super) const SCENES: &[Scene] = &[
     Scene { id: "D12", input: "not permitted", script: not_permitted },
     Scene { id: "D13", input: "two daemons", script: two_daemons },
     Scene { id: "D14", input: "a reader that leaves", script: a_reader_that_leaves },
+    Scene { id: "D14", input: "a reader that leaves what goes on", script: a_reader_that_leaves_what_goes_on },
     Scene { id: "D14", input: "a full disk", script: a_full_disk },
 ];
 
@@ -255,6 +256,28 @@ fn a_reader_that_leaves(what: &str) {
             site.command(arguments).stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped()).output().unwrap();
         let said = text(&output.stderr);
         assert!(output.status.code().is_some() && !said.contains("panicked"), "{what}: {arguments:?}: {said}");
+    }
+    assert_unharmed(what, daemon, &file);
+}
+
+fn a_reader_that_leaves_what_goes_on(what: &str) {
+    let pbx = Pbx::tables();
+    add_bystander(&pbx);
+    let site = site(&pbx);
+    let daemon = site.serve();
+    let file = file_of_bystander(&daemon);
+    for json in [&[][..], &["--json"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut command = site.command(json);
+        command.args(["phones", "timeline", BYSTANDER, "--follow"]).stdin(Stdio::null()).stdout(writer);
+        let mut follow = command.spawn().unwrap();
+        drop((command, reader));
+        let ended = wait_for(&format!("{what}: the end of what nobody reads"), || {
+            // It finds out with what it has to show next.
+            daemon.file(&format!("SIP{BYSTANDER}.cnf"));
+            follow.try_wait().unwrap().ok_or("it goes on".to_owned())
+        });
+        assert_eq!(ended.code(), Some(0), "{what}");
     }
     assert_unharmed(what, daemon, &file);
 }

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::exchange::{Config, Content, DropReason, Event, Meta, On, Transmit};
+use super::exchange::{Config, Content, DropReason, Dropped, Event, Meta, On, Transmit};
 use super::packet::ErrorCode;
 use super::server::Server;
+
+mod load;
 
 const PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(127, 0, 1, 60), 50_000);
 const OURS: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -20,13 +22,24 @@ struct Bench {
     file: Bytes,
     text: bool,
     events: Vec<Event>,
+    dropped: Arc<Dropped>,
 }
 
 impl Bench {
     fn new(size: usize) -> Self {
-        let config = Config { networks: vec!["127.0.0.0/8".parse().unwrap()], ..Config::default() };
+        Self::with(Config { networks: vec!["127.0.0.0/8".parse().unwrap()], ..Config::default() }, size)
+    }
+
+    fn with(config: Config, size: usize) -> Self {
         let file = (0..size).map(|n| u8::try_from((n / 512 + n) % 251).unwrap()).collect::<Vec<u8>>();
-        Self { server: Server::new(config), now: Instant::now(), file: file.into(), text: true, events: Vec::new() }
+        let dropped = Arc::clone(&config.dropped);
+        let server = Server::new(config);
+        Self { server, now: Instant::now(), file: file.into(), text: true, events: Vec::new(), dropped }
+    }
+
+    /// How many datagrams got no answer so far, in the order of [`DropReason::ALL`]: source, packet, pace, full.
+    fn dropped(&self) -> [u64; 4] {
+        DropReason::ALL.map(|why| self.dropped.so_far(why))
     }
 
     fn send(&mut self, source: SocketAddrV4, on: On, bytes: &[u8]) {
@@ -108,7 +121,9 @@ fn catalogue_of_requests() {
         ("A27 over 1024", rrq(&format!("f\0octet\0{}", "z\0z\0".repeat(400)))),
     ];
     for (row, bytes) in silent {
-        assert!(Bench::new(600).ask(bytes).is_empty(), "{row}");
+        let mut bench = Bench::new(600);
+        assert!(bench.ask(bytes).is_empty(), "{row}");
+        assert_eq!(bench.dropped(), [0, 1, 0, 0], "{row}: counted once, as a packet of no client");
     }
     let refused: &[(&str, &str, u8)] = &[
         ("A7", "\0octet\0", 4),
@@ -203,6 +218,7 @@ fn a43_to_a48_odd_packets() {
     bench.send(PHONE, On::Transfer(0), &[0, 4, 0]);
     bench.send(PHONE, On::Transfer(0), &rrq("g\0octet\0"));
     assert!(bench.sent().is_empty());
+    assert_eq!((bench.dropped(), bench.server.active()), ([0, 2, 0, 0], 1));
     assert_eq!(bench.ack(1).len(), 1);
     // A44 and T10: a thousand times the same, and not one DATA more.
     for _ in 0..1_000 {
@@ -241,6 +257,7 @@ fn a49_a50_sources_that_get_nothing() {
         let mut bench = Bench::new(1);
         bench.send(source.parse().unwrap(), On::Listening, &request);
         assert!(bench.sent().is_empty(), "{source}");
+        assert_eq!(bench.dropped(), [1, 0, 0, 0], "{source}");
     }
     for destination in [Ipv4Addr::BROADCAST, Ipv4Addr::new(224, 0, 0, 1)] {
         let mut bench = Bench::new(1);
@@ -251,6 +268,7 @@ fn a49_a50_sources_that_get_nothing() {
             &request,
         );
         assert!(bench.sent().is_empty(), "{destination}");
+        assert_eq!(bench.dropped(), [1, 0, 0, 0], "{destination}");
     }
 }
 
@@ -281,110 +299,6 @@ fn t9_wrong_tid() {
     }
     bench.send(stranger, On::Transfer(0), b"\0\x05\0\0\0");
     assert_eq!(bench.ack(1).len(), 1, "the transfer goes on");
-}
-
-/// F24 and F25: requests again.
-#[test]
-fn f24_f25_requests_again() {
-    let mut bench = Bench::new(2_000);
-    let request = rrq("f\0octet\0");
-    assert_eq!(bench.ask(&request).len(), 1);
-    for _ in 0..5 {
-        assert!(bench.ask(&request).is_empty(), "F25: one transfer, and timers resend");
-    }
-    for port in 50_001..50_020 {
-        let source = SocketAddrV4::new(*PHONE.ip(), port);
-        bench.now += Duration::from_millis(100);
-        bench.send(source, On::Listening, &request);
-        assert_eq!(bench.sent().len(), 1);
-        assert_eq!(bench.server.active(), 1, "F24: the older one is dropped");
-    }
-    assert_eq!(bench.ask(&rrq("g\0octet\0")).len(), 1, "another file at the same time");
-    assert_eq!(bench.server.active(), 2);
-}
-
-/// Two phones behind one address fetch the same file at the same time: neither takes it from the other.
-#[test]
-fn phones_behind_one_address() {
-    let mut bench = Bench::new(2_000);
-    assert_eq!(bench.ask(&rrq("f\0octet\0")).len(), 1);
-    assert_eq!(bench.ack(1).len(), 1);
-    bench.send(SocketAddrV4::new(*PHONE.ip(), 50_001), On::Listening, &rrq("f\0octet\0"));
-    assert_eq!(bench.sent().len(), 1);
-    assert_eq!(bench.server.active(), 2);
-    assert_eq!(bench.ack(2).len(), 1, "the first goes on");
-}
-
-/// F19: caps, per source and in all.
-#[test]
-fn f19_caps() {
-    let mut bench = Bench::new(2_000);
-    for n in 0..20_u16 {
-        bench.send(SocketAddrV4::new(*PHONE.ip(), 40_000 + n), On::Listening, &rrq(&format!("f{n}\0octet\0")));
-    }
-    bench.sent();
-    assert_eq!(bench.server.active(), 8);
-    for n in 0..5_000_u32 {
-        let [_, _, c, d] = n.to_be_bytes();
-        bench.send(SocketAddrV4::new(Ipv4Addr::new(127, 9, c, d), 40_000), On::Listening, &rrq("f\0octet\0"));
-    }
-    bench.sent();
-    assert_eq!(bench.server.active(), Config::default().transfers);
-}
-
-/// F21: where all places are taken by those who never answer, the oldest of them gives way to a phone; who answered
-/// keeps its place. In a network beside others, some places are left to these.
-#[test]
-fn f21_those_who_never_answer_give_way() {
-    let networks: Vec<_> = ["127.0.0.0/16", "127.1.0.0/16"].iter().map(|net| net.parse().unwrap()).collect();
-    let config = Config { networks, transfers: 100, ..Config::default() };
-    let counts = Arc::clone(&config.dropped);
-    let mut bench = Bench { server: Server::new(config), ..Bench::new(2_000) };
-    bench.ask(&rrq("f\0octet\0"));
-    bench.ack(1);
-    for n in 0..5_000_u32 {
-        let [_, _, c, d] = n.to_be_bytes();
-        bench.send(SocketAddrV4::new(Ipv4Addr::new(127, 1, c, d), 40_000), On::Listening, &rrq("f\0octet\0"));
-        bench.sent();
-    }
-    assert_eq!(bench.server.active(), 75 + 1);
-    let other = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, 9), 40_000);
-    bench.send(other, On::Listening, &rrq("f\0octet\0"));
-    assert!(bench.sent().iter().any(|(transmit, bytes)| transmit.to == other && bytes.starts_with(&[0, 3, 0, 1])));
-    assert!(matches!(bench.ack(2).as_slice(), [data] if data.starts_with(&[0, 3, 0, 3])));
-    assert_eq!(counts.so_far(DropReason::Full), 0);
-    // A source may have eight.
-    for n in 0..9 {
-        bench.send(SocketAddrV4::new(*other.ip(), 41_000 + n), On::Listening, &rrq(&format!("g{n}\0octet\0")));
-    }
-    assert_eq!(counts.so_far(DropReason::Full), 2);
-}
-
-/// F21: the flood is in one network, what is answered in another; the made-up ones give way to a phone of a third. What
-/// they leave behind does not pile up.
-#[test]
-fn f21_a_flood_gives_way_wherever_it_is() {
-    let networks: Vec<_> =
-        ["127.0.0.0/16", "127.1.0.0/16", "127.2.0.0/16"].iter().map(|net| net.parse().unwrap()).collect();
-    let config = Config { networks, transfers: 100, ..Config::default() };
-    let mut bench = Bench { server: Server::new(config), ..Bench::new(2_000) };
-    for n in 1..=60 {
-        let phone = SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, n), 40_000);
-        bench.send(phone, On::Listening, &rrq("f\0octet\0"));
-        bench.sent();
-        bench.send(phone, On::Transfer(0), &[0, 4, 0, 1]);
-        bench.sent();
-    }
-    for n in 0..20_000_u32 {
-        let [_, _, c, d] = n.to_be_bytes();
-        bench.send(SocketAddrV4::new(Ipv4Addr::new(127, 1, c, d), 40_000), On::Listening, &rrq("f\0octet\0"));
-        bench.sent();
-    }
-    assert_eq!(bench.server.active(), 100);
-    let phone = SocketAddrV4::new(Ipv4Addr::new(127, 2, 0, 1), 40_000);
-    bench.send(phone, On::Listening, &rrq("f\0octet\0"));
-    assert!(bench.sent().iter().any(|(transmit, bytes)| transmit.to == phone && bytes.starts_with(&[0, 3, 0, 1])));
-    assert!(bench.server.timers() <= 4 * 100 + 1_024 + 2, "{}", bench.server.timers());
 }
 
 /// A46: a client that does not take our answer to its options says so, and asks without them from the same port; the

@@ -345,6 +345,54 @@ mod tests {
         }
     }
 
+    /// C17: what stands where a peer's host should. Only an IPv4 address is one; of anything else the peer is registered
+    /// still, and nothing is said of where. The port goes nowhere but into the text of the URI.
+    #[test]
+    fn c17_hosts_that_are_none() {
+        let now = Timestamp::UNIX_EPOCH;
+        let long = "1".repeat(4_096);
+        for (address, port, ip) in [
+            ("10.0.0.5", "5060", Some("10.0.0.5")),
+            ("10.0.0.5", "0", Some("10.0.0.5")),
+            ("10.0.0.5", "65536", Some("10.0.0.5")),
+            ("10.0.0.5", "5060#evil.com", Some("10.0.0.5")),
+            ("evil.com#", "5060", None),
+            ("evil.com#10.0.0.5", "5060", None),
+            ("10.0.0.5#evil.com", "5060", None),
+            ("10.0.0.5:5070", "5060", None),
+            ("10.0.0.5 ", "5060", None),
+            ("10.0.0.05", "5060", None),
+            ("10.0.0.256", "5060", None),
+            ("10.5", "5060", None),
+            ("0x0a000005", "5060", None),
+            ("::1", "5060", None),
+            ("[::1]", "5060", None),
+            ("::ffff:10.0.0.5", "5060", None),
+            ("fe80::1%eth0", "5060", None),
+            ("dynamic", "5060", None),
+            ("10.0.0.5\u{1b}[2J", "5060", None),
+            ("\u{202e}5.0.0.01", "5060", None),
+            (long.as_str(), "5060", None),
+        ] {
+            let fields = |of_address: &str, of_port: &str| {
+                format!("ObjectName: 2001\r\n{of_address}: {address}\r\n{of_port}: {port}\r\nStatus: OK (1 ms)\r\n\r\n")
+            };
+            let listed = format!("Event: PeerEntry\r\n{}", fields("IPaddress", "IPport"));
+            let shown = format!("Response: Success\r\n{}", fields("Address-IP", "Address-Port"));
+            for contact in [of_peer(&messages(&listed)[0], now), of_peer_shown(&messages(&shown)[0], now)] {
+                let contact = contact.unwrap_or_else(|| panic!("{address:?}: it is registered"));
+                assert_eq!(contact.ip, ip.map(|ip| ip.parse().unwrap()), "{address:?}:{port:?}");
+                assert_eq!((contact.endpoint.name.as_str(), contact.state), ("2001", ContactState::Registered));
+                assert!(contact.uri.chars().count() <= URI_LIMIT, "{address:?}");
+            }
+        }
+        // A peer whose name is none of ours is a peer of that name, not of another.
+        let named =
+            "Event: PeerEntry\r\nObjectName: 2001\u{1b}[2J@evil.com#\r\nIPaddress: 10.0.0.5\r\nIPport: 5060\r\n\r\n";
+        let contact = of_peer(&messages(named)[0], now).unwrap();
+        assert_eq!(contact.endpoint, Endpoint::new(Driver::ChanSip, "2001\u{1b}[2J@evil.com#"));
+    }
+
     /// N7: what a peer's time left may be, and what not.
     #[test]
     fn n7_odd_peers() {

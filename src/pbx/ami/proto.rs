@@ -281,6 +281,30 @@ mod tests {
         }
     }
 
+    /// N2: 8,192 octets of a line are taken, one more costs the connection, with its end or without.
+    #[test]
+    fn n2_a_line_has_8192_octets() {
+        let poll = |octets: usize, end: &[u8]| {
+            let mut decoder = Decoder::default();
+            decoder.push(b"Asterisk Call Manager/5.0\r\n");
+            decoder.push(&[b"Value: ", "x".repeat(octets - 7).as_bytes(), end].concat());
+            assert!(matches!(decoder.poll(), Ok(Some(Item::Banner(_)))));
+            decoder.poll()
+        };
+        let taken = poll(8_192, b"\n\n");
+        assert!(
+            matches!(&taken, Ok(Some(Item::Message(message))) if message.text("Value").len() == 8_185),
+            "{taken:?}"
+        );
+        // Its end may be still to come.
+        assert_eq!(poll(8_192, b""), Ok(None));
+        // A carriage return is an octet of the line.
+        assert!(matches!(poll(8_191, b"\r\n\r\n"), Ok(Some(Item::Message(_)))));
+        for (octets, end) in [(8_193, &b"\n\n"[..]), (8_193, b""), (8_192, b"\r\n\r\n")] {
+            assert_eq!(poll(octets, end), Err(ProtocolError::LongLine), "{octets} {end:?}");
+        }
+    }
+
     /// `Output` comes once per line; all are there, in order.
     #[test]
     fn headers_keep_their_order() {
@@ -299,18 +323,24 @@ mod tests {
         assert!(shown.contains("1001") && !shown.contains("CANARY"), "{shown}");
     }
 
-    /// N3: too many headers cost that message alone.
+    /// N3: 256 headers are taken; one more costs that message, and that alone.
     #[test]
     fn n3_too_many_headers() {
         let mut decoder = Decoder::default();
         decoder.push(b"Asterisk Call Manager/5.0\n");
-        decoder.push("K: v\n".repeat(10_000).as_bytes());
-        decoder.push(b"\nEvent: Next\n\n");
-        let items = all(&mut decoder);
-        assert!(
-            matches!(items.as_slice(), [Item::Banner(_), Item::Message(next)] if next.is_event("next")),
-            "{items:?}"
-        );
+        assert!(matches!(all(&mut decoder).as_slice(), [Item::Banner(_)]));
+        for (headers, taken) in [(256, true), (257, false), (10_000, false), (256, true)] {
+            decoder.push("K: v\n".repeat(headers).as_bytes());
+            decoder.push(b"\nEvent: Next\n\n");
+            let counts: Vec<usize> = all(&mut decoder)
+                .iter()
+                .map(|item| match item {
+                    Item::Message(message) => message.headers().count(),
+                    Item::Banner(banner) => panic!("{banner}"),
+                })
+                .collect();
+            assert_eq!(counts, if taken { vec![256, 1] } else { vec![1] }, "{headers} headers");
+        }
     }
 
     /// T19: nothing can be smuggled into an action.

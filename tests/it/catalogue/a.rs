@@ -4,13 +4,14 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::process::Command;
 
 use super::{BYSTANDER, add_bystander, assert_unharmed, file_of_bystander, rrq, site};
 use super::{a_options, a_requests, a_transfers, a_wire};
 use crate::support::clients::{Fetched, RawTftp};
 use crate::support::daemon::{Daemon, make_file};
 use crate::support::pbx::Pbx;
-use crate::support::{Component, have, text};
+use crate::support::{Component, have, succeed, text, wait_for};
 
 /// A row that is one datagram and its answer.
 pub(super) struct Row {
@@ -23,7 +24,7 @@ pub(super) struct Row {
 
 /// What has to come back.
 pub(super) enum Expect {
-    /// Nothing, ever.
+    /// Nothing, ever; it is counted.
     Drop,
     /// The ERROR packet with this code and its constant text.
     Error(u8),
@@ -78,6 +79,25 @@ impl Ground<'_> {
         self.files.get(name).unwrap_or_else(|| panic!("the ground has no {name}"))
     }
 
+    /// How many datagrams the daemon has dropped for this reason, as its metrics say.
+    pub(super) fn dropped(&self, reason: &str) -> u64 {
+        let metrics = succeed(Command::new("curl").args(["-sS", &format!("http://{}/metrics", self.daemon.admin)]));
+        let name = format!("offhook_tftp_dropped_total{{reason=\"{reason}\"}} ");
+        let value = metrics.lines().find_map(|line| line.strip_prefix(&name));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name}in {metrics}"))
+    }
+
+    /// Sends something, and waits until it is counted as one datagram that was dropped for this reason. Once it is, it has
+    /// been looked at: whatever would come of it is on its way.
+    pub(super) fn is_dropped(&self, what: &str, reason: &str, send: impl FnOnce()) {
+        let expected = self.dropped(reason) + 1;
+        send();
+        wait_for(&format!("{what}: it is counted"), || {
+            let dropped = self.dropped(reason);
+            if dropped == expected { Ok(()) } else { Err(format!("{dropped} for {reason:?}, not {expected}")) }
+        });
+    }
+
     /// What the timeline tells of the bystander.
     pub(super) fn timeline(&self) -> String {
         text(&self.daemon.cli(&["phones", "timeline", BYSTANDER]).stdout)
@@ -123,6 +143,9 @@ pub(super) fn ask(name: &str, group: u8, rows: &[Row]) {
             judge(ground, &client, row);
             asked.push((row, client));
         }
+        let silent = rows.iter().filter(|row| matches!(row.expect, Expect::Drop) && !row.datagram.is_empty()).count();
+        let dropped = ["packet", "source", "pace", "full"].map(|reason| ground.dropped(reason));
+        assert_eq!(dropped, [u64::try_from(silent).unwrap(), 0, 0, 0], "{name}: what is dropped is counted once");
     });
     for (row, client) in asked {
         let late = client.glance();
@@ -134,7 +157,9 @@ fn judge(ground: &Ground<'_>, client: &RawTftp, row: &Row) {
     let what = format!("{} ({})", row.id, row.input);
     match &row.expect {
         // What is not answered is known once the daemon has ended.
-        Expect::Drop => client.send(&row.datagram),
+        // An empty datagram comes to the daemon's socket and not to its core, which counts.
+        Expect::Drop if row.datagram.is_empty() => client.send(&row.datagram),
+        Expect::Drop => ground.is_dropped(&what, "packet", || client.send(&row.datagram)),
         Expect::Error(code) => {
             client.send(&row.datagram);
             let (_, answer) = client.receive();

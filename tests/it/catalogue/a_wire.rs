@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::a::{Ground, on_ground};
 use super::rrq;
-use crate::support::{Component, free_port, have, wait_for};
+use crate::support::{Component, free_port, have};
 
 /// A row of this file.
 pub(super) struct Row {
@@ -146,8 +146,9 @@ fn is_answered(what: &str, socket: &UdpSocket) {
 
 fn from_ports_of_services(ground: &Ground<'_>, wire: &Wire<'_>) {
     for port in [0, 7, 9, 19, 67, 69] {
-        let back = wire.ask(SocketAddrV4::new(ground.address(), port));
-        wire.stays_silent(&format!("A49: a request from port {port}"), back);
+        let what = format!("A49: a request from port {port}");
+        let from = SocketAddrV4::new(ground.address(), port);
+        ground.is_dropped(&what, "source", || wire.stays_silent(&what, wire.ask(from)));
     }
     // A packet made in the same way, from a port that a client has, is one.
     let (socket, from) = client(ground);
@@ -155,11 +156,13 @@ fn from_ports_of_services(ground: &Ground<'_>, wire: &Wire<'_>) {
     is_answered("A49: a request from a client's port", &socket);
 }
 
-/// The kernel takes no such packet, and none of 127.0.0.0/8 from an interface that is not loopback.
-fn from_addresses_of_nobody(_: &Ground<'_>, wire: &Wire<'_>) {
+/// Over loopback the kernel brings such a packet to the daemon, which takes it from nobody. One of 127.0.0.0/8 from another
+/// interface the kernel does not take.
+fn from_addresses_of_nobody(ground: &Ground<'_>, wire: &Wire<'_>) {
     for source in [ALL, GROUP, Ipv4Addr::BROADCAST] {
-        let back = wire.ask(SocketAddrV4::new(source, 50_000));
-        wire.stays_silent(&format!("A49: a request from {source}"), back);
+        let what = format!("A49: a request from {source}");
+        let from = SocketAddrV4::new(source, 50_000);
+        ground.is_dropped(&what, "source", || wire.stays_silent(&what, wire.ask(from)));
     }
 }
 
@@ -171,21 +174,11 @@ fn client(ground: &Ground<'_>) -> (UdpSocket, SocketAddrV4) {
     (socket, from)
 }
 
-/// Waits until the daemon has taken what waited on that port (`rx_queue` of `/proc/net/udp`).
-fn until_taken(port: u16) {
-    let socket = format!(":{port:04X} ");
-    wait_for("the daemon to take the request", || {
-        let table = std::fs::read_to_string("/proc/net/udp").unwrap();
-        let waiting = table.lines().find(|line| line.contains(&socket) && !line.contains(":00000000 "));
-        waiting.map_or(Ok(()), |line| Err(line.to_owned()))
-    });
-}
-
 fn to_a_broadcast_address(ground: &Ground<'_>, wire: &Wire<'_>) {
     let (socket, _) = client(ground);
-    socket.send_to(&rrq("other.bin"), wire.all).unwrap();
-    until_taken(wire.all.port());
-    wire.stays_silent(&format!("A50: a request to {ALL}"), socket);
+    let what = format!("A50: a request to {ALL}");
+    ground.is_dropped(&what, "source", || assert!(socket.send_to(&rrq("other.bin"), wire.all).is_ok()));
+    wire.stays_silent(&what, socket);
 }
 
 fn to_a_multicast_address(ground: &Ground<'_>, wire: &Wire<'_>) {
@@ -195,9 +188,10 @@ fn to_a_multicast_address(ground: &Ground<'_>, wire: &Wire<'_>) {
     member.join_multicast_v4(&GROUP, &Ipv4Addr::LOCALHOST).unwrap();
     let socket = Socket::from(socket);
     socket.set_multicast_if_v4(from.ip()).unwrap();
-    socket.send_to(&rrq("other.bin"), &wire.group.into()).unwrap();
-    until_taken(wire.group.port());
-    wire.stays_silent(&format!("A50: a request to {GROUP}"), socket);
+    let what = format!("A50: a request to {GROUP}");
+    let to = wire.group.into();
+    ground.is_dropped(&what, "source", || assert!(socket.send_to(&rrq("other.bin"), &to).is_ok()));
+    wire.stays_silent(&what, socket);
 }
 
 fn in_fragments(ground: &Ground<'_>, wire: &Wire<'_>) {

@@ -202,6 +202,8 @@ fn numbers_that_are_none(what: &str) {
     assert_unharmed(what, daemon, &bystander);
 }
 
+/// None of these is read for a phone: what the phones are told is the PBX's address, and where a phone is says the manager
+/// (the row of this id in `src/pbx/ami/contacts.rs`).
 fn hosts_are_only_typed_fields(what: &str) {
     let pbx = pbx();
     for (keyword, data) in

@@ -5,7 +5,7 @@ use super::{assert_unharmed, file_of_bystander, site};
 use crate::support::clients::{credentials_in_cnf, credentials_in_xml};
 use crate::support::pbx::Pbx;
 use crate::support::sql::quoted;
-use crate::support::{Component, have};
+use crate::support::{Component, have, text};
 
 /// C1 to C5: a display name, and what of it a 7960 and a 7942 are given; an empty text is the extension.
 const NAMES: &[(&str, &str, Option<&str>, &str, &str)] = &[
@@ -21,8 +21,17 @@ const NAMES: &[(&str, &str, Option<&str>, &str, &str)] = &[
     ("C3", "]]>", Some("a]]>b"), "a]])b", "a]]>b"),
     ("C3", "&#10;", Some("a&#10;b"), "a+#10;b", "a&#10;b"),
     ("C3", "&lol;", Some("a&lol;b"), "a+lol;b", "a&lol;b"),
+    ("C3", "U+0000", Some("a\0b"), "a b", "a b"),
     ("C3", "U+FFFE", Some("a\u{fffe}b"), "ab", "ab"),
     ("C4", "500 letters", Some(LONG), "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+    // From the second octet on each letter has two: what counts octets would cut one in half.
+    (
+        "C4",
+        "letters of two octets",
+        Some(WIDE),
+        "xeeeeeeeeeeeeeeeeeeeeeeeeeeeeee",
+        "x\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}",
+    ),
     ("C4", "right to left", Some("x\u{202e}txt.exe"), "xtxt.exe", "xtxt.exe"),
     ("C4", "a picture", Some("Tea \u{1f375}"), "Tea ?", "Tea \u{1f375}"),
     ("C4", "no-break spaces", Some("\u{a0}a\u{a0}b\u{a0}"), "a b", "a b"),
@@ -37,10 +46,14 @@ const LONG: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
     xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
+const WIDE: &str = "xéééééééééééééééééééééééééééééééééééééééé";
+
 /// What becomes of a secret on one model.
 enum Secret {
-    /// The phone gets this.
+    /// The phone gets this, and there is nothing to say.
     Carried(&'static str),
+    /// The phone gets this part, as Asterisk does, and that is told.
+    InPart(&'static str),
     /// The line is left out, for this reason.
     LeftOut(&'static str),
 }
@@ -48,11 +61,11 @@ enum Secret {
 /// C6: a secret, on a 7960 and on a 7942. FreePBX writes it as it is into a file in which ; begins a comment, so Asterisk
 /// has what stands before it, and so have the phones.
 fn secrets() -> Vec<(&'static str, &'static str, &'static str, Secret, Secret)> {
-    use Secret::{Carried, LeftOut};
+    use Secret::{Carried, InPart, LeftOut};
     let characters = || LeftOut("secret-characters");
     vec![
         ("C6", "a quote", "CANARY\"q", characters(), Carried("CANARY\"q")),
-        ("C6", "a semicolon", "CANARY;rest", Carried("CANARY"), Carried("CANARY")),
+        ("C6", "a semicolon", "CANARY;rest", InPart("CANARY"), InPart("CANARY")),
         ("C6", "a semicolon first", ";CANARY", LeftOut("secret-not-as-typed"), LeftOut("secret-not-as-typed")),
         ("C6", "markup", "CANARY<&>]]", Carried("CANARY<&>]]"), Carried("CANARY<&>]]")),
         ("C6", "a backslash", "CANARY\\n", characters(), Carried("CANARY\\n")),
@@ -118,7 +131,9 @@ fn c1_to_c9_what_people_type() {
     for (n, (_, _, name, ..)) in NAMES.iter().enumerate() {
         let extension = format!("2{n:03}");
         pbx.add_extension(&extension, "", &format!("CANARY{extension}"));
-        let name = name.map_or_else(|| "NULL".to_owned(), quoted);
+        // No statement can hold U+0000 as it is, a value can.
+        let with_nul = |name| format!("CONCAT({})", quoted(name).replace('\0', "', CHAR(0 USING utf8mb4), '"));
+        let name = name.map_or_else(|| "NULL".to_owned(), with_nul);
         pbx.database.execute(&format!(
             "UPDATE users SET name = {name} WHERE extension = '{extension}';
              UPDATE devices SET description = {name} WHERE id = '{extension}'"
@@ -165,6 +180,12 @@ fn c1_to_c9_what_people_type() {
             match outcome {
                 Secret::Carried(secret) => {
                     assert_eq!(carried, [(extension.clone(), (*secret).to_owned())], "{what}: {mac}");
+                    let told = text(&daemon.cli(&["explain", &mac]).stdout);
+                    assert!(!told.contains("secret-"), "{what}: {told}");
+                }
+                Secret::InPart(part) => {
+                    assert_eq!(carried, [(extension.clone(), (*part).to_owned())], "{what}: {mac}");
+                    wait_for_finding(&what, &daemon, &mac, "secret-not-as-typed", &[&extension, "only a part"]);
                 }
                 Secret::LeftOut(code) => {
                     assert!(carried.is_empty(), "{what}: {mac} got {carried:?}");

@@ -204,7 +204,7 @@ pub(super) fn values() -> Vec<ValueRow> {
             "an interface twice",
             "[tftp]\n",
             "[dhcp]\ninterfaces = [\"lo\", \"lo\"]\n[tftp]\n",
-            Some(&["line", "dhcp.interfaces"]),
+            Some(&["line", "dhcp.interfaces", "not built"]),
         ),
         // The page refuses port 0; in the contract it is any free one, as in the configuration of these tests.
         row("D4", "port 0", TFTP, TFTP, None),

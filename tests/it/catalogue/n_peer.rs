@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
+use std::time::Instant;
 
 use md5::{Digest as _, Md5};
 
@@ -24,6 +25,8 @@ pub(super) struct World {
     pub(super) banner: Vec<u8>,
     /// URIs by endpoint.
     pub(super) contacts: BTreeMap<String, Vec<String>>,
+    /// What phones say they run, in the User-Agent of each contact.
+    pub(super) load: String,
     /// Lists that will say one item more than they hold.
     pub(super) overstated: u32,
     /// Lists that will end before their end.
@@ -41,6 +44,8 @@ pub(super) struct World {
     /// All that came in, as it came.
     pub(super) heard: Vec<u8>,
     pub(super) connections: u32,
+    /// When each of them came, before anything was said on it.
+    pub(super) came: Vec<Instant>,
     stream: Option<TcpStream>,
 }
 
@@ -68,6 +73,7 @@ impl Peer {
         let world = World {
             banner: b"Asterisk Call Manager/11.0.0\r\n".to_vec(),
             contacts,
+            load: "8.0".to_owned(),
             overstated: 0,
             endless: 0,
             denied: BTreeSet::from(["PJSIPShowAuths"]),
@@ -77,6 +83,7 @@ impl Peer {
             asked: Vec::new(),
             heard: Vec::new(),
             connections: 0,
+            came: Vec::new(),
             stream: None,
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -133,6 +140,7 @@ impl Peer {
         let banner = {
             let mut world = self.world();
             world.connections += 1;
+            world.came.push(Instant::now());
             world.stream = Some(stream.try_clone()?);
             world.banner.clone()
         };
@@ -218,8 +226,9 @@ impl World {
                 items += 1;
                 write!(
                     answer,
-                    "Event: ContactStatusDetail\r\nActionID: {id}\r\nAOR: {endpoint}\r\nURI: {uri}\r\nUserAgent: Cisco-CP7960G/8.0\r\n\
-                     RegExpire: 4102444800\r\nCallID: call-{items}\r\nStatus: Reachable\r\nEndpointName: {endpoint}\r\n\r\n"
+                    "Event: ContactStatusDetail\r\nActionID: {id}\r\nAOR: {endpoint}\r\nURI: {uri}\r\nUserAgent: Cisco-CP7960G/{}\r\n\
+                     RegExpire: 4102444800\r\nCallID: call-{items}\r\nStatus: Reachable\r\nEndpointName: {endpoint}\r\n\r\n",
+                    self.load
                 )
                 .unwrap();
             }

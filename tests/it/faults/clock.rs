@@ -1,12 +1,13 @@
 //! F14 (the wall clock steps) and F15 (the process is stopped for a while): phones notice neither.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{MAC, add, assigned, one_phone};
 use crate::support::clients::RawTftp;
 use crate::support::daemon::{Site, make_file};
 use crate::support::shim::{COMPILER, Shim};
-use crate::support::{Component, have, wait_for};
+use crate::support::{Component, have, phone_address, wait_for};
 
 const HOUR: i64 = 3_600;
 const YEAR: i64 = 365 * 24 * HOUR;
@@ -57,7 +58,7 @@ fn f14_a_wall_clock_that_steps_changes_nothing_for_phones() {
     daemon.stop();
 }
 
-/// F15: stopped in the middle of a transfer for longer than many resends would take; one packet follows, not a burst.
+/// F15: stopped in the middle of transfers for longer than many resends would take; one packet of each follows, not a burst.
 #[test]
 fn f15_a_process_that_was_stopped_goes_on_without_a_burst() {
     if !have(&[Component::Program("curl")]) {
@@ -68,26 +69,52 @@ fn f15_a_process_that_was_stopped_goes_on_without_a_burst() {
     let content = make_file(&site.fall_through().join("other.bin"), 512 * 12 + 7);
     let daemon = site.serve();
     daemon.wait_for_file(&format!("SIP{MAC}.cnf"), "given its line", |file| file.contains("CANARY1001"));
-    let client = RawTftp::new(daemon.tftp);
-    client.ask(b"other.bin");
-    let mut got = Vec::new();
-    let mut from = client.take(1, &mut got);
-    for block in 1..6 {
-        client.acknowledge(from, block);
-        from = client.take(block + 1, &mut got);
-    }
+    // Each phone is at another block when it happens.
+    let mut phones: Vec<Phone> = (1..=10).map(|block| Phone::at_block(block, daemon.tftp)).collect();
     daemon.signal("STOP");
     let silence = Duration::from_secs(3);
     // What was resent before it stopped; then nothing.
-    while client.receive_within(silence).is_some() {}
+    while phones[0].client.receive_within(silence).is_some() {}
+    for phone in &phones {
+        while phone.client.glance().is_some() {}
+    }
     daemon.signal("CONT");
-    let (_, again) = client.receive();
-    assert_eq!(again[2..4], [0, 6], "F15: the block that is not acknowledged");
+    for phone in &phones {
+        let (_, again) = phone.client.receive();
+        assert_eq!(again[2..4], phone.block.to_be_bytes(), "F15: the block that is not acknowledged");
+    }
     // Longer than the wait on this machine's loopback, shorter than two of its doublings.
-    let burst = std::iter::from_fn(|| client.receive_within(Duration::from_millis(60))).count();
-    assert!(burst <= 1, "F15: {burst} packets more");
-    client.acknowledge(from, 6);
-    client.take_rest(7, &mut got);
-    assert!(got == content, "F15: {} of {} bytes", got.len(), content.len());
+    let burst = Duration::from_millis(60);
+    let mut bursts = vec![std::iter::from_fn(|| phones[0].client.receive_within(burst)).count()];
+    bursts.extend(phones[1..].iter().map(|phone| std::iter::from_fn(|| phone.client.glance()).count()));
+    assert!(bursts.iter().all(|packets| *packets <= 1), "F15: so many packets more: {bursts:?}");
+    for Phone { client, from, block, got } in &mut phones {
+        client.acknowledge(*from, *block);
+        client.take_rest(*block + 1, got);
+        assert!(*got == content, "F15: {} of {} bytes", got.len(), content.len());
+    }
     daemon.stop();
+}
+
+/// A phone in the middle of a file.
+struct Phone {
+    client: RawTftp,
+    from: SocketAddr,
+    /// The block that came last, and is not acknowledged.
+    block: u16,
+    got: Vec<u8>,
+}
+
+impl Phone {
+    fn at_block(block: u16, server: SocketAddr) -> Self {
+        let client = RawTftp::at(phone_address(), server);
+        client.ask(b"other.bin");
+        let mut got = Vec::new();
+        let mut from = client.take(1, &mut got);
+        for block in 1..block {
+            client.acknowledge(from, block);
+            from = client.take(block + 1, &mut got);
+        }
+        Self { client, from, block, got }
+    }
 }

@@ -6,10 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use offhook::simulate::Timing;
+
 use super::{MAC, add, assigned, one_phone, wait_for_complaint};
+use crate::support::clients::scripted;
 use crate::support::daemon::{Daemon, Site};
 use crate::support::shim::{COMPILER, Shim};
-use crate::support::{Component, amount, have, run, succeed, text, wait_for};
+use crate::support::{Component, amount, have, phone_address, run, succeed, text, wait_for};
 
 /// Adds phones until one is refused, at most so many; who was acknowledged, and what the refusal said.
 fn add_until_refused(site: &Site, most: usize) -> (BTreeSet<String>, Option<String>) {
@@ -24,6 +27,12 @@ fn add_until_refused(site: &Site, most: usize) -> (BTreeSet<String>, Option<Stri
         acknowledged.insert(mac);
     }
     (acknowledged, None)
+}
+
+/// A file over TFTP, by the scripted phones' own client.
+fn as_phones_get_it(daemon: &Daemon<'_>, name: &str) -> String {
+    let got = scripted(phone_address(), daemon.tftp, name, &Timing::default());
+    text(&got.unwrap_or_else(|why| panic!("{name} over TFTP: {why}")))
 }
 
 fn wait_until_kept(daemon: &Daemon<'_>) {
@@ -128,7 +137,9 @@ fn f4_a_full_disk_refuses_writes_serves_phones_and_is_noticed_when_it_has_room()
     pbx.apply();
     daemon.wait_for_file(&name, "given the new secret", |file| file.contains("CANARYnew"));
     for _ in 0..20 {
-        assert!(daemon.file(&name).is_some(), "F4");
+        let file = daemon.file(&name).expect("F4: served over HTTP");
+        assert!(file.contains("CANARYnew"), "F4: {file}");
+        assert_eq!(as_phones_get_it(&daemon, &name), file, "F4: over TFTP");
     }
     let complaints = daemon.log().lines().filter(|line| line.contains("roster-not-kept")).count();
     // Small changes may still fit now and then; each look that fails is not said.
@@ -164,7 +175,8 @@ fn f5_a_disk_without_inodes_serves_and_keeps() {
     assert!(inodes > 0 && inodes < 64, "F5: {inodes}");
     let (acknowledged, refused) = add_until_refused(&site, 3);
     assert!(refused.is_none_or(|said| said.contains("database")), "F5");
-    assert_eq!(daemon.file(&name), Some(file), "F5");
+    assert_eq!(daemon.file(&name).as_ref(), Some(&file), "F5");
+    assert_eq!(as_phones_get_it(&daemon, &name), file, "F5: over TFTP");
     for n in 0..inodes {
         fs::remove_file(site.state().join(format!("filler{n}"))).unwrap();
     }
@@ -194,7 +206,8 @@ fn f5_a_read_only_disk_refuses_writes_and_serves_phones() {
     wait_for_complaint(&daemon, &["state", "database"]);
     pbx.set_secret("1001", "CANARYnew");
     pbx.apply();
-    daemon.wait_for_file(&name, "given the new secret", |file| file.contains("CANARYnew"));
+    let file = daemon.wait_for_file(&name, "given the new secret", |file| file.contains("CANARYnew"));
+    assert_eq!(as_phones_get_it(&daemon, &name), file, "F5: over TFTP");
     shim.read_only(false);
     wait_until_kept(&daemon);
     assert!(add(&site, "00087D0DFFFC").status.success(), "F5: it recovers by itself");

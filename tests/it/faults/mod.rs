@@ -15,6 +15,7 @@ mod process;
 mod transfers;
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::Value;
@@ -51,41 +52,67 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("F13", "two rows for one phone, in any order", &["tests/it/faults/pbx.rs", "src/pbx/sources/freepbx_tests.rs"]),
     ("F14", "the wall clock steps", &["tests/it/faults/clock.rs", "src/app/parts.rs"]),
     ("F15", "the process is stopped and goes on", &["tests/it/faults/clock.rs"]),
-    ("F16", "loss, doubles, reordering, small datagrams", &["tests/it/faults/network.rs"]),
-    ("F19", "no file descriptors", &["tests/it/faults/load.rs"]),
-    ("F21", "a flood of datagrams", &["tests/it/faults/load.rs"]),
+    ("F16", "loss, doubles, reordering, damage, small datagrams", &["tests/it/faults/network.rs", "src/tftp/tests.rs"]),
+    ("F19", "no file descriptors, and no more transfers", &["tests/it/faults/load.rs", "src/tftp/tests/load.rs"]),
+    ("F21", "a flood of datagrams", &["tests/it/faults/load.rs", "src/tftp/tests/load.rs"]),
     ("F22", "a boot storm", &["tests/it/faults/load.rs"]),
-    ("F23", "a phone that writes flash for long", &["tests/it/faults/transfers.rs"]),
-    ("F24", "a phone that asks again from other ports", &["tests/it/faults/transfers.rs"]),
-    ("F25", "a request that is repeated", &["tests/it/faults/transfers.rs"]),
-    ("F26", "more than 65,535 blocks", &["tests/it/faults/transfers.rs"]),
+    ("F23", "a phone that writes flash for long", &["tests/it/faults/transfers.rs", "src/tftp/tests.rs"]),
+    ("F24", "a phone that asks again from other ports", &["tests/it/faults/transfers.rs", "src/tftp/tests/load.rs"]),
+    ("F25", "a request that is repeated", &["tests/it/faults/transfers.rs", "src/tftp/tests/load.rs"]),
+    ("F26", "more than 65,535 blocks", &["tests/it/faults/transfers.rs", "src/tftp/tests.rs"]),
     ("F27", "nothing but us comes up", &["tests/it/faults/crashes.rs"]),
-    ("F29", "a part panics or hangs", &["tests/it/faults/process.rs"]),
+    ("F29", "a part panics or hangs", &["tests/it/faults/process.rs", "src/app/stage.rs"]),
     ("F30", "a bad configuration on reload", &["tests/it/faults/process.rs"]),
     ("F34", "nobody reads the log", &["tests/it/faults/process.rs"]),
+];
+
+/// Rows of the page that the register may not lose. F17 and F18 are not here, nor what comes with DHCP, with the package
+/// and with conversions.
+const HELD: &[&str] = &[
+    "F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10", "F11", "F12", "F13", "F14", "F15", "F16", "F19",
+    "F21", "F22", "F23", "F24", "F25", "F26", "F29", "F30", "F34",
 ];
 
 /// Every row has its tests where the register says, and no test bears an id that is not in the register.
 #[test]
 fn every_row_of_the_register_has_its_tests() {
+    let ids: BTreeSet<&str> = FAULTS.iter().map(|(id, ..)| *id).collect();
+    assert_eq!(ids.len(), FAULTS.len(), "an id is in the register twice");
+    let lost: Vec<_> = HELD.iter().filter(|id| !ids.contains(*id)).collect();
+    assert!(lost.is_empty(), "no longer in the register: {lost:?}");
     let mut missing = Vec::new();
     for (id, promise, files) in FAULTS {
-        let number = id.to_lowercase();
         for file in *files {
-            let source = std::fs::read_to_string(in_repository(file)).unwrap();
-            let bears = |line: &str| {
-                line.split_once("fn ").is_some_and(|(_, name)| {
-                    name.split(['_', '(']).take_while(|word| word.starts_with('f')).any(|word| word == number)
-                })
-            };
-            if !source.lines().any(bears) {
+            if !borne(&in_repository(file)).contains(*id) {
                 missing.push(format!("{id} ({promise}) has no test in {file}"));
             }
         }
     }
     assert!(missing.is_empty(), "{missing:#?}");
-    let ids: BTreeSet<&str> = FAULTS.iter().map(|(id, ..)| *id).collect();
-    assert_eq!(ids.len(), FAULTS.len(), "an id is in the register twice");
+    for folder in ["src", "tests"] {
+        for file in sources(&in_repository(folder)) {
+            let unknown: Vec<_> = borne(&file).into_iter().filter(|id| !ids.contains(id.as_str())).collect();
+            assert!(unknown.is_empty(), "{} has tests of {unknown:?}, which the register has not", file.display());
+        }
+    }
+}
+
+/// The ids that the names of a file's tests begin with: `f24_f25_requests_again` bears two.
+fn borne(file: &Path) -> BTreeSet<String> {
+    let source = std::fs::read_to_string(file).unwrap();
+    let is_id = |word: &&str| word.strip_prefix('f').is_some_and(|number| number.parse::<u8>().is_ok());
+    let names = source.lines().filter_map(|line| {
+        let line = line.trim_start();
+        line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ")
+    });
+    names.flat_map(|name| name.split(['_', '(']).take_while(is_id)).map(str::to_uppercase).collect()
+}
+
+/// The sources below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let found = entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+    found.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
 /// A PBX in a file with one extension and one phone.

@@ -10,7 +10,7 @@ use offhook::simulate::Timing;
 
 use crate::support::clients::{Client, scripted};
 use crate::support::daemon::{Site, make_file};
-use crate::support::impair::{Proxy, STORM, Weather};
+use crate::support::impair::{CALM, Proxy, STORM, Weather};
 use crate::support::pbx::Pbx;
 use crate::support::{Component, amount, have, phone_address, run, succeed};
 
@@ -68,6 +68,43 @@ fn f16_a_hundred_files_through_loss_doubles_and_reordering() {
     println!("F16, seed {SEED}: 100 of 100 in {:?}; datagrams {:?}", began.elapsed(), proxy.counts());
     let counts = proxy.counts();
     assert!(["lost", "doubled", "late"].iter().all(|what| counts[what] > 100), "F16: it was bad: {counts:?}");
+    assert!(["spoilt", "cut"].iter().all(|what| counts[what] > 20), "F16: some was damaged: {counts:?}");
+    // Killed: transfers whose last acknowledgement was lost would hold its end up.
+    drop(daemon);
+}
+
+/// F16: three datagrams of ten are lost each way. A file of 8 KiB comes byte by byte, of a hundred phones to 99 within
+/// three attempts. An attempt is all that a phone does for a file before it gives up: some ports, some requests from each,
+/// and some transfers that it begins anew after 13 s of silence.
+#[test]
+fn f16_a_configuration_through_thirty_percent_loss() {
+    let pbx = Pbx::tables();
+    let site = Site::new(&pbx);
+    let content = make_file(&site.fall_through().join("8k.bin"), 8 << 10);
+    let daemon = site.serve();
+    let proxy = Proxy::before(daemon.tftp, Weather { loss: 30, ..CALM }, SEED);
+    let attempt = Timing { tftp_retry: Duration::from_secs(1), ..Timing::default() };
+    let phones: u32 = amount(10, 100);
+    let fetched: Vec<_> = thread::scope(|scope| {
+        let booting: Vec<_> = (0..phones)
+            .map(|_| {
+                let (from, proxy, attempt) = (phone_address(), &proxy, &attempt);
+                scope.spawn(move || {
+                    (1..=3).find_map(|n| Some((n, scripted(from, proxy.address, "8k.bin", attempt).ok()?)))
+                })
+            })
+            .collect();
+        booting.into_iter().map(|phone| phone.join().unwrap()).collect()
+    });
+    let (counts, mut attempts) = (proxy.counts(), [0; 3]);
+    for (n, got) in fetched.iter().flatten() {
+        assert!(*got == content, "F16, seed {SEED}: another file of {} bytes came", got.len());
+        attempts[n - 1] += 1;
+    }
+    println!("F16, seed {SEED}: phones by attempts needed {attempts:?}; datagrams {counts:?}");
+    assert!(counts["lost"] * 10 > (counts["lost"] + counts["passed"]) * 2, "F16: it was bad: {counts:?}");
+    let came: u32 = attempts.iter().sum();
+    assert!(came * 100 >= phones * 99, "F16, seed {SEED}: to {came} of {phones}, by attempts {attempts:?}");
     // Killed: transfers whose last acknowledgement was lost would hold its end up.
     drop(daemon);
 }
@@ -84,7 +121,7 @@ fn f16_a_way_of_576_octets() {
     let content = make_file(&site.fall_through().join("file.bin"), 20_000);
     let daemon = site.serve();
     // Less 20 octets of IP and 8 of UDP.
-    let narrow = Weather { loss: 0, twice: 0, late: 0, largest: 576 - 28 };
+    let narrow = Weather { largest: 576 - 28, ..CALM };
     let proxy = Proxy::before(daemon.tftp, narrow, SEED);
     let plain = scripted(phone_address(), proxy.address, "file.bin", &timing());
     assert!(plain.as_ref() == Ok(&content), "F16: plain");

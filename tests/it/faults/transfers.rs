@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{MAC, one_phone};
 use crate::support::clients::{Client, RawTftp};
 use crate::support::daemon::{Site, make_file};
-use crate::support::{Component, amount, have};
+use crate::support::{Component, amount, have, phone_address, text};
 
 /// F7: the PBX changes in the middle of a slow transfer; it ends with the bytes that it began with.
 #[test]
@@ -28,6 +28,19 @@ fn f7_a_transfer_ends_with_the_bytes_it_began_with() {
     // From another port, another file: a phone does both.
     other.ask(b"other.bin");
     let there = other.take(1, &mut image);
+    // At another address, a phone that asks how large the file is and keeps room for so much.
+    let sized = RawTftp::at(phone_address(), daemon.tftp);
+    sized.send(format!("\0\x01{name}\0octet\0tsize\x000\0").as_bytes());
+    let (ours, told) = sized.receive();
+    assert_eq!(text(&told), format!("\0\x06tsize\0{}\0", old.len()), "F7: tsize");
+    sized.acknowledge(ours, 0);
+    let mut first = sized.receive().1;
+    // Timers may have sent the same OACK again.
+    while first == told {
+        first = sized.receive().1;
+    }
+    assert_eq!(first[..4], [0, 3, 0, 1], "F7: after the OACK");
+    let mut fits = first[4..].to_vec();
 
     pbx.set_secret("1001", "CANARYnew-and-longer");
     pbx.apply();
@@ -38,6 +51,11 @@ fn f7_a_transfer_ends_with_the_bytes_it_began_with() {
     config.acknowledge(from, 1);
     config.take_rest(2, &mut got);
     assert!(got == old, "F7: {}", String::from_utf8_lossy(&got));
+    sized.acknowledge(ours, 1);
+    sized.take_rest(2, &mut fits);
+    assert!(fits == old, "F7: {} octets were told, {} came", old.len(), fits.len());
+    let new = daemon.file(&name).expect("F7: served");
+    assert_ne!(new.len(), old.len(), "F7: whoever asks now is told another size");
     other.acknowledge(there, 1);
     other.take_rest(2, &mut image);
     assert!(image == firmware, "F7: {} of {} bytes", image.len(), firmware.len());
@@ -106,6 +124,40 @@ fn f24_f25_who_asks_again_has_one_transfer() {
     assert!(got == content, "F24: {} of {} bytes", got.len(), content.len());
     let stray = ports[..19].iter().filter(|port| port.glance().is_some()).count();
     assert_eq!(stray, 0, "F24: transfers that were given up send nothing");
+    daemon.stop();
+}
+
+/// F24: a phone that reboots in the middle of a transfer. Its old one ends with the new request: while the new one is
+/// resent again and again, the old port hears nothing.
+#[test]
+fn f24_a_phone_that_reboots_in_the_middle_has_one_transfer() {
+    let pbx = one_phone();
+    let site = Site::new(&pbx);
+    let content = make_file(&site.fall_through().join("other.bin"), 512 * 4 + 7);
+    let daemon = site.serve();
+    let (before, after) = (RawTftp::new(daemon.tftp), RawTftp::new(daemon.tftp));
+    let mut lost = Vec::new();
+    before.ask(b"other.bin");
+    let from = before.take(1, &mut lost);
+    before.acknowledge(from, 1);
+    before.take(2, &mut lost);
+    // Once that is resent, the daemon has heard nothing for longer than a phone in the middle is silent.
+    before.take(2, &mut lost);
+    after.ask(b"other.bin");
+    let (there, first) = after.receive();
+    assert_eq!(first[..4], [0, 3, 0, 1], "F24: from the start");
+    // What was on its way to the old port before that.
+    while before.glance().is_some() {}
+    for resend in 1..=2 {
+        let (_, again) = after.receive();
+        assert!(again == first, "F24: resend {resend}: {:?}", &again[..4]);
+    }
+    assert_eq!(before.glance(), None, "F24: the old port gets a share still");
+    let mut got = first[4..].to_vec();
+    after.acknowledge(there, 1);
+    after.take_rest(2, &mut got);
+    assert!(got == content, "F24: {} of {} bytes", got.len(), content.len());
+    assert_eq!(before.glance(), None, "F24: the old port, at last");
     daemon.stop();
 }
 

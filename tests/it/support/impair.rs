@@ -1,5 +1,5 @@
-//! A bad network in user space: datagrams between clients and a TFTP server are lost, doubled, held back and cut off by
-//! size, both ways, by a seeded generator.
+//! A bad network in user space: datagrams between clients and a TFTP server are lost, doubled, held back, damaged
+//! and cut off by size, both ways, by a seeded generator.
 //!
 //! The server answers from another port than it is asked on, so each of its ports gets one here that the client sees; the
 //! server sees each client at its own address.
@@ -26,12 +26,22 @@ pub(crate) struct Weather {
     pub(crate) twice: u64,
     /// Percent that are held back for up to 20 ms, and are overtaken.
     pub(crate) late: u64,
+    /// Percent in which a bit was turned. The checksum of UDP shows it, so the kernel of who should get one gives it to
+    /// nobody (`a_wire`, A51, has the daemon's own kernel do so): here it does not arrive.
+    pub(crate) spoilt: u64,
+    /// Percent of what phones say that arrives cut off, with lengths and checksum made right again: by the phone's own
+    /// stack, or by a router that rewrites TFTP. Towards phones there is none: a cut DATA is a last block, and no client
+    /// of a protocol without lengths could tell.
+    pub(crate) cut: u64,
     /// Largest datagram that passes, in octets of UDP payload.
     pub(crate) largest: usize,
 }
 
-/// The bad weather of the fault table: 10 % loss, 5 % duplicates, 10 % reordered.
-pub(crate) const STORM: Weather = Weather { loss: 10, twice: 5, late: 10, largest: usize::MAX };
+/// Nothing of all that.
+pub(crate) const CALM: Weather = Weather { loss: 0, twice: 0, late: 0, spoilt: 0, cut: 0, largest: usize::MAX };
+
+/// The bad weather of the fault table: 10 % loss, 5 % duplicates, 10 % reordered, and some of it damaged.
+pub(crate) const STORM: Weather = Weather { loss: 10, twice: 5, late: 10, spoilt: 1, cut: 1, ..CALM };
 
 /// A proxy; ends with the value.
 pub(crate) struct Proxy {
@@ -66,7 +76,7 @@ impl Proxy {
         Self { address, shared }
     }
 
-    /// What became of datagrams so far: passed, lost, doubled, late, too-large.
+    /// What became of datagrams so far: passed, lost, doubled, late, spoilt, cut, too-large.
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
         self.shared.counts.lock().unwrap().clone()
     }
@@ -92,6 +102,10 @@ impl Shared {
             count("lost");
             return Vec::new();
         }
+        if dice.percent(self.weather.spoilt) {
+            count("spoilt");
+            return Vec::new();
+        }
         count("passed");
         let copies = if dice.percent(self.weather.twice) { 2 } else { 1 };
         if copies == 2 {
@@ -105,6 +119,16 @@ impl Shared {
             Duration::from_millis(if late { 1 + dice.below(20) } else { 0 })
         };
         (0..copies).map(|_| delay()).collect()
+    }
+
+    /// How much of a phone's datagram goes on its way: all, or less.
+    fn left_of(&self, size: usize) -> usize {
+        let mut dice = self.dice.lock().unwrap();
+        if !dice.percent(self.weather.cut) {
+            return size;
+        }
+        *self.counts.lock().unwrap().entry("cut").or_default() += 1;
+        usize::try_from(dice.below(size as u64)).unwrap()
     }
 
     fn pass(&self, by: &Arc<UdpSocket>, to: SocketAddr, datagram: &[u8]) {
@@ -138,6 +162,7 @@ impl Shared {
                 tokio::spawn(Arc::clone(&self).session(client, Arc::clone(&up)));
                 place.insert(up);
             }
+            let size = self.left_of(size);
             self.pass(&sessions[&client], self.server, &buffer[..size]);
         }
     }
@@ -176,6 +201,7 @@ impl Shared {
                 received = down.recv_from(&mut buffer) => if let Ok((size, from)) = received
                     && from == client
                 {
+                    let size = self.left_of(size);
                     self.pass(&up, server, &buffer[..size]);
                 },
                 () = self.end.cancelled() => return,

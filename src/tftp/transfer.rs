@@ -17,8 +17,11 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// resend costs more than the wait. On a LAN it is the wait.
 const SHORTEST: Duration = Duration::from_millis(50);
 
-/// Longest wait.
-const LONGEST: Duration = Duration::from_secs(8);
+/// Longest wait: phones give up after 13 s without a block, and four seconds leave nine sends in that time.
+const LONGEST: Duration = Duration::from_secs(4);
+
+/// Longest wait that a client may ask for.
+const ASKED: Duration = Duration::from_secs(8);
 
 /// Sends before the first ACK: whoever never answers gets no more than this.
 const UNANSWERED: u32 = 3;
@@ -26,6 +29,10 @@ const UNANSWERED: u32 = 3;
 /// Time without a new block acknowledged after which a transfer that was answered is given up: phones stall 20 s and
 /// more while they write flash. ACKs seen before do not prolong it, or one packet a minute would hold it for ever.
 const SILENCE: Duration = Duration::from_mins(1);
+
+/// Blocks in a row that had to be sent again before that is taken for a way that became slower, and not for loss: at
+/// 30 % loss each way that many come in a row once in fifty times.
+const SLOWER: u32 = 6;
 
 /// Sends of one block before it is given up, however long that takes: at 10 % loss each way six sends lose 9 % of the
 /// files of 2,048 blocks, ten lose 0.01 %. It also outlasts a pause of this process, after which `SILENCE` is long over.
@@ -78,6 +85,8 @@ pub struct Transfer {
     smoothed: Option<Duration>,
     variance: Duration,
     wait: Duration,
+    /// Blocks in a row that had to be sent again.
+    again: u32,
     /// When the window was last begun anew because of an ACK.
     rewound: Option<Instant>,
     resent: u64,
@@ -106,6 +115,7 @@ impl Transfer {
             smoothed: None,
             variance: Duration::ZERO,
             wait,
+            again: 0,
             rewound: None,
             resent: 0,
             content,
@@ -164,7 +174,13 @@ impl Transfer {
             && timed == self.acked
         {
             self.clock = None;
+            self.again = 0;
             self.measure(now.saturating_duration_since(at));
+        } else if self.sends > 1 {
+            self.again = self.again.saturating_add(1);
+            if self.again < SLOWER {
+                self.estimate();
+            }
         }
         if self.acked >= self.last {
             return Progress::Done;
@@ -184,9 +200,10 @@ impl Transfer {
         self.rewound.is_none_or(|at| now.saturating_duration_since(at) > pause)
     }
 
-    /// Something new was acknowledged. The wait stays as it is: after a resend it is the doubled one until a block
-    /// that was sent once is timed (RFC 6298 section 5, Karn), or a round trip that grew would never be measured. Only
-    /// the first ACK is timed in any case: waits of seconds over a lost first packet cost more than a guess that is
+    /// Something new was acknowledged. After a resend that is not timed (Karn). The wait is what was estimated before:
+    /// what is lost now and then must not slow down the rest. Once it happens block after block the doubled wait is kept
+    /// (RFC 6298 section 5), until a block that was sent once is timed, or a round trip that grew would never be measured.
+    /// Only the first ACK is timed in any case: waits of seconds over a lost first packet cost more than a guess that is
     /// too low, and that one is put right by the rule above.
     fn answer(&mut self, now: Instant) {
         if self.smoothed.is_none() {
@@ -210,9 +227,13 @@ impl Transfer {
                 self.smoothed = Some(smoothed * 7 / 8 + round_trip / 8);
             }
         }
-        if self.terms.timeout.is_none() {
-            let wait = self.smoothed.unwrap_or_default() + (4 * self.variance).max(SHORTEST);
-            self.wait = wait.min(LONGEST);
+        self.estimate();
+    }
+
+    /// The wait as the round trips measured so far have it.
+    fn estimate(&mut self) {
+        if let (None, Some(smoothed)) = (self.terms.timeout, self.smoothed) {
+            self.wait = (smoothed + (4 * self.variance).max(SHORTEST)).min(LONGEST);
         }
     }
 
@@ -270,7 +291,7 @@ impl Transfer {
 
 /// The wait of a client that asked for one (RFC 2349), within our own ceiling.
 fn asked_wait(seconds: u8) -> Duration {
-    Duration::from_secs(seconds.into()).min(LONGEST)
+    Duration::from_secs(seconds.into()).min(ASKED)
 }
 
 /// The block number on the wire: 65,536 is 0.
@@ -419,7 +440,7 @@ mod tests {
             };
             let took = line.now - since;
             assert_eq!(end, Progress::GivenUp);
-            assert!(took >= SILENCE && took <= SILENCE + 3 * LONGEST, "{took:?}");
+            assert!(took >= SILENCE && took <= SILENCE + 3 * ASKED, "{took:?}");
             assert!(sends >= 10, "{sends}");
         }
     }

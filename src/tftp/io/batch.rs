@@ -69,7 +69,8 @@ impl Inbox {
                 ControlMessageOwned::Ipv4PacketInfo(info) => Some((address(info.ipi_addr), address(info.ipi_spec_dst))),
                 _ => None,
             });
-            let Some(bytes) = message.iovs().next() else { continue };
+            // An empty datagram has no piece.
+            let bytes = message.iovs().next().unwrap_or_default();
             take(Received { source: SocketAddrV4::new(source.ip(), source.port()), destination, bytes });
         }
         Ok(taken)

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use super::super::exchange::{Config, Event, On};
-use super::{Bench, PHONE, rrq};
+use super::{Bench, Dice, PHONE, rrq};
 
 /// F24 and F25: requests again.
 #[test]
@@ -166,4 +166,50 @@ fn f21_a_flood_gives_way_wherever_it_is() {
     bench.send(phone, On::Listening, &rrq("f\0octet\0"));
     assert!(bench.sent().iter().any(|(transmit, bytes)| transmit.to == phone && bytes.starts_with(&[0, 3, 0, 1])));
     assert!(bench.server.timers() <= 4 * 100 + 1_024 + 2, "{}", bench.server.timers());
+}
+
+/// F16: 30 % loss each way. A phone that gives an attempt up after 13 s without a block, or after five requests without
+/// an answer, has 8 KiB within three attempts, 99 times in 100.
+#[test]
+fn f16_thirty_percent_loss() {
+    const PHONES: usize = 1_000;
+    let mut dice = Dice(0x9e37_79b9);
+    let whole = (0..PHONES).filter(|_| (0..3).any(|_| attempt(&mut dice))).count();
+    assert!(whole * 100 >= PHONES * 99, "{whole} of {PHONES}");
+}
+
+/// One attempt at 17 blocks, in steps of a millisecond; whether it got them.
+fn attempt(dice: &mut Dice) -> bool {
+    const LOSS: u64 = 30;
+    let mut bench = Bench::new(8_192);
+    let (mut asked, mut patient_until, mut blocks) = (0, bench.now, 0_u16);
+    let mut to_phone: Vec<Vec<u8>> = Vec::new();
+    while blocks < 17 {
+        let mut to_server = Vec::new();
+        if bench.now >= patient_until {
+            if blocks > 0 || asked == 5 {
+                return false;
+            }
+            asked += 1;
+            patient_until = bench.now + Duration::from_secs(1);
+            to_server.push((On::Listening, rrq("f\0octet\0")));
+        }
+        for packet in to_phone.drain(..) {
+            let [0, 3, high, low, ..] = *packet else { continue };
+            let block = u16::from_be_bytes([high, low]);
+            if block == blocks + 1 {
+                blocks = block;
+                patient_until = bench.now + Duration::from_secs(13);
+            }
+            to_server.push((On::Transfer(0), vec![0, 4, high, low]));
+        }
+        for (on, packet) in to_server {
+            if !dice.percent(LOSS) {
+                bench.send(PHONE, on, &packet);
+            }
+        }
+        to_phone.extend(bench.sent().into_iter().map(|(_, packet)| packet).filter(|_| !dice.percent(LOSS)));
+        bench.pass(Duration::from_millis(1));
+    }
+    true
 }

@@ -74,7 +74,7 @@ fn f16_a_hundred_files_through_loss_doubles_and_reordering() {
 }
 
 /// F16: three datagrams of ten are lost each way. A file of 8 KiB comes byte by byte, of a hundred phones to 99 within
-/// three attempts. An attempt is all that a phone does for a file before it gives up: some ports, some requests from each,
+/// three attempts. An attempt is here all that a phone does for a file before it gives up: some ports, some requests from each,
 /// and some transfers that it begins anew after 13 s of silence.
 #[test]
 fn f16_a_configuration_through_thirty_percent_loss() {

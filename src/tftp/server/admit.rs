@@ -1,5 +1,6 @@
 //! Who may have a transfer, and who gives way to whom.
 
+use std::cmp::Reverse;
 use std::net::SocketAddrV4;
 use std::time::{Duration, Instant};
 
@@ -52,7 +53,7 @@ impl Server {
             return true;
         }
         let mut lanes: Vec<usize> = if crowded { vec![lane] } else { (0..self.lanes.len()).collect() };
-        lanes.sort_by_key(|at| std::cmp::Reverse(self.lanes.get(*at).map(|lane| lane.active)));
+        lanes.sort_by_key(|at| Reverse(self.lanes.get(*at).map(|lane| lane.active)));
         for at in lanes.iter().copied() {
             while let Some(id) = self.lanes.get_mut(at).and_then(|lane| lane.silent.pop_front()) {
                 if self.slots.get(id.slot).is_some_and(|slot| slot.id == id && slot.is_silent()) {
@@ -70,6 +71,16 @@ impl Server {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Forgets the times of transfers that are gone, of which a flood leaves many behind.
+    pub(super) fn prune_timers(&mut self) {
+        if self.timers.len() > 4 * self.slots.len() + 1_024 {
+            let slots = &self.slots;
+            self.timers.retain(|Reverse((at, id))| {
+                slots.get(id.slot).is_some_and(|slot| slot.id == *id && slot.armed == Some(*at))
+            });
         }
     }
 

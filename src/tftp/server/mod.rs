@@ -195,13 +195,7 @@ impl Server {
             armed: Some(now + ANSWER_LIMIT),
             queued: false,
         };
-        // Those of transfers that are gone, which a flood leaves behind.
-        if self.timers.len() > 4 * self.slots.len() + 1_024 {
-            let slots = &self.slots;
-            self.timers.retain(|Reverse((at, id))| {
-                slots.get(id.slot).is_some_and(|slot| slot.id == *id && slot.armed == Some(*at))
-            });
-        }
+        self.prune_timers();
         self.timers.push(Reverse((now + ANSWER_LIMIT, id)));
         self.by_source.insert(meta.source, self.slots.insert(slot));
         if let Some(lane) = self.lanes.get_mut(lane) {

@@ -2,7 +2,7 @@
 //! core, the phones on the second, the runs of all servers in turn, medians of each.
 //!
 //! Prints a table and, as its last line, the same as JSON; ends with 1 when a bar is missed. `OFFHOOK_BENCH_RUNS` sets
-//! how many runs are made of each workload (5); `OFFHOOK_BENCH_ONLY` names one workload; `OFFHOOK_BENCH_ALONE=1` leaves
+//! how many runs are made of each workload; `OFFHOOK_BENCH_ONLY` names one workload; `OFFHOOK_BENCH_ALONE=1` leaves
 //! the peers out, for work on the engine.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::cast_precision_loss, dead_code)]
 
@@ -39,7 +39,7 @@ pub(crate) struct Workload {
     kind: Kind,
     /// Share of datagrams lost each way, in percent.
     loss: u8,
-    /// Runs at most: where a peer takes a minute.
+    /// Runs: more where one is short and its wake-ups come by chance, fewer where a peer takes a minute.
     runs: usize,
 }
 
@@ -62,7 +62,7 @@ const WORKLOADS: [Workload; 5] = [
         phones: 1,
         kind: Kind::Boot,
         loss: 0,
-        runs: 9,
+        runs: 21,
     },
     Workload {
         name: "boot",
@@ -70,7 +70,7 @@ const WORKLOADS: [Workload; 5] = [
         phones: 100,
         kind: Kind::Boot,
         loss: 0,
-        runs: 9,
+        runs: 5,
     },
     Workload {
         name: "configs",
@@ -78,7 +78,7 @@ const WORKLOADS: [Workload; 5] = [
         phones: PHONES,
         kind: Kind::Configuration,
         loss: 0,
-        runs: 9,
+        runs: 5,
     },
     Workload {
         name: "loss",
@@ -94,7 +94,7 @@ const WORKLOADS: [Workload; 5] = [
         phones: 100,
         kind: Kind::Windows,
         loss: 0,
-        runs: 9,
+        runs: 5,
     },
 ];
 
@@ -186,10 +186,10 @@ fn main() {
     let meters: Vec<Meter> = servers.iter().map(|(name, process, _)| Meter::new(name, *process)).collect();
 
     let only = std::env::var("OFFHOOK_BENCH_ONLY").ok();
-    let runs: usize = std::env::var("OFFHOOK_BENCH_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(5);
+    let runs: Option<usize> = std::env::var("OFFHOOK_BENCH_RUNS").ok().and_then(|text| text.parse().ok());
     let mut figures = Figures::default();
     for workload in WORKLOADS.iter().filter(|workload| only.as_deref().is_none_or(|name| name == workload.name)) {
-        for run in 0..runs.min(workload.runs) {
+        for run in 0..runs.unwrap_or(workload.runs) {
             for ((name, process, address), meter) in servers.iter().zip(&meters) {
                 eprintln!("{}: run {}, {name}", workload.name, run + 1);
                 let lists = workload.lists(&configurations, &image, &small);

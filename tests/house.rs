@@ -204,6 +204,18 @@ fn no_secret_prints_itself() {
 }
 
 #[test]
+fn every_code_of_the_log_is_explained() {
+    let mut codes = 0;
+    for (name, source) in sources("src") {
+        for code in source.split("code = \"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(offhook::diagnose::explanation(code).is_some(), "{name}: {code} is not explained");
+            codes += 1;
+        }
+    }
+    assert!(codes > 20, "{codes} codes were found");
+}
+
+#[test]
 fn files_are_short_and_open_with_what_they_are_for() {
     let mut broken = Vec::new();
     for path in files("src").into_iter().chain(files("tests")) {

@@ -4,6 +4,7 @@
 //! manual read the same text.
 
 mod codes;
+mod log_codes;
 mod rules;
 
 use jiff::Timestamp;
@@ -102,7 +103,7 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Vec<(Health, Finding)> {
 /// Title and text of a code, whoever uses it.
 pub fn explanation(code: &str) -> Option<(&'static str, &'static str)> {
     let rule = RULES.iter().find(|rule| rule.code == code).map(|rule| (rule.title, rule.text));
-    let tables = [codes::CODES, crate::catalog::CODES, crate::pbx::CODES];
+    let tables = [codes::CODES, log_codes::CODES, crate::catalog::CODES, crate::pbx::CODES];
     rule.or_else(|| {
         let mut all = tables.into_iter().flatten();
         all.find(|(known, ..)| *known == code).map(|(_, title, text)| (*title, *text))

@@ -1,0 +1,126 @@
+//! What the codes of log lines mean.
+
+/// Code, title, text.
+pub(super) const CODES: &[(&str, &str, &str)] = &[
+    (
+        "address-absent",
+        "An address that is listened on is not there",
+        "A key such as tftp.listen names an address that this host does not have. The others serve; who asks there is served \
+         once the interface is up. Correct the key if it is no address of this host.",
+    ),
+    (
+        "clock-stepped",
+        "The wall clock was put",
+        "By more than a minute at once: a time server was reached, or somebody set it. What phones get is the same; times in \
+         the timeline before and after do not compare. Where it happens again and again, see the host's time service.",
+    ),
+    (
+        "drain-cut",
+        "Transfers were cut at the end",
+        "The daemon was told to end and waited 20 s for transfers under way. A phone that was cut asks again.",
+    ),
+    (
+        "events-cut",
+        "The last events were not kept",
+        "The daemon ended before the store took them: the timeline of the last seconds is missing after the start. See that \
+         the disk of server.state_dir answers.",
+    ),
+    (
+        "events-not-kept",
+        "Events could not be written",
+        "The store refused them; see the sentence for why. Phones are served, and `offhook phones timeline` has them until the \
+         daemon ends. Make room or repair the disk of server.state_dir.",
+    ),
+    (
+        "events-unreadable",
+        "The stored timelines could not be read",
+        "Timelines begin anew. Phones and what they are served are not touched.",
+    ),
+    (
+        "http-accept",
+        "A caller over HTTP could not be taken",
+        "Usually there was no file descriptor left. TFTP goes on. See who holds the connections (`ss -tn`), and LimitNOFILE \
+         of the unit.",
+    ),
+    (
+        "log-filter",
+        "OFFHOOK_LOG is not understood",
+        "It is a level (error, warn, info, debug, trace), or levels by part such as info,offhook::tftp=debug. The default is \
+         used until it is corrected.",
+    ),
+    (
+        "manager-down",
+        "Asterisk's manager interface is away",
+        "Registrations are not known while it is, and nobody is called unregistered for that; files are served on. The \
+         sentence says what failed: the address, the login, or Asterisk itself. It is tried again by itself, a minute after a \
+         refused login.",
+    ),
+    (
+        "manager-up",
+        "Logged in to Asterisk's manager interface",
+        "The registrations were listed and are followed from now on.",
+    ),
+    (
+        "panic",
+        "A fault of the program",
+        "The part of the daemon that met it is started anew. Please report the line, with what happened just before.",
+    ),
+    (
+        "part-restarted",
+        "A part of the daemon was started anew",
+        "It met a fault of the program, which the lines before describe; please report them. The other parts went on. Five \
+         within a minute end the daemon, and systemd starts it again.",
+    ),
+    (
+        "pbx-down",
+        "The PBX's database does not answer",
+        "The last good roster is served on, whatever its age. The sentence says what failed. It is tried again by itself, \
+         after a second at first and after a minute at most.",
+    ),
+    (
+        "publish-cut",
+        "The last status was not written to the PBX",
+        "The daemon ended before the PBX took it; it gets it after the next start.",
+    ),
+    (
+        "publish-failed",
+        "The status cannot be written to the PBX",
+        "Phones are served; what the PBX shows of them is old. The sentence says what failed: often the right to write \
+         offhook_status, see `grants.sql`. It is tried again by itself, and then the latest state is written.",
+    ),
+    (
+        "reload-refused",
+        "A configuration was refused",
+        "The daemon was told to read its configuration again and it is not sound: the line says where. The old one goes on in \
+         full. Correct it and reload; `offhook check` reads it, too.",
+    ),
+    ("reloaded", "The configuration was read again", "All of it is in use."),
+    (
+        "restart-needed",
+        "A changed section takes a restart",
+        "The configuration was read again, and the sections named are only read at the start: systemctl restart offhook.",
+    ),
+    (
+        "roster-not-kept",
+        "The roster could not be written",
+        "Phones are served from memory. A restart would go back to an older roster until the PBX answers. Make room or repair \
+         the disk of server.state_dir.",
+    ),
+    ("roster-unreadable", "The stored roster could not be read", "Phones are served once the PBX has been read."),
+    (
+        "secrets-shown",
+        "Somebody was shown a file with its secrets",
+        "`offhook render --reveal` was used on this host. The line is there so that it is known.",
+    ),
+    (
+        "state-damaged",
+        "The state database was damaged",
+        "It was set aside, and the newest sound copy took its place; the line says which. What was assigned with `offhook \
+         phones add` after that copy has to be added again; phones of the PBX come back by themselves. See the disk's health.",
+    ),
+    (
+        "state-not-copied",
+        "No copy of the state could be made",
+        "The copies made before stay. Make room or repair the disk of server.state_dir.",
+    ),
+];

@@ -209,13 +209,8 @@ fn listen(address: SocketAddrV4) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    match socket.bind(&address.into()) {
-        Err(why) if why.kind() == std::io::ErrorKind::AddrNotAvailable => {
-            socket.set_freebind_v4(true)?;
-            socket.bind(&address.into())?;
-        }
-        outcome => outcome?,
-    }
+    socket.set_freebind_v4(true)?;
+    socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }

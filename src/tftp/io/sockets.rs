@@ -183,14 +183,9 @@ fn bound(address: SocketAddrV4, told: bool) -> io::Result<Socket> {
     if told {
         setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
     }
-    match socket.bind(&address.into()) {
-        // It serves once the host has the address.
-        Err(why) if why.kind() == io::ErrorKind::AddrNotAvailable => {
-            socket.set_freebind_v4(true)?;
-            socket.bind(&address.into())?;
-        }
-        outcome => outcome?,
-    }
+    // An address that the host does not have yet: it serves once it is there.
+    socket.set_freebind_v4(true)?;
+    socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

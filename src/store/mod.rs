@@ -4,6 +4,7 @@
 //! What is kept is on the disk before it is acknowledged. A database that cannot be believed is set aside, and the newest
 //! sound copy in `snapshots/` takes its place.
 
+mod folder;
 mod recover;
 mod roster;
 mod snapshots;
@@ -11,17 +12,18 @@ mod sound;
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
+use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 use tokio::sync::Notify;
 
 use crate::domain::{BootEvent, MacAddr};
 use crate::pbx::roster::{Assignment, Roster};
 use crate::timeline::EVENTS_PER_PHONE;
+use folder::{inode, lock, private};
 pub use recover::Damaged;
 
 /// The open database, and the lock on its folder.
@@ -35,11 +37,22 @@ pub struct Store {
     /// Why the disk is not believed any more: a flush that failed once may have dropped what it should have written, and
     /// the next one would not say so.
     lost: OnceLock<String>,
-    /// Why the last write and the last copy failed; `None` after one that did not.
-    trouble: Mutex<[Option<String>; 2]>,
+    /// Why the last write of each [`Kind`] and the last copy failed; `None` after one that did not.
+    trouble: Mutex<[Option<String>; 3]>,
     changed: Notify,
     /// Held for its lifetime: the kernel drops the lock when the process ends, however it ends.
     _lock: fs::File,
+}
+
+/// What a write is of. A small row that still fits says nothing of a roster that does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The roster: written by itself until it is kept.
+    Roster,
+    /// Assignments: whoever asked hears of a failure.
+    Assignment,
+    /// Timelines, and when the PBX last confirmed the roster: in no copy.
+    Passing,
 }
 
 /// Why the store cannot be used.
@@ -138,7 +151,7 @@ impl Store {
     /// See [`StoreError`].
     pub async fn snapshot(&self, now: Timestamp) -> Result<(), StoreError> {
         let outcome = snapshots::take(&self.pool, &self.folder, now).await;
-        let [_, trouble] = &mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let [_, _, trouble] = &mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         *trouble = outcome.as_ref().err().map(ToString::to_string);
         outcome
     }
@@ -146,16 +159,29 @@ impl Store {
     /// Writes in one transaction, unless the disk was caught losing what was written.
     async fn write<T>(
         &self,
-        counts: bool,
+        kind: Kind,
         work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         if let Some(why) = self.lost.get() {
             return Err(StoreError::Lost(why.clone()));
         }
+        let outcome = self.noted(kind, self.transact(kind, work).await);
+        if kind != Kind::Passing && outcome.is_ok() {
+            self.changed.notify_one();
+        }
+        outcome
+    }
+
+    async fn transact<T>(
+        &self,
+        kind: Kind,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.pool.acquire().await?;
         let outcome = async {
-            let mut transaction = self.pool.begin().await?;
+            let mut transaction = connection.begin().await?;
             let done = work(&mut transaction).await?;
-            if counts {
+            if kind != Kind::Passing {
                 sqlx::query("update change set count = count + 1 where id = 1").execute(&mut *transaction).await?;
             }
             transaction.commit().await?;
@@ -164,21 +190,24 @@ impl Store {
             }
             Ok(done)
         };
-        let outcome = self.noted(outcome.await);
-        if counts && outcome.is_ok() {
-            self.changed.notify_one();
+        let outcome = outcome.await;
+        if outcome.is_err() {
+            // SQLite ends a transaction by itself when a commit fails, and sqlx goes on counting it: what comes next on this
+            // connection would be a part of a transaction that nobody commits, and everybody else would wait for it.
+            connection.close_on_drop();
         }
         outcome
     }
 
-    fn noted<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    fn noted<T>(&self, kind: Kind, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         let outcome = outcome.map_err(|why| match why {
             StoreError::Query(why) if sound::code(&why).is_some_and(|code| FLUSHES.contains(&code)) => {
                 StoreError::Lost(self.lost.get_or_init(|| why.to_string()).clone())
             }
             why => why,
         });
-        let [trouble, _] = &mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let [roster, rows, _] = &mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let trouble = if kind == Kind::Roster { roster } else { rows };
         *trouble = outcome.as_ref().err().map(ToString::to_string);
         outcome
     }
@@ -201,7 +230,7 @@ impl Store {
     /// See [`StoreError`].
     pub async fn keep_roster(&self, roster: &Roster, confirmed_at: Timestamp) -> Result<(), StoreError> {
         let body = roster::write(roster)?;
-        self.write(true, async |connection| {
+        self.write(Kind::Roster, async |connection| {
             sqlx::query(
                 "insert into roster (id, confirmed_at, body, digest) values (1, ?, ?, ?) on conflict (id) do update \
                  set confirmed_at = excluded.confirmed_at, body = excluded.body, digest = excluded.digest",
@@ -221,7 +250,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn confirm_roster(&self, confirmed_at: Timestamp) -> Result<(), StoreError> {
-        self.write(false, async |connection| {
+        self.write(Kind::Passing, async |connection| {
             let confirm = sqlx::query("update roster set confirmed_at = ? where id = 1");
             confirm.bind(confirmed_at.to_string()).execute(connection).await?;
             Ok(())
@@ -245,7 +274,7 @@ impl Store {
     /// See [`StoreError`].
     pub async fn keep_assignment(&self, assignment: &Assignment) -> Result<(), StoreError> {
         let (mac, body) = (assignment.mac.to_string(), serde_json::to_string(assignment)?);
-        self.write(true, async |connection| {
+        self.write(Kind::Assignment, async |connection| {
             sqlx::query(
                 "insert into assignment (mac, body, digest) values (?, ?, ?) \
                  on conflict (mac) do update set body = excluded.body, digest = excluded.digest",
@@ -265,7 +294,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn drop_assignment(&self, mac: MacAddr) -> Result<bool, StoreError> {
-        self.write(true, async |connection| {
+        self.write(Kind::Assignment, async |connection| {
             let delete = sqlx::query("delete from assignment where mac = ?").bind(mac.to_string());
             Ok(delete.execute(connection).await?.rows_affected() > 0)
         })
@@ -286,7 +315,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn forget(&self, macs: &[MacAddr]) -> Result<(), StoreError> {
-        self.write(false, async |connection| {
+        self.write(Kind::Passing, async |connection| {
             for mac in macs {
                 sqlx::query("delete from event where mac = ?").bind(mac.to_string()).execute(&mut *connection).await?;
             }
@@ -308,7 +337,7 @@ impl Store {
         let rows = serde_json::to_string(&events.iter().map(row).collect::<Result<Vec<_>, serde_json::Error>>()?)?;
         let macs = serde_json::to_string(&macs)?;
         // One statement for all: each is a way to the database's thread and back.
-        self.write(false, async |connection| {
+        self.write(Kind::Passing, async |connection| {
             sqlx::query(
                 "insert into event (mac, at, body) select value ->> 0, value ->> 1, value ->> 2 from json_each(?)",
             )
@@ -334,39 +363,8 @@ impl Store {
     }
 }
 
-fn lock(folder: &Path) -> Result<fs::File, StoreError> {
-    let failed = |why| StoreError::Folder { path: folder.to_owned(), why };
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    if fs::metadata(folder).map_err(failed)?.permissions().mode() & 0o077 != 0 {
-        if !is_ours(folder).map_err(failed)? {
-            return Err(failed(io::Error::other(
-                "it holds what is not offhook's and others may enter it; name a folder of its own in server.state_dir, or chmod 0700 it",
-            )));
-        }
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).map_err(failed)?;
-    }
-    let path = folder.join("lock");
-    let file =
-        fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
-        Err(fs::TryLockError::Error(why)) => Err(failed(why)),
-    }
-}
-
 /// Its name in the folder.
 const FILE: &str = "offhook.db";
-
-/// Which file the database's name leads to.
-fn inode(folder: &Path) -> Option<(u64, u64)> {
-    fs::metadata(folder.join(FILE)).ok().map(|facts| (facts.dev(), facts.ino()))
-}
-
-/// Whether an offhook was here, or nobody.
-fn is_ours(folder: &Path) -> io::Result<bool> {
-    Ok(folder.join("lock").exists() || folder.join(FILE).exists() || fs::read_dir(folder)?.next().is_none())
-}
 
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
@@ -378,12 +376,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 /// SQLITE_IOERR_FSYNC and SQLITE_IOERR_DIR_FSYNC (sqlite.org/rescode.html).
 const FLUSHES: [u32; 2] = [1_034, 1_290];
-
-/// Makes the file, readable by its owner alone, before SQLite would make it by the process's mask.
-fn private(path: &Path) -> io::Result<()> {
-    let file = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))
-}
 
 #[cfg(test)]
 #[path = "tests.rs"]

@@ -1,4 +1,6 @@
 use super::*;
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::domain::{EventKind, LineKind, PhoneOptions};
 use crate::pbx::roster::{Account, Button, Origin};
 
@@ -46,6 +48,41 @@ async fn what_was_kept_is_there_after_a_restart() {
     assert_eq!(store.assignments().await.unwrap(), [an_assignment()]);
     assert!(store.drop_assignment(an_assignment().mac).await.unwrap());
     assert!(!store.drop_assignment(an_assignment().mac).await.unwrap());
+}
+
+/// F4: SQLite ends a transaction by itself when its commit fails; what comes after two such is kept all the same.
+#[tokio::test]
+async fn f4_a_write_after_failed_ones_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    // Often enough for each connection of the pool.
+    for ended_by_itself in [[true; 10], [false; 10]].concat() {
+        let failed = store.write(Kind::Passing, async |connection| {
+            sqlx::query("delete from event").execute(&mut *connection).await?;
+            if ended_by_itself {
+                sqlx::query("rollback").execute(connection).await?;
+            }
+            Err::<(), _>(StoreError::Query(sqlx::Error::RowNotFound))
+        });
+        assert!(failed.await.is_err());
+    }
+    store.keep_assignment(&an_assignment()).await.unwrap();
+    let seen_by_others = SqlitePool::connect_with(options(&folder.path().join(FILE))).await.unwrap();
+    let kept: i64 = sqlx::query_scalar("select count(*) from assignment").fetch_one(&seen_by_others).await.unwrap();
+    assert_eq!(kept, 1);
+}
+
+/// F4: a small row that fits into what is left says nothing of the roster that did not.
+#[tokio::test]
+async fn f4_trouble_with_the_roster_lasts_until_it_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let failed = store.write(Kind::Roster, async |_| Err::<(), _>(StoreError::Query(sqlx::Error::RowNotFound)));
+    assert!(failed.await.is_err());
+    store.keep_assignment(&an_assignment()).await.unwrap();
+    assert!(store.trouble().is_some());
+    store.keep_roster(&a_roster(), Timestamp::UNIX_EPOCH).await.unwrap();
+    assert_eq!(store.trouble(), None);
 }
 
 /// F6: a database that is damaged costs what was only in there, never the start.

@@ -207,8 +207,13 @@ impl Store {
             why => why,
         });
         let [roster, rows, _] = &mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let trouble = if kind == Kind::Roster { roster } else { rows };
-        *trouble = outcome.as_ref().err().map(ToString::to_string);
+        let trouble = outcome.as_ref().err().map(ToString::to_string);
+        match (kind, &trouble) {
+            // The largest of all: with it there is room for the rest.
+            (Kind::Roster, None) => (*roster, *rows) = (None, None),
+            (Kind::Roster, Some(_)) => *roster = trouble,
+            (Kind::Assignment | Kind::Passing, _) => *rows = trouble,
+        }
         outcome
     }
 

@@ -19,7 +19,7 @@
 //!
 //! # Pure cores
 //! [`catalog`] (what a model is), [`tftp`] (packets, negotiation, transfers), [`pbx::roster`] and [`pbx::ami::proto`],
-//! [`files::name`], [`timeline`].
+//! [`files::name`], [`timeline`], [`notify`] (what makes a phone read its files again).
 //!
 //! # Pure joins
 //! [`fleet`] (who gets which lines), [`render`] (phone + model + site -> bytes), [`files::resolve()`] (one place decides
@@ -28,7 +28,7 @@
 //!
 //! # Edges
 //! [`tftp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
-//! [`status::sinks`], [`store`], [`log`]; [`app`] composes them and is the only one that knows everyone; [`cli`] runs one
+//! [`status::sinks`], [`store`], [`log`], [`notify::exchange`]; [`app`] composes them and is the only one that knows everyone; [`cli`] runs one
 //! command. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the
 //! whole on loopback.
 //!
@@ -55,6 +55,7 @@ pub mod files;
 pub mod fleet;
 pub mod hub;
 pub mod log;
+pub mod notify;
 pub mod pbx;
 pub mod render;
 pub mod simulate;

@@ -226,7 +226,7 @@ fn the_manual_lists_the_models_and_its_example_is_one() {
     let table: toml::Table = example.parse().unwrap();
     let model = serde_json::to_value(Catalog::builtin().find("7931").unwrap().as_ref()).unwrap();
     // Its own keys, all of them; what models take over from their family is told in prose.
-    let shared = ["requests", "limits", "firmware"];
+    let shared = ["requests", "limits", "firmware", "notify"];
     let keys = model.as_object().unwrap().keys().filter(|key| !shared.contains(&key.as_str()));
     assert_eq!(keys.collect::<std::collections::BTreeSet<_>>(), table.keys().collect());
 }
@@ -346,7 +346,8 @@ fn the_load_is_named_only_where_one_is_offered() {
             phone.offered_load.clone_from(&offered);
             for (kind, file) in file_names(model, phone.mac) {
                 let made = text(kind, &phone, model);
-                let named = !matches!(kind, FileKind::DialPlan | FileKind::RingList) && offered.is_some();
+                let silent = matches!(kind, FileKind::DialPlan | FileKind::RingList | FileKind::SyncInfo { .. });
+                let named = !silent && offered.is_some();
                 assert_eq!(made.contains(load), named, "{file}");
             }
             let steering = render(FileKind::SepMac, Some((&phone, model)), &site());
@@ -513,6 +514,7 @@ proptest! {
         for (key, value) in &made {
             match key.as_str() {
                 "line2_password" => prop_assert_eq!(value, &secret),
+                "sync" => prop_assert!(value.len() == 16 && value.bytes().all(|b| b.is_ascii_hexdigit()), "{}", value),
                 "line2_displayname" | "line2_shortname" | "phone_label" => {
                     prop_assert!((1..=31).contains(&value.len()) && !value.contains(['&', '<', '>', '"']), "{}", value);
                     prop_assert!(value != "UNPROVISIONED");

@@ -96,7 +96,7 @@ fn summary(what: &EventKind) -> String {
         EventKind::Registered { extension, uri, .. } => format!("extension {extension} registered as {uri}"),
         EventKind::Unregistered { extension } => format!("extension {extension} is not registered any more"),
         EventKind::Unreachable { extension } => format!("extension {extension} does not answer"),
-        EventKind::Assigned { what } => what.clone(),
+        EventKind::Told { what } | EventKind::Assigned { what } => what.clone(),
     }
 }
 
@@ -139,6 +139,17 @@ pub struct AddPhone {
 /// What was done, in one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
+    /// One sentence.
+    pub summary: String,
+}
+
+/// What came of one phone of many.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Which phone.
+    pub mac: MacAddr,
+    /// Whether it was done.
+    pub done: bool,
     /// One sentence.
     pub summary: String,
 }

@@ -10,7 +10,7 @@ mod stage;
 mod tftp;
 
 use std::net::SocketAddrV4;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::catalog::Catalog;
@@ -38,6 +38,9 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 /// Callers that may wait to be taken (listen(2)); the kernel's own bound may be lower.
 const BACKLOG: i32 = 1_024;
+
+/// Beside `server.socket`: what FreePBX's pages ask on.
+const PBX_SOCKET: &str = "pbx.sock";
 
 /// How long the last writes may take after that, each kind.
 const WRITING: Duration = Duration::from_secs(5);
@@ -110,9 +113,8 @@ pub async fn start(config: Config) -> Result<Running, String> {
         );
     }
     let store = Arc::new(Store::open(&config.server.state_dir).await.map_err(|why| why.to_string())?);
-    let socket = web::bind_socket(&config.server.socket).await.map_err(|why| {
-        format!("the socket {} could not be made: {why}; see server.socket", config.server.socket.display())
-    })?;
+    let socket = bind_socket(&config.server.socket, web::Members::Own).await?;
+    let pbx_socket = bind_socket(&config.server.socket.with_file_name(PBX_SOCKET), web::Members::Asterisk).await?;
 
     let now = Timestamp::now();
     let known = store.roster().await.unwrap_or_else(|why| {
@@ -141,6 +143,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     }
     let manager = manager::spawn(&mut last, &config, &hub, &nudge);
     let (opened_in, opened) = watch::channel(None);
+    let asking = manager.as_ref().map(|manager| manager.handle.clone());
     let sinks = pbx::spawn_publishing(&mut publishing, &config, &hub, &opened, manager.as_ref());
     let poll = Poll {
         open: pbx::open(&config),
@@ -168,7 +171,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
             dropped,
             networks: config.server.phone_networks.clone(),
             fall_through: fall_through.clone(),
-            ami: config.ami.is_some(),
+            ami: asking,
             listens,
             sinks,
         },
@@ -196,12 +199,21 @@ pub async fn start(config: Config) -> Result<Running, String> {
             serve.await.map_err(|why| format!("HTTP for people ended: {why}"))
         });
     }
-    let (router, ending) = (web::api_router(Arc::clone(&operations)), edges.ending());
-    edges.spawn(async move {
-        let serve = axum::serve(socket, router).with_graceful_shutdown(ending.cancelled_owned());
-        serve.await.map_err(|why| format!("the socket ended: {why}"))
-    });
+    let sockets =
+        [(socket, web::api_router(Arc::clone(&operations))), (pbx_socket, web::pbx_router(Arc::clone(&operations)))];
+    for (socket, router) in sockets {
+        let ending = edges.ending();
+        edges.spawn(async move {
+            let serve = axum::serve(socket, router).with_graceful_shutdown(ending.cancelled_owned());
+            serve.await.map_err(|why| format!("the socket ended: {why}"))
+        });
+    }
     Ok(Running { addresses, hub, operations, store, started: config, accept, edges, publishing, last, progress })
+}
+
+async fn bind_socket(path: &Path, members: web::Members) -> Result<UnixListener, String> {
+    let bound = web::bind_socket(path, members).await;
+    bound.map_err(|why| format!("the socket {} could not be made: {why}; see server.socket", path.display()))
 }
 
 /// An address that the host does not have yet is listened on all the same.
@@ -270,6 +282,7 @@ impl Running {
             tracing::warn!(code = "events-cut", "the last events could not be kept in time");
         }
         let _ = std::fs::remove_file(&self.addresses.socket);
+        let _ = std::fs::remove_file(self.addresses.socket.with_file_name(PBX_SOCKET));
         self.store.close().await;
     }
 }

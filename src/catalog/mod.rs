@@ -20,7 +20,7 @@ use crate::domain::{Load, ModelName};
 
 pub use codes::CODES;
 pub(crate) use fit::is_emergency;
-pub use model::{Charset, Family, FeatureKey, Limits, Model, Quirk, Release, Request, TextLimit};
+pub use model::{Charset, Family, FeatureKey, Limits, Model, NotifyEvent, Quirk, Release, Request, TextLimit};
 
 /// What models of a family share, by the family's name.
 const FAMILIES: [(&str, &str); 2] = [("legacy", include_str!("legacy.toml")), ("java", include_str!("java.toml"))];

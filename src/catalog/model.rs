@@ -19,6 +19,16 @@ pub enum Family {
     Java,
 }
 
+/// The NOTIFY that makes a phone read its files again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotifyEvent {
+    /// No body; the phone asks `syncinfo.xml` whether to restart [AG80].
+    CheckSync,
+    /// The body says what to do [UCM-NOTIFY].
+    ServiceControl,
+}
+
 /// One catalogue entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +64,8 @@ pub struct Model {
     pub unverified: Vec<String>,
     /// What it asks for, in order.
     pub requests: Vec<Request>,
+    /// What makes it read its files again.
+    pub notify: NotifyEvent,
     /// How long values may be.
     pub limits: Limits,
     /// What differs by release, ascending.

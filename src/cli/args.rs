@@ -97,6 +97,24 @@ pub(super) enum Phones {
         #[arg(long)]
         follow: bool,
     },
+    /// Have phones read their files again; a 7940 or 7960 restarts if they say something new
+    Resync {
+        /// The phones, in any spelling
+        #[arg(required = true, value_name = "MAC")]
+        macs: Vec<MacAddr>,
+    },
+    /// Have phones register anew with files read anew; a 7940 or 7960 boots
+    Restart {
+        /// The phones, in any spelling
+        #[arg(required = true, value_name = "MAC")]
+        macs: Vec<MacAddr>,
+    },
+    /// Have phones boot
+    Reset {
+        /// The phones, in any spelling
+        #[arg(required = true, value_name = "MAC")]
+        macs: Vec<MacAddr>,
+    },
     /// A new secret that this phone can carry, and where to put it
     Secret {
         /// The phone, in any spelling

@@ -5,10 +5,11 @@ use std::time::Duration;
 use rand::seq::IndexedRandom;
 
 use super::args::Phones;
-use super::report::{Failure, Out, is_read, line, table};
+use super::report::{Failure, Out, is_read, line, table, warn};
 use super::{Context, planned};
-use crate::api::{AddPhone, Done, Event, Phone};
+use crate::api::{AddPhone, Done, Event, Outcome, Phone};
 use crate::domain::MacAddr;
+use crate::notify::Verb;
 
 pub(super) async fn run(verb: Phones, context: &Context) -> Result<(), Failure> {
     if let Phones::Other(words) = &verb {
@@ -33,6 +34,9 @@ pub(super) async fn run(verb: Phones, context: &Context) -> Result<(), Failure> 
             context.out.show(&done, |done| done.summary.clone());
         }
         Phones::Timeline { mac, follow } => timeline(&client, mac, follow, context.out).await?,
+        Phones::Resync { macs } => tell(&client, Verb::Resync, &macs, context.out).await?,
+        Phones::Restart { macs } => tell(&client, Verb::Restart, &macs, context.out).await?,
+        Phones::Reset { macs } => tell(&client, Verb::Reset, &macs, context.out).await?,
         Phones::Secret { mac } => {
             let phone: Phone = client.get(&format!("/api/v1/phones/{mac}")).await?;
             secret(&phone, context.out);
@@ -111,6 +115,34 @@ fn print(event: &Event, out: Out) {
 
 fn one_line(event: &Event) -> String {
     format!("{}  {}", event.at, event.summary)
+}
+
+/// One after another, as the daemon would have them wait anyway; each is said as it comes.
+async fn tell(client: &super::client::Client, verb: Verb, macs: &[MacAddr], out: Out) -> Result<(), Failure> {
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for mac in macs {
+        if outcomes.iter().any(|outcome| outcome.mac == *mac) {
+            continue;
+        }
+        let path = format!("/api/v1/phones/{mac}/{}", verb.word());
+        let outcome = match client.post::<Done>(&path, &()).await {
+            Ok(done) => Outcome { mac: *mac, done: true, summary: done.summary },
+            Err(why) if why.is_unreachable() => return Err(why),
+            Err(why) => Outcome { mac: *mac, done: false, summary: why.sentence().to_owned() },
+        };
+        match (out.json(), outcome.done) {
+            (true, _) => {}
+            (false, true) => line(&outcome.summary),
+            (false, false) => warn(&outcome.summary),
+        }
+        outcomes.push(outcome);
+    }
+    if out.json() {
+        outcomes.sort_by_key(|outcome| outcome.mac);
+        out.show(&outcomes, |_| String::new());
+    }
+    let failed = outcomes.iter().filter(|outcome| !outcome.done).count();
+    Failure::of_many(failed, outcomes.len())
 }
 
 /// Twelve of these are about 71 bits and pass every limit these phones have.

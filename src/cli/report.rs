@@ -112,6 +112,20 @@ impl Failure {
         Self { exit: 4, sentence: sentence.into() }
     }
 
+    /// So many of many failed, and each was said: nothing, exit 3 (partly done), or exit 1.
+    pub(super) fn of_many(failed: usize, all: usize) -> Result<(), Self> {
+        match failed {
+            0 => Ok(()),
+            n if n < all => Err(Self { exit: 3, sentence: String::new() }),
+            _ => Err(Self::silent()),
+        }
+    }
+
+    /// Whether the daemon was not reached.
+    pub(super) fn is_unreachable(&self) -> bool {
+        self.exit == 4
+    }
+
     /// Prints the sentence, each line of it, and gives the exit code.
     pub(super) fn report(&self) -> ExitCode {
         self.sentence.lines().for_each(warn);

@@ -89,6 +89,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
          offhook_status, see `grants.sql`. It is tried again by itself, and then the latest state is written.",
     ),
     (
+        "pbx-socket-closed",
+        "FreePBX's pages cannot ask offhook",
+        "The socket pbx.sock belongs to group asterisk, and the daemon's user is not in it. The pages show what was published          last and cannot tell phones to restart. adduser offhook asterisk, then systemctl restart offhook.",
+    ),
+    (
         "reload-refused",
         "A configuration was refused",
         "The daemon was told to read its configuration again and it is not sound: the line says where. The old one goes on in \

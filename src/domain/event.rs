@@ -75,6 +75,11 @@ pub enum EventKind {
         /// Extension.
         extension: String,
     },
+    /// It was told to read its files again, to restart or to reset.
+    Told {
+        /// One sentence.
+        what: String,
+    },
     /// The PBX's desire for this phone changed: bound, changed, removed.
     Assigned {
         /// One sentence.

@@ -48,6 +48,8 @@ pub enum SharedFile {
     DialPlan,
     /// `OS79XX.TXT`
     Os79xx,
+    /// `syncinfo.xml`, which a 7940 or 7960 asks for after a NOTIFY `check-sync`.
+    SyncInfo,
 }
 
 const SHARED: &[(&str, SharedFile)] = &[
@@ -56,6 +58,7 @@ const SHARED: &[(&str, SharedFile)] = &[
     ("RINGLIST.DAT", SharedFile::RingList),
     ("dialplan.xml", SharedFile::DialPlan),
     ("OS79XX.TXT", SharedFile::Os79xx),
+    ("syncinfo.xml", SharedFile::SyncInfo),
 ];
 
 const PER_PHONE: &[(&str, &str, PhoneFile)] = &[
@@ -108,12 +111,12 @@ impl FileRequest {
     }
 
     /// Whether the name steers firmware or configuration of a phone. Such a file never comes out of the fall-through
-    /// folder: a stale one there would reflash a phone or hand out an old secret.
+    /// folder: a stale one there would reflash a phone, restart it or hand out an old secret.
     pub fn steers(&self) -> bool {
         match self {
             Self::Phone(PhoneFile::SipCnf | PhoneFile::SepXml | PhoneFile::SepXmlSigned, _) => true,
             Self::Phone(..) => false,
-            Self::Shared(file) => matches!(file, SharedFile::Os79xx | SharedFile::XmlDefault | SharedFile::SipDefault),
+            Self::Shared(file) => !matches!(file, SharedFile::RingList | SharedFile::DialPlan),
             // Also in a folder, and with anything where the MAC should be.
             Self::Firmware(name) | Self::Other(name) => {
                 let last = name.rsplit('/').next().unwrap_or(name);
@@ -201,6 +204,7 @@ mod tests {
             "os79xx.txt",
             "XMLDefault.cnf.xml",
             "SIPDefault.cnf",
+            "syncinfo.xml",
             "SIP001B54AABB01.cnf",
             "SEPx.cnf.xml",
             "SIPX.cnf",

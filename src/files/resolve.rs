@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::name::{FileRequest, PhoneFile, SharedFile};
 use crate::catalog::Family;
-use crate::domain::Secret;
+use crate::domain::{MacAddr, Secret};
 use crate::fleet::{Desired, Seen, Snapshot};
 use crate::render::{FileKind, Site, render};
 
@@ -90,36 +90,29 @@ pub fn resolve(request: &FileRequest, snapshot: &Snapshot, asker: &Asker<'_>) ->
                     return Answer::Refuse(Refusal::NotFound);
                 }
             };
-            if !snapshot.ready() {
-                return Answer::Refuse(Refusal::NoRoster);
-            }
-            let Some(assignment) = snapshot.assignment(*mac) else { return Answer::Refuse(Refusal::NotAssigned) };
-            if !assignment.enabled {
-                return Answer::Refuse(Refusal::Disabled);
-            }
-            let Some(mut desired) = snapshot.desired_as(*mac, asker.seen, family) else {
-                return Answer::Refuse(Refusal::OtherFamily);
-            };
-            if desired.gone() {
-                return Answer::Refuse(Refusal::ExtensionMissing);
-            }
-            if asker.secrets == Secrets::Masked {
-                for line in &mut desired.phone.lines {
-                    line.secret = Secret::new("********");
-                }
-            }
-            let site = snapshot.site(asker.server);
-            snapshot.tell_time_server(&mut desired.phone.options, site.server);
-            let kind = if family == Family::Legacy { FileKind::SipMac } else { FileKind::SepMac };
-            made(kind, Some(&desired), &site)
+            own(
+                if family == Family::Legacy { FileKind::SipMac } else { FileKind::SepMac },
+                *mac,
+                family,
+                snapshot,
+                asker,
+            )
         }
+        // Whose it is shows by the address alone, and the phone's own file must be the same as the one it has.
+        FileRequest::Shared(SharedFile::SyncInfo) => match asker.phone {
+            Some(desired) => {
+                let kind = FileKind::SyncInfo { restart: asker.seen.restart };
+                own(kind, desired.phone.mac, Family::Legacy, snapshot, asker)
+            }
+            None => Answer::Refuse(Refusal::NotFound),
+        },
         FileRequest::Shared(file) => {
             let kind = match file {
                 SharedFile::SipDefault => FileKind::SipDefault,
                 SharedFile::XmlDefault => FileKind::XmlDefault,
                 SharedFile::RingList => FileKind::RingList,
                 SharedFile::DialPlan => FileKind::DialPlan,
-                SharedFile::Os79xx => return Answer::Refuse(Refusal::NotFound),
+                SharedFile::Os79xx | SharedFile::SyncInfo => return Answer::Refuse(Refusal::NotFound),
             };
             if snapshot.ready() {
                 made(kind, asker.phone, &snapshot.site(asker.server))
@@ -135,6 +128,31 @@ pub fn resolve(request: &FileRequest, snapshot: &Snapshot, asker: &Asker<'_>) ->
             }
         }
     }
+}
+
+/// A file of one phone, which may hold its secrets.
+fn own(kind: FileKind, mac: MacAddr, family: Family, snapshot: &Snapshot, asker: &Asker<'_>) -> Answer {
+    if !snapshot.ready() {
+        return Answer::Refuse(Refusal::NoRoster);
+    }
+    let Some(assignment) = snapshot.assignment(mac) else { return Answer::Refuse(Refusal::NotAssigned) };
+    if !assignment.enabled {
+        return Answer::Refuse(Refusal::Disabled);
+    }
+    let Some(mut desired) = snapshot.desired_as(mac, asker.seen, family) else {
+        return Answer::Refuse(Refusal::OtherFamily);
+    };
+    if desired.gone() {
+        return Answer::Refuse(Refusal::ExtensionMissing);
+    }
+    if asker.secrets == Secrets::Masked {
+        for line in &mut desired.phone.lines {
+            line.secret = Secret::new("********");
+        }
+    }
+    let site = snapshot.site(asker.server);
+    snapshot.tell_time_server(&mut desired.phone.options, site.server);
+    made(kind, Some(&desired), &site)
 }
 
 fn made(kind: FileKind, desired: Option<&Desired>, site: &Site) -> Answer {

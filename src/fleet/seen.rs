@@ -25,6 +25,8 @@ pub struct Seen {
     pub model: Option<ModelName>,
     /// What its User-Agent says of its load: `9.4.2`, `8.0`.
     pub load: Option<String>,
+    /// It was told to restart and has not come back for its file since: what `syncinfo.xml` says.
+    pub restart: bool,
     /// Asked for `SIP<MAC>.cnf`: a 7940 or 7960.
     asked_sip: bool,
     /// Asked for `ITLSEP<MAC>.tlv`: a Java phone.
@@ -57,7 +59,9 @@ impl Seen {
     fn note(&mut self, file: PhoneFile) {
         match file {
             // The later of two contradicting requests counts: a person with a TFTP client asks for anything once.
-            PhoneFile::SipCnf => (self.asked_sip, self.asked_itl, self.asked_sep) = (true, false, 0),
+            PhoneFile::SipCnf => {
+                (self.asked_sip, self.asked_itl, self.asked_sep, self.restart) = (true, false, 0, false);
+            }
             PhoneFile::Itl | PhoneFile::SepXmlSigned => (self.asked_sip, self.asked_itl) = (false, true),
             PhoneFile::SepXml => self.asked_sep = self.asked_sep.saturating_add(1),
             PhoneFile::Ctl | PhoneFile::Mgcp => {}
@@ -131,6 +135,11 @@ impl Directory {
             let before = seen.ip.replace(ip);
             self.move_to(mac, before, ip);
         }
+    }
+
+    /// The phone is told to restart: once it asks whether it should, it should.
+    pub fn want_restart(&mut self, mac: MacAddr) {
+        self.entry(mac, |_| true).restart = true;
     }
 
     /// What was seen of that phone.

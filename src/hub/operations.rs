@@ -11,11 +11,13 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::Hub;
+use super::notify::Told;
 use crate::api::{AddPhone, Check};
 use crate::check::{self, Facts};
 use crate::domain::{Extension, LineKind, MacAddr, ModelName, PhoneOptions};
 use crate::files::fall_through::FallThrough;
 use crate::files::{Answer, Secrets};
+use crate::pbx::ami::client::AmiHandle;
 use crate::pbx::roster::{Assignment, Button, Origin};
 use crate::render;
 use crate::simulate;
@@ -38,8 +40,8 @@ pub struct Surroundings {
     pub networks: Vec<Ipv4Net>,
     /// Folder for names that are not ours.
     pub fall_through: Option<FallThrough>,
-    /// Whether a manager session is wanted.
-    pub ami: bool,
+    /// Where a manager session is wanted: sends actions.
+    pub ami: Option<AmiHandle>,
     /// Where it listens, and by which key.
     pub listens: Vec<(&'static str, SocketAddrV4)>,
     /// Destinations of the status, and why each is not written.
@@ -48,9 +50,11 @@ pub struct Surroundings {
 
 /// What people can ask for.
 pub struct Operations {
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
     store: Arc<Store>,
-    around: Surroundings,
+    pub(super) around: Surroundings,
+    /// Phones that were told something of late.
+    pub(super) told: Told,
     /// Held from the store's write to the hub's: two who assign at once do not undo each other.
     assigning: tokio::sync::Mutex<()>,
 }
@@ -58,7 +62,7 @@ pub struct Operations {
 impl Operations {
     /// Over this hub and store.
     pub fn new(hub: Arc<Hub>, store: Arc<Store>, around: Surroundings) -> Self {
-        Self { hub, store, around, assigning: tokio::sync::Mutex::default() }
+        Self { hub, store, around, told: Told::default(), assigning: tokio::sync::Mutex::default() }
     }
 
     /// The hub.
@@ -197,7 +201,7 @@ impl Operations {
             problems: snapshot.problems.to_vec(),
             findings: self.hub.all_findings(),
             ami_down: (!manager.up).then(|| manager.why.unwrap_or_else(|| "not connected yet".to_owned())),
-            ami_configured: self.around.ami,
+            ami_configured: self.around.ami.is_some(),
             absent: absent(&self.around.listens).map(|(key, address)| (key, *address.ip())).collect(),
             own_fetch: self.own_fetch().await.err(),
             own_http: self.own_http().await,

@@ -178,7 +178,7 @@ pub(super) fn own_contact(state: &State, mac: MacAddr, endpoint: &Endpoint, cont
 }
 
 /// What the lines of a phone register as.
-fn endpoints(snapshot: &Snapshot, desired: &Desired) -> Vec<Endpoint> {
+pub(super) fn endpoints(snapshot: &Snapshot, desired: &Desired) -> Vec<Endpoint> {
     let account = |line: &Line| Some(account(snapshot, line.extension.as_str())?.endpoint());
     desired.phone.lines.iter().filter_map(account).collect()
 }

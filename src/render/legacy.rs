@@ -3,9 +3,15 @@
 //! Flash < default file < phone file, key by key; what a file does not name stays as it was in flash. So every line is
 //! named, the unused ones as cleared, and what belongs to one phone (its secrets, its password) is in its own file
 //! only, since the default file goes to every phone.
+//!
+//! After a NOTIFY `check-sync` the phone restarts if `SYNC` of `syncinfo.xml` is not what its own `sync` is [AG80]. So
+//! `sync` is a fingerprint of what both files say: the phone restarts when they say something new.
+
+use std::fmt::Write as _;
 
 use askama::Template;
 use bytes::Bytes;
+use md5::{Digest as _, Md5};
 
 use crate::catalog::{Family, Model};
 use crate::domain::{Phone, PhoneOptions};
@@ -36,6 +42,13 @@ struct SipMac {
     phone_password: Option<Quoted>,
     voicemail: Quoted,
     keys: Vec<Key>,
+    sync: String,
+}
+
+#[derive(Template)]
+#[template(path = "phone/syncinfo.xml", escape = "none")]
+struct SyncInfo {
+    sync: String,
 }
 
 struct Key {
@@ -74,6 +87,16 @@ pub(super) fn sip_default(
 
 /// What one phone is told: its lines, with the keys it has none for cleared.
 pub(super) fn sip_mac(phone: &Phone, model: &Model, site: &Site) -> Result<Bytes, RenderError> {
+    whole("SIP<MAC>.cnf", own(phone, model, site)?.render()?)
+}
+
+/// Whether the phone restarts.
+pub(super) fn sync_info(phone: &Phone, model: &Model, site: &Site, restart: bool) -> Result<Bytes, RenderError> {
+    let sync = if restart { "restart".to_owned() } else { own(phone, model, site)?.sync };
+    whole("syncinfo.xml", SyncInfo { sync }.render()?)
+}
+
+fn own(phone: &Phone, model: &Model, site: &Site) -> Result<SipMac, RenderError> {
     if model.family != Family::Legacy {
         return Err(RenderError(format!("a {} does not read SIP<MAC>.cnf", model.name)));
     }
@@ -101,7 +124,7 @@ pub(super) fn sip_mac(phone: &Phone, model: &Model, site: &Site) -> Result<Bytes
         .filter(|number| model.dialable(number))
         .unwrap_or_default();
     let password = phone.options.phone_password.as_deref().filter(|text| model.carries_phone_password(text));
-    let view = SipMac {
+    let mut view = SipMac {
         image_version: offered(phone, model)?,
         label: Quoted::new(
             "phone_label",
@@ -113,6 +136,23 @@ pub(super) fn sip_mac(phone: &Phone, model: &Model, site: &Site) -> Result<Bytes
             .transpose()?,
         voicemail: Quoted::new("messages_uri", voicemail, limits.voicemail)?,
         keys: keys.collect::<Result<_, RenderError>>()?,
+        sync: String::new(),
     };
-    whole("SIP<MAC>.cnf", view.render()?)
+    let default = sip_default(Some((phone, model)), &phone.options, site)?;
+    view.sync = fingerprint(&[&default, view.render()?.as_bytes()]);
+    Ok(view)
+}
+
+/// 16 hex digits; `sync` takes 32 characters [FW812].
+fn fingerprint(parts: &[&[u8]]) -> String {
+    let mut hash = Md5::new();
+    for part in parts {
+        hash.update(part);
+    }
+    let digest = hash.finalize();
+    digest.iter().take(8).fold(String::new(), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

@@ -48,6 +48,11 @@ pub enum FileKind {
     SepMac,
     /// `XMLDefault.cnf.xml`, both families; holds no secret.
     XmlDefault,
+    /// `syncinfo.xml`, 7940/7960: whether to restart.
+    SyncInfo {
+        /// In any case; else only if its files changed since it read them.
+        restart: bool,
+    },
 }
 
 /// Why a file could not be made.
@@ -76,6 +81,10 @@ pub fn render(kind: FileKind, phone: Option<(&Phone, &Model)>, site: &Site) -> R
             sep::sep_mac(phone, model, site)
         }
         FileKind::XmlDefault => sep::xml_default(phone, site),
+        FileKind::SyncInfo { restart } => {
+            let (phone, model) = own()?;
+            legacy::sync_info(phone, model, site, restart)
+        }
     }
 }
 
@@ -90,6 +99,7 @@ pub fn file_names(model: &Model, mac: MacAddr) -> Vec<(FileKind, String)> {
             (FileKind::RingList, "RINGLIST.DAT".to_owned()),
             dial_plan,
             xml_default,
+            (FileKind::SyncInfo { restart: false }, "syncinfo.xml".to_owned()),
         ],
         Family::Java => vec![(FileKind::SepMac, format!("SEP{mac}.cnf.xml")), dial_plan, xml_default],
     }

@@ -1,4 +1,5 @@
-//! The API on the unix socket: no login, because the socket's permissions are one.
+//! The API on the unix sockets: no login, because a socket's permissions are one. Root and group `offhook` have all of it;
+//! the PBX's own pages have what they show and the few things they do, and nothing that holds a secret.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 
@@ -18,17 +19,28 @@ use crate::hub::Operations;
 /// `/api/v1/…`, and what the people's side has over TCP.
 pub fn router(desk: Arc<Operations>) -> Router {
     let people = super::admin_router(Arc::clone(&desk));
+    let own = Router::new()
+        .route("/api/v1/phones", post(add))
+        .route("/api/v1/phones/{mac}", delete(remove))
+        .route("/api/v1/phones/{mac}/files", get(files))
+        .route("/api/v1/phones/{mac}/files/{*name}", get(file));
+    own.merge(for_the_pbx()).with_state(desk).merge(people)
+}
+
+/// What the PBX's pages have of it.
+pub fn pbx_router(desk: Arc<Operations>) -> Router {
+    for_the_pbx().with_state(desk)
+}
+
+fn for_the_pbx() -> Router<Arc<Operations>> {
     Router::new()
         .route("/api/v1/check", get(check))
-        .route("/api/v1/phones", get(phones).post(add))
-        .route("/api/v1/phones/{mac}", get(phone).delete(remove))
+        .route("/api/v1/phones", get(phones))
+        .route("/api/v1/phones/{mac}", get(phone))
         .route("/api/v1/phones/{mac}/timeline", get(timeline))
         .route("/api/v1/phones/{mac}/findings", get(findings))
-        .route("/api/v1/phones/{mac}/files", get(files))
-        .route("/api/v1/phones/{mac}/files/{*name}", get(file))
+        .route("/api/v1/phones/{mac}/{verb}", post(notify))
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "this path is not served by this version of offhook") })
-        .with_state(desk)
-        .merge(people)
 }
 
 fn refuse(status: StatusCode, sentence: impl Into<String>) -> Response {
@@ -99,6 +111,25 @@ async fn remove(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) ->
             Err(why) => refuse(StatusCode::CONFLICT, why),
         },
         Err(response) => *response,
+    }
+}
+
+async fn notify(State(desk): State<Arc<Operations>>, Path((mac, verb)): Path<(String, String)>) -> Response {
+    let mac = match mac_of(&mac) {
+        Ok(mac) => mac,
+        Err(response) => return *response,
+    };
+    let Ok(verb) = verb.parse() else {
+        return refuse(StatusCode::NOT_FOUND, format!("a phone is told to resync, restart or reset, not to {verb:?}"));
+    };
+    if desk.hub().phone(mac).is_none() {
+        return unknown(mac);
+    }
+    // To the end, also where the asker leaves: what was begun is noted.
+    match tokio::spawn(async move { desk.notify(mac, verb).await }).await {
+        Ok(Ok(summary)) => Json(Done { summary }).into_response(),
+        Ok(Err(why)) => refuse(StatusCode::CONFLICT, why),
+        Err(why) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("phone {mac} was not told: {why}; see the log")),
     }
 }
 

@@ -7,7 +7,7 @@ mod phone_files;
 mod socket;
 
 pub use admin::router as admin_router;
-pub use api::router as api_router;
+pub use api::{pbx_router, router as api_router};
 pub use connections::{Ends, Limits, serve};
 pub use phone_files::router as phone_router;
-pub use socket::bind as bind_socket;
+pub use socket::{Members, bind as bind_socket};

@@ -28,6 +28,7 @@ mod faults;
 mod lifecycle;
 mod manager;
 mod models;
+mod notify;
 mod path;
 mod requests;
 mod rows;

@@ -16,7 +16,8 @@ use super::contacts::{self, Known};
 use super::outbox::Outbox;
 use super::proto::{Action, BadValue, Message};
 use super::session;
-use crate::domain::{Contact, Endpoint, Secret, backoff};
+use crate::domain::{Contact, Driver, Endpoint, Secret, backoff};
+use crate::notify::Notify;
 
 /// What the manager session tells the rest of the house.
 #[derive(Clone, Debug)]
@@ -259,6 +260,37 @@ impl AmiHandle {
             .filter(|event| event.is_event("AuthList") && !event.text("ObjectName").is_empty())
             .map(|event| (event.text("ObjectName").to_owned(), Secret::new(event.text("Password"))))
             .collect())
+    }
+
+    /// The channels there are: name (`PJSIP/1001-0000002a`) and state (`Ringing`, `Up`). Asked of Asterisk's core, since
+    /// the list of device states is a module's that a system may lack.
+    ///
+    /// # Errors
+    /// See [`AmiError`].
+    pub async fn channels(&self) -> Result<HashMap<String, String>, AmiError> {
+        let events = self.list(Action::new("CoreShowChannels")).await?;
+        let state = |event: &Message| (event.text("Channel").to_owned(), event.text("ChannelStateDesc").to_owned());
+        Ok(events.iter().filter(|event| event.is_event("CoreShowChannel")).map(state).collect())
+    }
+
+    /// Has Asterisk send a NOTIFY to every contact of an endpoint. Success means queued, not answered, and not even that
+    /// there is a contact.
+    ///
+    /// # Errors
+    /// See [`AmiError`].
+    pub async fn notify(&self, endpoint: &Endpoint, notify: &Notify) -> Result<(), AmiError> {
+        let mut action = match endpoint.driver {
+            Driver::Pjsip => Action::new("PJSIPNotify").with("Endpoint", &endpoint.name)?,
+            Driver::ChanSip => Action::new("SIPnotify").with("Channel", &endpoint.name)?,
+        };
+        action = action.with("Variable", &format!("Event={}", notify.event))?;
+        if !notify.lines.is_empty() {
+            action = action.with("Variable", "Content-Type=text/plain")?;
+        }
+        for line in &notify.lines {
+            action = action.with("Variable", &format!("Content={line}"))?;
+        }
+        self.action(action).await.map(|_| ())
     }
 
     /// The settings of an endpoint of chan_pjsip as Asterisk has them, by name (`ForceRport` = `true`); none of them is

@@ -117,6 +117,15 @@ impl Asterisk {
         std::fs::write(self.folder.path().join("etc").join(name), content).unwrap();
     }
 
+    /// Calls a channel, by a call file; whoever answers waits for nothing.
+    pub(crate) fn call(&self, channel: &str) {
+        let spool = self.folder.path().join("run/spool");
+        let file = spool.join("one.call");
+        std::fs::write(&file, format!("Channel: {channel}\nWaitTime: 60\nApplication: Wait\nData: 60\n")).unwrap();
+        // Whole at once: Asterisk reads what appears there.
+        std::fs::rename(file, spool.join("outgoing/one.call")).unwrap();
+    }
+
     /// Whether an address is registered for this extension.
     pub(crate) fn has_contact(&self, extension: &str) -> bool {
         self.cli("pjsip show contacts").contains(&format!(" {extension}/sip:"))

@@ -105,6 +105,11 @@ impl Site {
         self.folder.path().join("tftpboot")
     }
 
+    /// Where everything is.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The folder of the daemon's own state.
     pub(crate) fn state(&self) -> PathBuf {
         self.folder.path().join("state")

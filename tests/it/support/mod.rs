@@ -1,5 +1,6 @@
 //! Values that stand for running programs, and waiting for what can be observed.
 
+pub(crate) mod agent;
 pub(crate) mod asterisk;
 mod chan_sip;
 pub(crate) mod clients;

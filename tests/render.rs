@@ -226,7 +226,7 @@ fn the_manual_lists_the_models_and_its_example_is_one() {
     let table: toml::Table = example.parse().unwrap();
     let model = serde_json::to_value(Catalog::builtin().find("7931").unwrap().as_ref()).unwrap();
     // Its own keys, all of them; what models take over from their family is told in prose.
-    let shared = ["requests", "limits", "firmware", "notify"];
+    let shared = ["codecs", "requests", "limits", "firmware", "notify"];
     let keys = model.as_object().unwrap().keys().filter(|key| !shared.contains(&key.as_str()));
     assert_eq!(keys.collect::<std::collections::BTreeSet<_>>(), table.keys().collect());
 }

@@ -5,6 +5,7 @@ mod faults;
 mod manager;
 mod parts;
 mod pbx;
+mod probing;
 mod reload;
 mod stage;
 mod tftp;
@@ -25,8 +26,9 @@ use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::files::fall_through::FallThrough;
 use crate::fleet::{self, Snapshot};
-use crate::hub::{self, Hub, Operations, Surroundings};
+use crate::hub::{self, Hub, Operations, Prober, Surroundings};
 use crate::pbx::poll::Poll;
+use crate::probe;
 use crate::store::Store;
 use crate::web;
 use stage::{Panics, Stage};
@@ -124,7 +126,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let known = known.map(|(roster, at)| (Arc::new(roster), at));
     let own = store.assignments().await.map_err(|why| why.to_string())?;
     let past = parts::past(&store, &own, known.as_ref().map(|(roster, _)| &**roster), now).await;
-    let settings = Arc::new(settings(&config, parts::answers_time().await));
+    let settings = Arc::new(settings(&config, probe::answers_time().await));
     let mut first = Snapshot::empty(settings, Arc::new(Catalog::builtin()), fleet::year(now));
     if let Some((roster, at)) = &known {
         first.roster = Some(Arc::clone(roster));
@@ -144,6 +146,9 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let manager = manager::spawn(&mut last, &config, &hub, &nudge);
     let (opened_in, opened) = watch::channel(None);
     let asking = manager.as_ref().map(|manager| manager.handle.clone());
+    let prober = Prober::new(Arc::clone(&hub), config.server.phone_networks.clone(), *tftp_address.ip());
+    let prober = Arc::new(prober);
+    probing::spawn(&mut edges, &prober, manager.as_ref().map(|manager| manager.logins.clone()));
     let sinks = pbx::spawn_publishing(&mut publishing, &config, &hub, &opened, manager.as_ref());
     let poll = Poll {
         open: pbx::open(&config),
@@ -163,6 +168,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let operations = Arc::new(Operations::new(
         Arc::clone(&hub),
         Arc::clone(&store),
+        prober,
         Surroundings {
             notes: ArcSwap::from_pointee(config.notes.clone()),
             restart: ArcSwap::default(),
@@ -241,7 +247,7 @@ fn bind_all(what: &str, key: &str, addresses: &[SocketAddrV4]) -> Result<Vec<Tcp
 impl Running {
     /// Takes a new configuration over as far as that needs no restart. Returns what needs one.
     pub async fn reload(&self, new: Config) -> Vec<&'static str> {
-        self.hub.settings(settings(&new, parts::answers_time().await), Timestamp::now());
+        self.hub.settings(settings(&new, probe::answers_time().await), Timestamp::now());
         self.operations.set_notes(new.notes.clone());
         let restart = reload::needs_restart(&self.started, &new);
         self.operations.set_restart(&restart);

@@ -1,7 +1,6 @@
-//! Small parts of the daemon: time passing, events on their way to the store, what this host answers.
+//! Small parts of the daemon: time passing, events on their way to the store.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,22 +14,6 @@ use crate::domain::{BootEvent, MacAddr};
 use crate::hub::Hub;
 use crate::pbx::roster::{Assignment, Roster};
 use crate::store::Store;
-
-/// Whether something on this host answers time queries (SNTP, RFC 4330): then phones can be told to ask here.
-pub(super) async fn answers_time() -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        socket.set_read_timeout(Some(Duration::from_millis(300)))?;
-        socket.connect((Ipv4Addr::LOCALHOST, 123))?;
-        // Leap 0, version 4, mode 3 (client); the rest may be zero.
-        let mut packet = [0_u8; 48];
-        packet[0] = 0x23;
-        socket.send(&packet)?;
-        // Mode 4 is a server's answer.
-        Ok(socket.recv(&mut packet)? >= 48 && packet[0] & 7 == 4)
-    };
-    tokio::task::spawn_blocking(move || ask().unwrap_or(false)).await.unwrap_or(false)
-}
 
 /// How long the timeline of a phone that is assigned no more is kept.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);

@@ -62,6 +62,8 @@ pub struct Model {
     /// Which of these facts no source confirms, by key: known from memory, inferred from a twin, or our choice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unverified: Vec<String>,
+    /// Codecs it speaks, by Asterisk's names.
+    pub codecs: Vec<String>,
     /// What it asks for, in order.
     pub requests: Vec<Request>,
     /// What makes it read its files again.

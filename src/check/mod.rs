@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{Check, CheckStatus};
 use crate::diagnose::{Finding, Severity};
 use crate::domain::MacAddr;
 use crate::pbx::roster::RowProblem;
+use crate::probe::Clock;
 
 /// What the checks look at.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +47,10 @@ pub struct Facts {
     pub own_http: Option<Result<(), String>>,
     /// Keys and addresses listened on that this host does not have.
     pub absent: Vec<(&'static str, std::net::Ipv4Addr)>,
+    /// Where phones wait to register over TCP, and somebody answers.
+    pub tcp: Vec<String>,
+    /// Time servers that phones are told, and what each said.
+    pub clocks: BTreeMap<String, Clock>,
     /// Port that phones would have to use; they know only 69.
     pub tftp_port: u16,
     /// What each destination of the status says: name, and why it is not written.
@@ -58,8 +63,8 @@ pub struct Facts {
 
 /// All checks, in the order they are shown.
 pub const CHECKS: &[fn(&Facts) -> Vec<Check>] = &[
-    restart, state, log, database, pending, manager, absent, own_fetch, own_http, port, sinks, access, shadowed, links,
-    rows, phones,
+    restart, state, log, database, pending, manager, absent, own_fetch, own_http, port, tcp, clocks, sinks, access,
+    shadowed, links, rows, phones,
 ];
 
 /// Runs them all.
@@ -219,6 +224,29 @@ fn port(facts: &Facts) -> Vec<Check> {
             "set tftp.listen to port 69",
         )]
     }
+}
+
+fn tcp(facts: &Facts) -> Vec<Check> {
+    // Where nobody answers, that is a finding of the phones that wait.
+    facts.tcp.iter().map(|address| ok("registrar-tcp", format!("somebody answers on TCP at {address}"))).collect()
+}
+
+/// A phone's display shows minutes.
+const APART: SignedDuration = SignedDuration::from_secs(60);
+
+fn clocks(facts: &Facts) -> Vec<Check> {
+    let one = |(host, clock): (&String, &Clock)| match clock {
+        Clock::Tells(ahead) if ahead.abs() > APART => Some(bad(
+            "time-server",
+            CheckStatus::Warning,
+            format!("{host} tells phones a time that is {} s off this host's", ahead.as_secs()),
+            "see which of the two is wrong: `timedatectl`, and set phones.ntp to a server that is right",
+        )),
+        Clock::Tells(_) => Some(ok("time-server", format!("{host} tells the time"))),
+        // The phones that are told so have a finding.
+        Clock::Unsynchronised | Clock::Silent(_) => None,
+    };
+    facts.clocks.iter().filter_map(one).collect()
 }
 
 fn sinks(facts: &Facts) -> Vec<Check> {

@@ -1,11 +1,13 @@
 //! From events to findings: what is wrong with a phone, in one sentence, and what to do.
 //!
-//! A rule is a code, a title, a text and a pure function; [`RULES`] lists them. The page, the command `explain` and the
-//! manual read the same text.
+//! A rule is a code, a title, a text and a pure function; [`RULES`] lists them. Settings of extensions are rows of a table,
+//! [`SETTINGS`]. The page, the command `explain` and the manual read the same text.
 
 mod codes;
 mod log_codes;
+mod probed;
 mod rules;
+mod settings;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,9 @@ use crate::pbx::roster::{Assignment, Roster};
 use crate::status::Health;
 use crate::timeline::Boot;
 
+pub use probed::{Probed, Tried, Unanswered};
 pub use rules::RULES;
+pub use settings::{Effect, Fix, SETTINGS, Setting};
 
 /// All that a rule may look at.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +39,10 @@ pub struct Evidence<'a> {
     pub roster: Option<&'a Roster>,
     /// Whether registrations are known: the manager session is up.
     pub registrations_known: bool,
+    /// What was found by trying.
+    pub probed: &'a Probed,
+    /// Phones that are told no time server are told this host, which answers.
+    pub ntp_here: bool,
 }
 
 /// How bad.
@@ -85,8 +93,9 @@ pub fn due(boot: &Boot, now: Timestamp) -> Option<Timestamp> {
 
 /// All that is to be said of a phone, worst first; with each, what it makes of the phone's health.
 pub fn diagnose(evidence: &Evidence<'_>) -> Vec<(Health, Finding)> {
-    let mut findings: Vec<(Health, Finding)> =
-        RULES.iter().filter_map(|rule| Some((rule.health, (rule.check)(evidence)?))).collect();
+    let rules = RULES.iter().filter_map(|rule| Some((rule.health, (rule.check)(evidence)?)));
+    let settings = SETTINGS.iter().filter_map(|setting| Some((setting.health(), setting.check(evidence)?)));
+    let mut findings: Vec<(Health, Finding)> = rules.chain(settings).collect();
     if let Some(desired) = evidence.desired {
         let left_out = desired.phone.left_out.iter().map(|line| (Severity::Error, &line.problem));
         let warnings = desired.warnings.iter().map(|problem| (Severity::Warning, problem));
@@ -102,7 +111,9 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Vec<(Health, Finding)> {
 
 /// Title and text of a code, whoever uses it.
 pub fn explanation(code: &str) -> Option<(&'static str, &'static str)> {
-    let rule = RULES.iter().find(|rule| rule.code == code).map(|rule| (rule.title, rule.text));
+    let rules = RULES.iter().map(|rule| (rule.code, rule.title, rule.text));
+    let settings = SETTINGS.iter().map(|setting| (setting.code, setting.title, setting.text));
+    let rule = rules.chain(settings).find(|(known, ..)| *known == code).map(|(_, title, text)| (title, text));
     let tables = [codes::CODES, log_codes::CODES, crate::catalog::CODES, crate::pbx::CODES];
     rule.or_else(|| {
         let mut all = tables.into_iter().flatten();

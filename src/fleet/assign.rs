@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Seen, Snapshot};
 use crate::catalog::{Catalog, Family, Model};
-use crate::domain::{Extension, LeftOut, Line, LineKind, MacAddr, Phone, PhoneOptions, Problem, SipTransport};
-use crate::pbx::roster::{Account, Assignment, Button, Registrar, Roster};
+use crate::domain::{Driver, Extension, LeftOut, Line, LineKind, MacAddr, Phone, PhoneOptions, Problem, SipTransport};
+use crate::pbx::roster::{Assignment, Button, Registrar, Roster};
 use crate::render;
 
 /// A phone as it should be, with all that is to be said about it.
@@ -150,11 +150,19 @@ impl Snapshot {
             auth_user: account.auth_user.clone(),
             secret,
             voicemail: account.mailbox.as_ref().and_then(|_| options.voicemail.clone()),
-            port: self.settings.sip_port.unwrap_or_else(|| port(&roster.registrar, account, transport)),
+            port: self.sip_port(account.driver, transport),
         };
         let mut notes = model.fit(&line, None)?;
         notes.extend(account.problems.iter().cloned());
         Ok((line, notes))
+    }
+}
+
+impl Snapshot {
+    /// The port that phones are told for that driver and transport.
+    pub fn sip_port(&self, driver: Driver, transport: SipTransport) -> u16 {
+        let registrar = self.roster.as_deref().map(|roster| roster.registrar).unwrap_or_default();
+        self.settings.sip_port.unwrap_or_else(|| port(&registrar, driver, transport))
     }
 }
 
@@ -174,8 +182,8 @@ fn missing(button: &Button, roster: &Roster) -> Problem {
 /// 5060 is what a registrar listens on that does not say (RFC 3261 section 19.1.2).
 const SIP_PORT: u16 = 5060;
 
-fn port(registrar: &Registrar, account: &Account, transport: SipTransport) -> u16 {
-    let listeners = registrar.of(account.driver);
+fn port(registrar: &Registrar, driver: Driver, transport: SipTransport) -> u16 {
+    let listeners = registrar.of(driver);
     let (asked, other) = match transport {
         SipTransport::Udp => (listeners.udp, listeners.tcp),
         SipTransport::Tcp => (listeners.tcp, listeners.udp),

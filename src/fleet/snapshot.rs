@@ -144,6 +144,13 @@ impl Snapshot {
         }
     }
 
+    /// Time servers that phones are told by name or address.
+    pub fn time_servers(&self) -> BTreeSet<String> {
+        let site = self.settings.options.ntp.as_ref();
+        let told = |assignment: &Assignment| assignment.options.ntp.as_ref().or(site).cloned();
+        self.assignments.values().filter(|assignment| assignment.enabled).filter_map(told).collect()
+    }
+
     /// Site-wide options, with `auto` given its meaning.
     pub fn options(&self) -> PhoneOptions {
         let roster = self.roster.as_deref();

@@ -5,10 +5,11 @@
 
 mod notify;
 mod operations;
+mod prober;
 mod state;
 mod views;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +17,8 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use crate::domain::{BootEvent, Contact, ContactState, Endpoint, EventKind, MacAddr, Transport};
+use crate::diagnose::{Probed, Tried};
+use crate::domain::{BootEvent, Contact, ContactState, Driver, Endpoint, EventKind, MacAddr, Transport};
 use crate::files::name::FileRequest;
 use crate::files::{Answer, Asker, Secrets, resolve};
 use crate::fleet::{self, Settings, Snapshot};
@@ -26,6 +28,7 @@ use crate::pbx::roster::Assignment;
 use crate::status::Statuses;
 
 pub use operations::{Operations, Surroundings, absent};
+pub use prober::Prober;
 use state::{State, own_contact, printable, same_phone, same_site, users};
 
 /// The meeting place.
@@ -303,6 +306,27 @@ impl Hub {
                 }
                 None => state.judge(snapshot, mac, now),
             }
+        }
+    }
+
+    /// Ports that phones wait for were tried.
+    pub fn tried_tcp(&self, tried: BTreeMap<Driver, Tried>, now: Timestamp) {
+        self.probed(|probed| Probed { tcp: tried, ..probed }, now);
+    }
+
+    /// Time servers were asked; why each tells no time.
+    pub fn asked_clocks(&self, asked: BTreeMap<String, Result<(), String>>, now: Timestamp) {
+        self.probed(|probed| Probed { clocks: asked, ..probed }, now);
+    }
+
+    fn probed(&self, change: impl FnOnce(Probed) -> Probed, now: Timestamp) {
+        let mut state = self.lock();
+        let next = change(state.probed.clone());
+        let changed = state.probed != next;
+        state.probed = next;
+        drop(state);
+        if changed {
+            self.judge(self.snapshot().assignments.keys().copied(), now);
         }
     }
 

@@ -10,8 +10,8 @@ use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::Hub;
 use super::notify::Told;
+use super::{Hub, Prober};
 use crate::api::{AddPhone, Check};
 use crate::check::{self, Facts};
 use crate::domain::{Extension, LineKind, MacAddr, ModelName, PhoneOptions};
@@ -19,6 +19,7 @@ use crate::files::fall_through::FallThrough;
 use crate::files::{Answer, Secrets};
 use crate::pbx::ami::client::AmiHandle;
 use crate::pbx::roster::{Assignment, Button, Origin};
+use crate::probe;
 use crate::render;
 use crate::simulate;
 use crate::store::{Damaged, Store};
@@ -52,6 +53,7 @@ pub struct Surroundings {
 pub struct Operations {
     pub(super) hub: Arc<Hub>,
     store: Arc<Store>,
+    prober: Arc<Prober>,
     pub(super) around: Surroundings,
     /// Phones that were told something of late.
     pub(super) told: Told,
@@ -61,8 +63,8 @@ pub struct Operations {
 
 impl Operations {
     /// Over this hub and store.
-    pub fn new(hub: Arc<Hub>, store: Arc<Store>, around: Surroundings) -> Self {
-        Self { hub, store, around, told: Told::default(), assigning: tokio::sync::Mutex::default() }
+    pub fn new(hub: Arc<Hub>, store: Arc<Store>, prober: Arc<Prober>, around: Surroundings) -> Self {
+        Self { hub, store, prober, around, told: Told::default(), assigning: tokio::sync::Mutex::default() }
     }
 
     /// The hub.
@@ -147,8 +149,11 @@ impl Operations {
 
     /// What that phone would get under that name.
     pub fn preview(&self, mac: MacAddr, name: &str, secrets: Secrets) -> Answer {
-        let server =
-            if self.around.tftp.ip().is_unspecified() { self.own_address() } else { Some(*self.around.tftp.ip()) };
+        let server = if self.around.tftp.ip().is_unspecified() {
+            probe::own_address(&self.around.networks)
+        } else {
+            Some(*self.around.tftp.ip())
+        };
         self.hub.preview(mac, name, server.unwrap_or(Ipv4Addr::LOCALHOST), secrets)
     }
 
@@ -187,6 +192,11 @@ impl Operations {
             }
             None => Default::default(),
         };
+        // Who asks what is wrong has just changed something: what was found a while ago is not enough.
+        let (_, clocks) = tokio::join!(
+            self.prober.try_tcp(self.prober.tcp_wanted()),
+            self.prober.ask_clocks(self.prober.clocks_wanted())
+        );
         let facts = Facts {
             notes: self.around.notes.load().to_vec(),
             restart: self.around.restart.load().to_vec(),
@@ -205,6 +215,8 @@ impl Operations {
             absent: absent(&self.around.listens).map(|(key, address)| (key, *address.ip())).collect(),
             own_fetch: self.own_fetch().await.err(),
             own_http: self.own_http().await,
+            tcp: self.hub.found_over_tcp(),
+            clocks,
             tftp_port: self.around.tftp.port(),
             sinks: self.around.sinks.iter().map(|(name, health)| (name.clone(), health.borrow().clone())).collect(),
             shadowed,
@@ -216,7 +228,7 @@ impl Operations {
     /// Fetches `SIPDefault.cnf` as a phone would over HTTP; `None` where HTTP is off.
     async fn own_http(&self) -> Option<Result<(), String>> {
         let (_, address) = self.around.listens.iter().find(|(key, _)| *key == "http.listen")?;
-        let ip = if address.ip().is_unspecified() { self.own_address()? } else { *address.ip() };
+        let ip = if address.ip().is_unspecified() { probe::own_address(&self.around.networks)? } else { *address.ip() };
         let ask = async {
             let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
             let port = self.around.http.map_or(address.port(), |http| http.port());
@@ -231,7 +243,7 @@ impl Operations {
     /// Fetches `SIPDefault.cnf` as a phone would, with the scripted phones' own client.
     async fn own_fetch(&self) -> Result<(), String> {
         let from = match *self.around.tftp.ip() {
-            ip if ip.is_unspecified() => self.own_address().ok_or_else(|| {
+            ip if ip.is_unspecified() => probe::own_address(&self.around.networks).ok_or_else(|| {
                 "no address of this host is in server.phone_networks, so no phone can be there either".to_owned()
             })?,
             ip => ip,
@@ -253,19 +265,6 @@ impl Operations {
             .await
             .map(|_| ())
             .map_err(|why| why.to_string())
-    }
-
-    /// The address of this host that faces the phones' networks. Connecting a datagram socket sends nothing; it asks
-    /// the kernel for the route.
-    fn own_address(&self) -> Option<Ipv4Addr> {
-        self.around.networks.iter().find_map(|net| {
-            let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-            socket.connect((net.hosts().next()?, 9)).ok()?;
-            match socket.local_addr().ok()? {
-                SocketAddr::V4(address) if net.contains(address.ip()) => Some(*address.ip()),
-                _ => None,
-            }
-        })
     }
 }
 

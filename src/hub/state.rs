@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Ami;
 use crate::api;
-use crate::diagnose::Evidence;
+use crate::diagnose::{Evidence, Probed};
 use crate::domain::{self, BootEvent, Contact, ContactState, Endpoint, EventKind, Line, MacAddr};
 use crate::files::name::FileRequest;
 use crate::fleet::{Desired, Directory, Seen, Snapshot};
@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) listed: bool,
     /// The first word of the manager session is still to come.
     pub(super) awaited: bool,
+    /// What was found by trying.
+    pub(super) probed: Probed,
     /// Statuses changed since they were last handed out.
     pub(super) dirty: bool,
 }
@@ -125,6 +127,8 @@ impl State {
             contacts: &contacts,
             roster: snapshot.roster.as_deref(),
             registrations_known: self.listed,
+            probed: &self.probed,
+            ntp_here: snapshot.settings.ntp_here,
         };
         derive(mac, &evidence, seen, self.judged.get(&mac).map(|judged| &judged.status))
     }

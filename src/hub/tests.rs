@@ -3,8 +3,12 @@ use std::collections::BTreeMap;
 use super::state::load;
 use super::*;
 use crate::catalog::Catalog;
+use crate::diagnose::Unanswered;
 use crate::domain::{LineKind, ModelName, PhoneOptions, Secret, SipTransport};
-use crate::pbx::roster::{Account, Button, Driver, Listeners, NatFlags, Origin, Registrar, Roster, RowProblem};
+use crate::pbx::roster::{
+    Account, Button, Driver, EndpointSettings, Listeners, NamedTransport, NatFlags, Origin, Registrar, Roster,
+    RowProblem,
+};
 
 const IP: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 60);
 const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -53,7 +57,8 @@ fn view(roster: Roster) -> PbxView {
 
 fn hub(roster: Roster) -> Hub {
     let (events, _) = mpsc::channel(1);
-    let snapshot = Snapshot::empty(Arc::default(), Arc::new(Catalog::builtin()), 2026);
+    let settings = Settings { ntp_here: true, ..Settings::default() };
+    let snapshot = Snapshot::empty(Arc::new(settings), Arc::new(Catalog::builtin()), 2026);
     let hub = Hub::new(snapshot, Vec::new(), Vec::new(), events, at(0));
     assert!(hub.pbx(&view(roster), at(0)));
     hub.ami(AmiUpdate::Up, at(0));
@@ -320,6 +325,165 @@ fn what_cisco_phones_need_of_chan_sip_is_found() {
     }
     // chan_pjsip's TCP is no matter of an extension on chan_sip, and the other way round.
     assert_eq!(first(on_chan_sip("7942", |roster, _| roster.registrar.pjsip.tcp = None)), None);
+}
+
+/// Each setting that a phone cannot bear is found with the phones that cannot, and with no other.
+#[test]
+fn settings_hurt_those_phones_that_cannot_bear_them() {
+    let settings = EndpointSettings::default;
+    let held = |codecs: &[&str]| EndpointSettings {
+        codecs: Some(codecs.iter().map(|codec| (*codec).to_owned()).collect()),
+        ..settings()
+    };
+    let over = |name: &str, protocol| EndpointSettings {
+        sent_over: Some(NamedTransport { name: name.to_owned(), protocol }),
+        ..settings()
+    };
+    let text = |text: &str| Some(text.to_owned());
+    let (pjsip, chan_sip) = (Driver::Pjsip, Driver::ChanSip);
+    for (driver, settings, code, (of_7960, of_7942), fix) in [
+        (pjsip, settings(), "", (false, false), ""),
+        (pjsip, held(&["g729", "opus"]), "", (false, false), ""),
+        (pjsip, held(&["g722"]), "no-common-codec", (true, false), "Allowed Codecs: ulaw&alaw"),
+        (pjsip, held(&["opus", "gsm"]), "no-common-codec", (true, true), "allow=ulaw,alaw"),
+        (chan_sip, held(&[]), "no-common-codec", (true, true), "Allowed Codecs: ulaw&alaw"),
+        (pjsip, over("0.0.0.0-udp", Some(SipTransport::Udp)), "transport-other", (false, true), "Transport: Auto"),
+        (pjsip, over("0.0.0.0-tcp", Some(SipTransport::Tcp)), "transport-other", (true, false), "Transport: Auto"),
+        (pjsip, over("0.0.0.0-tls", None), "transport-other", (true, true), "Transport: Auto"),
+        (
+            pjsip,
+            EndpointSettings { encryption: text("media_encryption = dtls"), ..settings() },
+            "media-encrypted",
+            (true, true),
+            "Media Encryption: None (by hand: media_encryption=no)",
+        ),
+        (
+            chan_sip,
+            EndpointSettings { encryption: text("encryption = yes"), ..settings() },
+            "media-encrypted",
+            (true, true),
+            "Enable Encryption: No (by hand: encryption=no)",
+        ),
+        (
+            pjsip,
+            EndpointSettings { no_context: true, ..settings() },
+            "context-empty",
+            (true, true),
+            "Context: from-internal",
+        ),
+        (
+            pjsip,
+            EndpointSettings { digest: text("SHA-256"), ..settings() },
+            "digest-algorithm",
+            (true, true),
+            "supported_algorithms_uas=MD5",
+        ),
+        (pjsip, EndpointSettings { dtmf: text("info"), ..settings() }, "dtmf-info", (true, true), "RFC 4733"),
+        (chan_sip, EndpointSettings { dtmf: text("info"), ..settings() }, "dtmf-info", (true, true), "RFC 2833"),
+        (
+            pjsip,
+            EndpointSettings { keeps_contacts: true, ..settings() },
+            "contacts-kept",
+            (true, true),
+            "Remove Existing: Yes",
+        ),
+    ] {
+        for (model, hurt) in [("7960", of_7960), ("7942", of_7942)] {
+            let hub = on_chan_sip(model, |_, account| {
+                (account.driver, account.settings) = (driver, settings.clone());
+            });
+            let findings = hub.findings(MAC.parse().unwrap());
+            let codes: Vec<&str> = findings.iter().map(|finding| finding.code.as_str()).collect();
+            assert_eq!(codes, if hurt { vec![code] } else { Vec::new() }, "{model} {settings:?}");
+            for finding in &findings {
+                assert!(finding.remedy.contains(fix), "{finding:?}");
+                assert!(finding.summary.starts_with("extension 1001: "), "{finding:?}");
+            }
+            let warned_only = ["dtmf-info", "contacts-kept"].contains(&code);
+            let health = hub.phone(MAC.parse().unwrap()).unwrap().health;
+            assert_eq!(health, if hurt && !warned_only { "needs-hands" } else { "waiting" }, "{model} {settings:?}");
+        }
+    }
+}
+
+fn tried(outcome: Result<(), Unanswered>) -> BTreeMap<Driver, Tried> {
+    [(Driver::Pjsip, Tried { address: "192.0.2.1:5060".to_owned(), outcome })].into()
+}
+
+/// What the tables say and what was found by connecting, together.
+#[test]
+fn a_port_that_a_phone_waits_for() {
+    let refused = || Some(Err(Unanswered::Refused));
+    let lost = || Some(Err(Unanswered::Unreached("no answer within 2 s".to_owned())));
+    for (udp, tcp, pending, outcome, code, word) in [
+        (Some(5060), None, false, None, "tcp-off", "tcp: Yes"),
+        (Some(5060), None, false, refused(), "tcp-off", "tcp: Yes"),
+        (Some(5060), None, false, Some(Ok(())), "", ""),
+        (Some(5060), Some(5060), false, None, "", ""),
+        (Some(5060), Some(5060), false, Some(Ok(())), "", ""),
+        (Some(5060), Some(5060), false, refused(), "tcp-silent", "restart Asterisk"),
+        (Some(5060), Some(5060), true, refused(), "tcp-silent", "press Apply Config"),
+        (Some(5060), Some(5060), false, lost(), "tcp-silent", "firewall"),
+        (None, None, false, None, "", ""),
+        (None, None, false, refused(), "tcp-silent", "restart Asterisk"),
+    ] {
+        for (model, hurt) in [("7942", !code.is_empty()), ("7960", false)] {
+            let mut roster = roster(&["1001"], assignment(Some(model), &["1001"]));
+            roster.registrar.pjsip = Listeners { udp, tcp };
+            roster.apply_pending = pending;
+            let hub = hub(roster);
+            let awaited: Vec<Driver> = hub.awaited_over_tcp().into_iter().collect();
+            assert_eq!(awaited, if model == "7942" { vec![Driver::Pjsip] } else { Vec::new() });
+            if let Some(outcome) = outcome.clone() {
+                hub.tried_tcp(tried(outcome), at(1));
+            }
+            let findings = hub.findings(MAC.parse().unwrap());
+            let codes: Vec<&str> = findings.iter().map(|finding| finding.code.as_str()).collect();
+            assert_eq!(codes, if hurt { vec![code] } else { Vec::new() }, "{model} {udp:?} {tcp:?} {outcome:?}");
+            assert!(findings.iter().all(|finding| finding.remedy.contains(word)), "{findings:?}");
+        }
+    }
+}
+
+/// Asterisk that is away is not told to restart, and a phone that registered is no matter of ports.
+#[test]
+fn a_refused_port_where_asterisk_is_away_or_the_phone_there() {
+    let hub = hub(roster(&["1001"], assignment(Some("7942"), &["1001"])));
+    hub.tried_tcp(tried(Err(Unanswered::Refused)), at(1));
+    is(&hub, "silent", "needs-hands", "tcp-silent");
+    hub.ami(AmiUpdate::Down { why: "gone".to_owned() }, at(2));
+    let finding = hub.findings(MAC.parse().unwrap()).remove(0);
+    assert!(finding.remedy.starts_with("see that Asterisk runs"), "{finding:?}");
+    hub.ami(AmiUpdate::Up, at(3));
+    hub.ami(AmiUpdate::Contacts(vec![contact("1001", "Cisco-CP7942G/9.4.2", ContactState::Registered)]), at(3));
+    is(&hub, "registered", "ok", "registered");
+    assert!(hub.awaited_over_tcp().is_empty());
+}
+
+#[test]
+fn phones_that_get_no_time() {
+    let findings = |hub: &Hub| {
+        let findings = hub.findings(MAC.parse().unwrap());
+        findings.into_iter().map(|finding| (finding.code, finding.summary)).collect::<Vec<_>>()
+    };
+    let said = |host: &str, outcome: Result<(), String>| BTreeMap::from([(host.to_owned(), outcome)]);
+    let mut roster = roster(&["1001"], assignment(Some("7960"), &["1001"]));
+    let hub_here = hub(roster.clone());
+    assert!(hub_here.snapshot().time_servers().is_empty() && findings(&hub_here).is_empty());
+    hub_here.settings(Settings::default(), at(1));
+    let [(code, summary)] = findings(&hub_here).try_into().unwrap();
+    assert!(code == "no-clock" && summary.contains("no time server"), "{summary}");
+    is(&hub_here, "silent", "waiting", "not-seen");
+
+    roster.assignments.values_mut().next().unwrap().options.ntp = Some("192.0.2.123".to_owned());
+    let hub = hub(roster);
+    assert_eq!(hub.snapshot().time_servers(), ["192.0.2.123".to_owned()].into());
+    assert!(findings(&hub).is_empty(), "it was not asked yet");
+    hub.asked_clocks(said("192.0.2.123", Err("it is not synchronised itself".to_owned())), at(1));
+    let [(code, summary)] = findings(&hub).try_into().unwrap();
+    assert!(code == "no-clock" && summary.contains("192.0.2.123") && summary.contains("not synchronised"), "{summary}");
+    hub.asked_clocks(said("192.0.2.123", Ok(())), at(2));
+    assert!(findings(&hub).is_empty());
 }
 
 /// A Java phone has one registrar; a 7960 has one for each line.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Ami, Hub};
 use crate::api;
 use crate::diagnose::Finding;
-use crate::domain::MacAddr;
+use crate::domain::{Driver, MacAddr};
 use crate::files::name::FileRequest;
 use crate::files::{Answer, Asker, Secrets, resolve};
 use crate::fleet::Desired;
@@ -34,6 +34,17 @@ impl Hub {
     /// Stage and health of every assigned phone.
     pub fn stages(&self) -> Vec<(Stage, Health)> {
         self.lock().judged.values().map(|judged| (judged.status.stage, judged.status.health)).collect()
+    }
+
+    /// Drivers that a phone is to reach over TCP and has not.
+    pub fn awaited_over_tcp(&self) -> BTreeSet<Driver> {
+        self.lock().judged.values().filter_map(|judged| judged.awaits_tcp).collect()
+    }
+
+    /// Ports that phones wait for and somebody answers on.
+    pub fn found_over_tcp(&self) -> Vec<String> {
+        let state = self.lock();
+        state.probed.tcp.values().filter(|tried| tried.outcome.is_ok()).map(|tried| tried.address.clone()).collect()
     }
 
     /// One phone, if it is assigned or was seen.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::roster::{LiveSecrets, NOT_LIVE, Roster, Sections, confirm};
+use super::roster::{LiveSecrets, NOT_LIVE, Roster, Section, Sections, confirm};
 use super::settle::Settle;
 use super::sources::{Gate, Moved, Source, SourceError, freepbx};
 
@@ -165,7 +165,10 @@ impl Confirmed {
     fn recall(&mut self, kept: &Roster) {
         let told = kept.accounts.values().filter(|account| account.problems.iter().any(|p| p.code == NOT_LIVE));
         let told: Sections = told
-            .filter_map(|account| Some((account.sections().into_iter().next()?, account.secret.clone()?)))
+            .filter_map(|account| {
+                let (secret, digest) = (account.secret.clone()?, account.settings.digest.clone());
+                Some((account.sections().into_iter().next()?, Section { secret, digest }))
+            })
             .collect();
         if !told.is_empty() {
             self.told = Some((Arc::default(), Arc::new(told)));
@@ -254,9 +257,25 @@ mod tests {
         Arc::new(Roster { accounts, ..Roster::default() })
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the manager session tells it")]
+    fn live(secret: &str, digest: Option<&str>) -> LiveSecrets {
+        let section = Section { secret: Secret::new(secret), digest: digest.map(str::to_owned) };
+        Some(Arc::new([("1001-auth".to_owned(), section)].into()))
+    }
+
+    #[test]
+    fn what_asterisk_asks_for_first_is_told_though_no_password_differs() {
+        let digest = |roster: &Roster| roster.accounts.values().next().unwrap().settings.digest.clone();
+        let saved = roster("saved");
+        let confirmed = confirm(&saved, &live("saved", Some("SHA-256"))).unwrap();
+        assert_eq!(digest(&confirmed).as_deref(), Some("SHA-256"));
+        assert!(confirmed.accounts.values().all(|account| account.problems.is_empty()));
+        assert_eq!(confirm(&saved, &live("saved", None)), None);
+    }
+
     #[test]
     fn what_asterisk_told_holds_while_it_is_away_until_the_database_changes() {
-        let live: LiveSecrets = Some(Arc::new([("1001-auth".to_owned(), Secret::new("live"))].into()));
+        let live = live("live", None);
         let mut confirmed = Confirmed::default();
         let (old, new) = (roster("saved"), roster("applied"));
         let mut served = |roster: &Arc<Roster>, live: &LiveSecrets| {
@@ -271,7 +290,7 @@ mod tests {
 
     #[test]
     fn what_asterisk_told_an_earlier_life_holds_until_it_tells_anew() {
-        let live = |secret: &str| Some(Arc::new(Sections::from([("1001-auth".to_owned(), Secret::new(secret))])));
+        let live = |secret: &str| live(secret, None);
         let kept = Confirmed::default().roster(&roster("saved"), &live("live"));
         let mut confirmed = Confirmed::default();
         confirmed.recall(&kept);

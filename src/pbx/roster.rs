@@ -73,6 +73,8 @@ pub struct Account {
     pub nat: NatFlags,
     /// Transports over which it takes a registration.
     pub transports: Transports,
+    /// Settings that some phones cannot bear.
+    pub settings: EndpointSettings,
     /// What is odd about this account; shown as findings of every phone that has it.
     pub problems: Vec<Problem>,
 }
@@ -93,6 +95,35 @@ pub struct Transports {
     pub udp: bool,
     /// TCP.
     pub tcp: bool,
+}
+
+/// Settings of an endpoint or peer that some phones cannot bear. The default is what every phone can.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EndpointSettings {
+    /// Codecs that it is held to, by Asterisk's names; `None` = the site's, which are not read.
+    pub codecs: Option<Vec<String>>,
+    /// chan_pjsip `transport`: what goes to the phone goes over this one, whatever the phone registered over.
+    pub sent_over: Option<NamedTransport>,
+    /// The setting that demands encrypted media, as it stands (`media_encryption = sdes`).
+    pub encryption: Option<String>,
+    /// How digits are expected, where that is in INFO requests (`info`).
+    pub dtmf: Option<String>,
+    /// Calls from it begin in a context without a name.
+    pub no_context: bool,
+    /// With room for several contacts: an old one is kept until it expires, and a new one is refused when all are taken.
+    pub keeps_contacts: bool,
+    /// The digest algorithm that it is asked for first, where Asterisk says so and it is not MD5.
+    pub digest: Option<String>,
+}
+
+/// A transport of chan_pjsip that FreePBX made: `0.0.0.0-tcp`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedTransport {
+    /// As the extension has it.
+    pub name: String,
+    /// Its protocol; `None` = one that these phones do not speak (tls, ws, wss).
+    pub protocol: Option<SipTransport>,
 }
 
 /// A phone and its buttons, as assigned.
@@ -170,6 +201,7 @@ impl Account {
             max_contacts: 1,
             nat: NatFlags::default(),
             transports: Transports::default(),
+            settings: EndpointSettings::default(),
             problems: Vec::new(),
         }
     }
@@ -226,7 +258,8 @@ pub struct RowProblem {
     pub problem: Problem,
 }
 
-/// Passwords as Asterisk itself has them, by name of the auth section; `None` = it does not tell.
+/// Passwords as Asterisk itself has them, and what else it says of them, by name of the auth section; `None` = it does
+/// not tell.
 ///
 /// By section and not by user: a trunk's outbound login may use an extension's number as its user.
 pub type LiveSecrets = Option<Arc<Sections>>;
@@ -234,26 +267,39 @@ pub type LiveSecrets = Option<Arc<Sections>>;
 /// The code of the problem that [`confirm`] finds.
 pub const NOT_LIVE: &str = "secret-not-live";
 
-/// Passwords by name of the auth section.
-pub type Sections = HashMap<String, Secret>;
+/// What Asterisk says of auth sections, by their names.
+pub type Sections = HashMap<String, Section>;
 
-/// The roster with the passwords that Asterisk says are live, where they differ from what the database makes one
-/// expect; `None` = nothing differs. The difference is a problem of the account. FreePBX names an extension's section
+/// An auth section as Asterisk has it.
+#[derive(Clone, Debug)]
+pub struct Section {
+    /// Its password; empty where it goes by a hash.
+    pub secret: Secret,
+    /// The digest algorithm that it asks for first, where that is not MD5.
+    pub digest: Option<String>,
+}
+
+/// The roster with what Asterisk says is live, where that differs from what the database makes one expect; `None` =
+/// nothing differs. Another password is a problem of the account. FreePBX names an extension's section
 /// `<extension>-auth`; by hand it is often the endpoint's own name.
 pub fn confirm(roster: &Roster, live: &LiveSecrets) -> Option<Roster> {
     let live = live.as_ref()?;
     let differs = |account: &Account| {
-        let known = account.sections().iter().find_map(|section| live.get(section));
-        let known = known.filter(|secret| !secret.expose().is_empty())?;
-        (account.driver == Driver::Pjsip && account.secret.as_ref() != Some(known)).then(|| known.clone())
+        let known = account.sections().iter().find_map(|section| live.get(section))?;
+        let secret = !known.secret.expose().is_empty() && account.secret.as_ref() != Some(&known.secret);
+        let differs = secret || account.settings.digest != known.digest;
+        (account.driver == Driver::Pjsip && differs)
+            .then(|| (secret.then(|| known.secret.clone()), known.digest.clone()))
     };
     if !roster.accounts.values().any(|account| differs(account).is_some()) {
         return None;
     }
     let mut confirmed = roster.clone();
     for account in confirmed.accounts.values_mut() {
-        if let Some(known) = differs(account) {
-            account.secret = Some(known);
+        let Some((secret, digest)) = differs(account) else { continue };
+        account.settings.digest = digest;
+        if secret.is_some() {
+            account.secret = secret;
             account.problems.push(Problem::new(
                 NOT_LIVE,
                 format!("the secret of extension {} in the PBX database is not the one Asterisk has; phones are given Asterisk's", account.extension),

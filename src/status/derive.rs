@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Health, PhoneStatus, Stage};
 use crate::diagnose::{Evidence, Finding, diagnose, due};
-use crate::domain::{Contact, ContactState, MacAddr};
+use crate::domain::{Contact, ContactState, Driver, Line, MacAddr, SipTransport};
 use crate::fleet::Seen;
 
 /// A phone's state and the findings behind it.
@@ -18,6 +18,8 @@ pub struct Judged {
     pub findings: Vec<Finding>,
     /// Line keys and whether each is registered.
     pub lines: Vec<(u8, String, String, bool)>,
+    /// The driver that it is to reach over TCP, while it has not registered.
+    pub awaits_tcp: Option<Driver>,
     /// When time alone may change this.
     pub due: Option<Timestamp>,
 }
@@ -48,8 +50,16 @@ pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option
         status: before.filter(|b| ***b == status).map_or_else(|| Arc::new(status), Arc::clone),
         findings: judged_findings.into_iter().map(|(_, finding)| finding).collect(),
         lines,
+        awaits_tcp: awaits_tcp(evidence),
         due: due(evidence.boot, evidence.now),
     }
+}
+
+fn awaits_tcp(evidence: &Evidence<'_>) -> Option<Driver> {
+    let phone = &evidence.desired?.phone;
+    let waits = phone.transport == SipTransport::Tcp && evidence.contacts.is_empty();
+    let account = |line: &Line| Some(evidence.roster?.accounts.get(&line.extension)?.driver);
+    phone.lines.iter().find_map(account).filter(|_| waits)
 }
 
 /// Button, extension, label, registered: every line that was assigned, left out or not.

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Extension, Problem, Secret};
-use crate::pbx::roster::{Account, Assignment, Driver, NatFlags, Registrar, Roster, RowProblem, Transports};
+use crate::pbx::roster::{
+    Account, Assignment, Driver, EndpointSettings, NatFlags, Registrar, Roster, RowProblem, Transports,
+};
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -31,6 +33,8 @@ struct StoredAccount {
     nat: NatFlags,
     #[serde(default)]
     transports: Transports,
+    #[serde(default)]
+    settings: EndpointSettings,
     problems: Vec<Problem>,
 }
 
@@ -75,6 +79,7 @@ fn stored(account: &Account) -> StoredAccount {
         max_contacts: account.max_contacts,
         nat: account.nat,
         transports: account.transports,
+        settings: account.settings.clone(),
         problems: account.problems.clone(),
     }
 }
@@ -91,6 +96,7 @@ fn account(stored: StoredAccount) -> Account {
         max_contacts: stored.max_contacts,
         nat: stored.nat,
         transports: stored.transports,
+        settings: stored.settings,
         problems: stored.problems,
     }
 }

@@ -10,6 +10,7 @@ fn a_roster() -> Roster {
         mailbox: Some("default".into()),
         nat: crate::pbx::roster::NatFlags { force_rport: true, rewrite_contact: false },
         transports: crate::pbx::roster::Transports { udp: true, tcp: false },
+        settings: crate::pbx::roster::EndpointSettings { dtmf: Some("info".into()), ..Default::default() },
         ..Account::sample("1001", "S3cr3t")
     };
     let mut roster = Roster { voicemail_code: Some("*97".into()), ..Roster::default() };

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use offhook::domain::{Contact, ContactState, MacAddr, Secret};
+use offhook::domain::{Contact, ContactState, MacAddr};
 use offhook::pbx::ami::client::{AmiError, AmiUpdate};
 use offhook::status::publish;
 use offhook::status::sinks::{AstDb, Sink};
@@ -86,7 +86,7 @@ async fn registrations(asterisk: &Asterisk) {
     assert!(settings.contains_key("ForceRport") && !settings.contains_key("Password"), "{settings:?}");
     assert_eq!(client.handle.endpoint("7777").await, Ok(None));
     let auths = client.handle.auths().await.unwrap();
-    assert_eq!(auths.get("1001-auth").map(Secret::expose), Some("pw1001"));
+    assert_eq!(auths.get("1001-auth").map(|section| section.secret.expose()), Some("pw1001"));
 
     asterisk.down();
     client.down().await;

@@ -1,23 +1,17 @@
 //! One file per rule; one line here.
 
 mod config_refused;
-mod endpoint_nat;
+mod no_clock;
 mod not_registering;
 mod tcp_off;
-mod transport_refused;
+mod tcp_silent;
 mod trust_list;
 
 use super::Rule;
 
 /// Every rule there is.
-pub const RULES: &[Rule] = &[
-    tcp_off::RULE,
-    transport_refused::RULE,
-    trust_list::RULE,
-    config_refused::RULE,
-    endpoint_nat::RULE,
-    not_registering::RULE,
-];
+pub const RULES: &[Rule] =
+    &[tcp_off::RULE, tcp_silent::RULE, trust_list::RULE, config_refused::RULE, not_registering::RULE, no_clock::RULE];
 
 #[cfg(test)]
 mod tests {

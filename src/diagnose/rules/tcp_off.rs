@@ -24,9 +24,12 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     if phone.transport != SipTransport::Tcp || !evidence.contacts.is_empty() {
         return None;
     }
-    // A PBX that names no port at all says nothing about TCP.
-    let off =
-        |driver| Some(roster.registrar.of(driver)).filter(|ports| ports.tcp.is_none()).and_then(|ports| ports.udp);
+    // A PBX that names no port at all says nothing about TCP; and where somebody answers, the tables are not all there is.
+    let answers = |driver| evidence.probed.tcp.get(&driver).is_some_and(|tried| tried.outcome.is_ok());
+    let off = |driver| {
+        let ports = Some(roster.registrar.of(driver)).filter(|ports| ports.tcp.is_none() && !answers(driver))?;
+        ports.udp
+    };
     let (line, driver, port) = phone.lines.iter().find_map(|line| {
         let driver = roster.accounts.get(&line.extension)?.driver;
         Some((line, driver, off(driver)?))

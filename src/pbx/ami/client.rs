@@ -4,7 +4,7 @@
 //! leads to a question, and the answer replaces what was known. A list in full follows now and then, because a refreshed
 //! registration raises no event. Action and event names: Asterisk main/manager.c, res/res_pjsip.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use super::proto::{Action, BadValue, Message};
 use super::session;
 use crate::domain::{Contact, Driver, Endpoint, Secret, backoff};
 use crate::notify::Notify;
+use crate::pbx::roster::{Section, Sections};
 
 /// What the manager session tells the rest of the house.
 #[derive(Clone, Debug)]
@@ -248,17 +249,24 @@ impl AmiHandle {
         Ok(events.iter().filter_map(pair).collect())
     }
 
-    /// Passwords of chan_pjsip as Asterisk has them, by name of the auth section. Digest users need not be unique: two
+    /// Auth sections of chan_pjsip as Asterisk has them, by name. Digest users need not be unique: two
     /// sections may hold one user with different passwords.
     ///
     /// # Errors
     /// See [`AmiError`]; [`AmiError::Denied`] when our manager user may not ask.
-    pub async fn auths(&self) -> Result<HashMap<String, Secret>, AmiError> {
+    pub async fn auths(&self) -> Result<Sections, AmiError> {
         let events = self.list(Action::new("PJSIPShowAuths")).await?;
         Ok(events
             .iter()
             .filter(|event| event.is_event("AuthList") && !event.text("ObjectName").is_empty())
-            .map(|event| (event.text("ObjectName").to_owned(), Secret::new(event.text("Password"))))
+            .map(|event| {
+                // In the order of the challenges; releases that know MD5 alone do not say.
+                let first = event.text("SupportedAlgorithmsUas").split(',').next().map(str::trim).unwrap_or_default();
+                let digest = Some(first).filter(|first| !first.is_empty() && !first.eq_ignore_ascii_case("MD5"));
+                let section =
+                    Section { secret: Secret::new(event.text("Password")), digest: digest.map(str::to_owned) };
+                (event.text("ObjectName").to_owned(), section)
+            })
             .collect())
     }
 
@@ -267,7 +275,7 @@ impl AmiHandle {
     ///
     /// # Errors
     /// See [`AmiError`].
-    pub async fn channels(&self) -> Result<HashMap<String, String>, AmiError> {
+    pub async fn channels(&self) -> Result<BTreeMap<String, String>, AmiError> {
         let events = self.list(Action::new("CoreShowChannels")).await?;
         let state = |event: &Message| (event.text("Channel").to_owned(), event.text("ChannelStateDesc").to_owned());
         Ok(events.iter().filter(|event| event.is_event("CoreShowChannel")).map(state).collect())

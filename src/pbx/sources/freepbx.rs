@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::assignments::assignments;
-use super::chan_sip;
+use super::{chan_sip, endpoint};
 use crate::domain::{Extension, MacAddr, Problem, Secret};
-use crate::pbx::roster::{Account, Driver, Listeners, NatFlags, Registrar, Roster, RowProblem, Transports};
+use crate::pbx::roster::{Account, Driver, NatFlags, Registrar, Roster, RowProblem, Transports};
 
 /// A cell: bytes, because a column may hold what is no UTF-8; `None` = NULL.
 pub type Cell = Option<Vec<u8>>;
@@ -47,13 +47,19 @@ pub struct PhoneRows {
 /// Cells beyond this are no value of a PBX; the row is left out.
 pub const CELL_LIMIT: usize = 4_096;
 
+/// What holds for all extensions.
+struct Site {
+    chan_sip: chan_sip::Settings,
+    binds: endpoint::Binds,
+}
+
 /// Makes the roster. Never fails: what cannot be used is in its problems.
 pub fn roster(rows: &Rows) -> Roster {
     let mut problems = Vec::new();
-    let chan_sip = chan_sip::Settings::new(rows.chan_sip.as_deref());
-    let accounts = accounts(rows, &chan_sip, &mut problems);
+    let site = Site { chan_sip: chan_sip::Settings::new(rows.chan_sip.as_deref()), binds: endpoint::Binds::new(rows) };
+    let accounts = accounts(rows, &site, &mut problems);
     let pbx = Roster {
-        registrar: Registrar { pjsip: pjsip(rows), chan_sip: chan_sip.listeners },
+        registrar: Registrar { pjsip: site.binds.listeners(), chan_sip: site.chan_sip.listeners },
         accounts,
         problems,
         voicemail_code: rows
@@ -108,11 +114,7 @@ pub(super) fn row_problem(mac: Option<MacAddr>, extension: Option<&str>, problem
     RowProblem { mac, extension: extension.map(str::to_owned), problem }
 }
 
-fn accounts(
-    rows: &Rows,
-    chan_sip: &chan_sip::Settings,
-    problems: &mut Vec<RowProblem>,
-) -> BTreeMap<Extension, Account> {
+fn accounts(rows: &Rows, site: &Site, problems: &mut Vec<RowProblem>) -> BTreeMap<Extension, Account> {
     let users: BTreeMap<String, &[Cell; 3]> = rows.users.iter().map(|row| (lossy(&row[0]), row)).collect();
     let mut settings: BTreeMap<&[u8], BTreeMap<&[u8], &Cell>> = BTreeMap::new();
     for [id, keyword, data] in &rows.sip {
@@ -143,7 +145,7 @@ fn accounts(
         let settings = settings.get(id.as_bytes()).unwrap_or(&none);
         let fixed = lossy(kind) != "adhoc";
         let user = users.get(&lossy(user)).filter(|_| fixed);
-        match account(extension, &tech, settings, chan_sip, user.copied(), description) {
+        match account(extension, &tech, settings, site, user.copied(), description) {
             Ok(account) => {
                 accounts.insert(account.extension.clone(), account);
             }
@@ -157,7 +159,7 @@ fn account(
     extension: Extension,
     tech: &str,
     settings: &BTreeMap<&[u8], &Cell>,
-    chan_sip: &chan_sip::Settings,
+    site: &Site,
     user: Option<&[Cell; 3]>,
     description: &Cell,
 ) -> Result<Account, Problem> {
@@ -186,7 +188,7 @@ fn account(
             NatFlags { force_rport: yes("force_rport", true), rewrite_contact: yes("rewrite_contact", true) },
             Transports::default(),
         ),
-        Driver::ChanSip => (chan_sip.nat(get("nat")), chan_sip.transports(get("transport"))),
+        Driver::ChanSip => (site.chan_sip.nat(get("nat")), site.chan_sip.transports(get("transport"))),
     };
     // A peer of chan_sip answers to its own name alone: another digest user is refused (measured on Asterisk 16), and
     // it keeps one registration.
@@ -208,6 +210,9 @@ fn account(
         max_contacts: pjsip("max_contacts").and_then(|n| n.trim().parse().ok()).unwrap_or(1),
         nat,
         transports,
+        settings: endpoint::settings(driver, &site.binds, |keyword| {
+            settings.get(keyword.as_bytes()).map(|cell| lossy(cell))
+        }),
         problems,
     })
 }
@@ -305,23 +310,6 @@ fn effective(text: &str) -> String {
         }
     }
     out.trim().to_owned()
-}
-
-fn pjsip(rows: &Rows) -> Listeners {
-    let settings: BTreeMap<String, String> =
-        rows.sip_settings.iter().map(|[key, value]| (lossy(key), lossy(value))).collect();
-    let binds: Option<serde_json::Value> = settings.get("binds").and_then(|json| serde_json::from_str(json).ok());
-    let port = |protocol: &str| {
-        // PHP writes an empty object as `[]`, so each protocol is looked at by itself.
-        let address = match &binds {
-            Some(binds) => {
-                binds.get(protocol)?.as_object()?.iter().find(|(_, on)| *on == "on").map(|(ip, _)| ip.clone())?
-            }
-            None => "0.0.0.0".to_owned(),
-        };
-        settings.get(&format!("{protocol}port-{address}"))?.trim().parse::<u16>().ok().filter(|port| *port > 0)
-    };
-    Listeners { udp: port("udp"), tcp: port("tcp") }
 }
 
 pub(super) fn printable(text: &str) -> String {

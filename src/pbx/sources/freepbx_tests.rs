@@ -1,6 +1,7 @@
 //! Rows as FreePBX writes them, and as nobody should.
 
 use super::*;
+use crate::pbx::roster::Listeners;
 
 #[expect(clippy::unnecessary_wraps, reason = "a cell of a row, which may be NULL")]
 fn text(value: &str) -> Cell {

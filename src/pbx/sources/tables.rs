@@ -87,8 +87,14 @@ const NEED_RELOAD: &str = "select value from admin where variable = 'need_reload
 // (`freepbx::CELL_LIMIT`).
 const USERS: &str = "select extension, substr(name, 1, 4097), voicemail from users";
 const DEVICES: &str = "select id, tech, devicetype, user, substr(description, 1, 4097) from devices";
+// What every phone can bear is left where it is: most extensions have no row more than those of the first list.
 const SIP: &str = "select id, keyword, substr(data, 1, 4097) from sip where keyword in \
-    ('secret', 'sipdriver', 'account', 'username', 'md5_cred', 'force_rport', 'rewrite_contact', 'nat', 'transport', 'max_contacts')";
+        ('secret', 'sipdriver', 'account', 'username', 'md5_cred', 'force_rport', 'rewrite_contact', 'nat', 'transport', 'max_contacts') \
+    or keyword in ('allow', 'disallow') and data <> '' \
+    or keyword in ('media_encryption', 'media_encryption_optimistic', 'encryption') and data not in ('', 'no') \
+    or keyword = 'dtmfmode' and data like '%info' \
+    or keyword = 'context' and trim(data) = '' \
+    or keyword = 'remove_existing' and data = 'no'";
 const SIP_SETTINGS: &str = "select `key`, val from kvstore_Sipsettings where `key` = 'binds' or `key` like 'udpport-%' or `key` like 'tcpport-%'";
 const CHAN_SIP: &str = "select keyword, data from sipsettings where keyword in ('bindport', 'tcpenable', 'tlsenable', 'nat') order by type, seq";
 const VOICEMAIL: &str = "select customcode, defaultcode from featurecodes where modulename = 'voicemail' and featurename = 'myvoicemail' and enabled = 1";

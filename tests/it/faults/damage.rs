@@ -25,6 +25,7 @@ fn account(number: &str) -> Account {
         max_contacts: 1,
         nat: offhook::pbx::roster::NatFlags::default(),
         transports: offhook::pbx::roster::Transports::default(),
+        settings: offhook::pbx::roster::EndpointSettings::default(),
         problems: Vec::new(),
     }
 }

@@ -96,6 +96,24 @@ impl Pbx {
         self.database.execute(&format!("UPDATE sip SET data = {secret} WHERE id = {id} AND keyword = 'secret'"));
     }
 
+    /// A setting of an extension, changed and saved but not applied.
+    pub(crate) fn set(&self, number: &str, keyword: &str, data: &str) {
+        self.touched();
+        let (id, keyword, data) = (quoted(number), quoted(keyword), quoted(data));
+        self.database.execute(&format!(
+            "DELETE FROM sip WHERE id = {id} AND keyword = {keyword};
+             INSERT INTO sip (id, keyword, data) VALUES ({id}, {keyword}, {data})"
+        ));
+    }
+
+    /// The transports of chan_pjsip that are on, saved but not applied.
+    pub(crate) fn set_transports(&self, protocols: &[&str]) {
+        self.touched();
+        let binds: Vec<String> = protocols.iter().map(|name| format!("\"{name}\":{{\"0.0.0.0\":\"on\"}}")).collect();
+        let binds = quoted(&format!("{{{}}}", binds.join(",")));
+        self.database.execute(&format!("UPDATE kvstore_Sipsettings SET val = {binds} WHERE `key` = 'binds'"));
+    }
+
     /// The extension, deleted and not applied. What is in our tables stays, as in FreePBX without our module.
     pub(crate) fn delete_extension(&self, number: &str) {
         self.touched();

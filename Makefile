@@ -11,7 +11,7 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-SCRIPTS := tests/env/* packaging/debian/* .ci/run
+SCRIPTS := tests/env/* packaging/debian/* packaging/freepbx-module .ci/run
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
 .PHONY: demo test test-all fuzz lint bench deb test-deb test-env

@@ -28,8 +28,8 @@
 //!
 //! # Edges
 //! [`tftp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
-//! [`status::sinks`], [`store`], [`log`], [`probe`], [`notify::exchange`]; [`app`] composes them and is the only one that
-//! knows everyone; [`cli`] runs one
+//! [`status::sinks`], [`store`], [`log`], [`probe`], [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes
+//! them and is the only one that knows everyone; [`cli`] runs one
 //! command. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the
 //! whole on loopback.
 //!
@@ -58,6 +58,7 @@ pub mod hub;
 pub mod log;
 pub mod notify;
 pub mod pbx;
+pub mod ports;
 pub mod probe;
 pub mod render;
 pub mod simulate;

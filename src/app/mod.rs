@@ -5,6 +5,7 @@ mod faults;
 mod manager;
 mod parts;
 mod pbx;
+mod place;
 mod probing;
 mod reload;
 mod stage;
@@ -23,7 +24,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::catalog::Catalog;
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::files::fall_through::FallThrough;
 use crate::fleet::{self, Snapshot};
 use crate::hub::{self, Hub, Operations, Prober, Surroundings};
@@ -31,8 +32,10 @@ use crate::pbx::poll::Poll;
 use crate::probe;
 use crate::store::Store;
 use crate::web;
+use place::{Place, Waiting};
 use stage::{Panics, Stage};
 
+pub use place::{Held, status};
 pub use reload::settings;
 
 /// How long transfers under way may take to end once the daemon was told to.
@@ -53,11 +56,11 @@ const TICK: Duration = Duration::from_millis(250);
 /// Events that may wait for the store. When it is full, stored tails lose events; phones lose nothing.
 const EVENT_QUEUE: usize = 4_096;
 
-/// Where the daemon listens.
+/// Where the daemon listens; `None` = nowhere, or another program holds the address.
 #[derive(Clone, Debug)]
 pub struct Addresses {
     /// TFTP.
-    pub tftp: SocketAddrV4,
+    pub tftp: Option<SocketAddrV4>,
     /// HTTP for phones.
     pub http: Option<std::net::SocketAddr>,
     /// HTTP for people.
@@ -78,6 +81,8 @@ pub struct Running {
     started: Config,
     /// A reload is the admin's word that a sudden loss of phones was meant.
     accept: Arc<Notify>,
+    /// Roles whose address another program holds.
+    waiting: Waiting,
     /// What phones and people reach, and the poll: ends first.
     edges: Stage,
     /// Writes the status to the PBX: what the edges' end changed, too.
@@ -93,20 +98,28 @@ pub struct Running {
 /// # Errors
 /// One sentence: what could not be opened or bound, why, and what to do.
 pub async fn start(config: Config) -> Result<Running, String> {
-    // Sockets first: they need rights that nothing else needs, and a port that is taken should say so at once.
+    // Sockets first: they need rights that nothing else needs.
     let dropped = Arc::default();
     let limits = tftp::limits(&config, &dropped);
-    let tftp = tftp::bind_all(&config, &limits)?;
-    let tftp_address =
-        tftp.first().map(crate::tftp::io::Listener::local_addr).ok_or("TFTP listens nowhere: set tftp.listen")?;
-    let http = bind_all("HTTP for phones", "http.listen", &config.http)?;
-    let admin = bind_all("HTTP for people", "admin.listen", &config.admin)?;
-    let listens: Vec<(&'static str, SocketAddrV4)> =
-        [("tftp.listen", &config.tftp.listen), ("http.listen", &config.http), ("admin.listen", &config.admin)]
-            .into_iter()
-            .flat_map(|(key, addresses)| addresses.iter().map(move |address| (key, *address)))
-            .collect();
-    for (key, address) in hub::absent(&listens) {
+    let listens = config.listens();
+    let waiting = Waiting::default();
+    let tftp = tftp::bind_all(&listens, &waiting, &limits)?;
+    let http = waiting.bind_all(&listens, "http.listen", listen)?;
+    let admin = waiting.bind_all(&listens, "admin.listen", listen)?;
+    let first = |bound: &[(Place, Option<TcpListener>)]| {
+        bound.iter().find_map(|(_, listener)| listener.as_ref()?.local_addr().ok())
+    };
+    let addresses = Addresses {
+        tftp: tftp.iter().find_map(|(_, listener)| Some(listener.as_ref()?.local_addr())),
+        http: first(&http),
+        admin: first(&admin),
+        socket: config.server.socket.clone(),
+    };
+    let tftp_address = addresses
+        .tftp
+        .or_else(|| tftp.first().map(|(place, _)| place.listen.address))
+        .ok_or("TFTP listens nowhere: set tftp.listen")?;
+    for Listen { key, address, .. } in hub::absent(&listens) {
         tracing::warn!(
             code = "address-absent",
             key,
@@ -173,7 +186,8 @@ pub async fn start(config: Config) -> Result<Running, String> {
             notes: ArcSwap::from_pointee(config.notes.clone()),
             restart: ArcSwap::default(),
             tftp: tftp_address,
-            http: http.first().and_then(|listener| listener.local_addr().ok()),
+            http: addresses.http,
+            held: waiting.held(),
             dropped,
             networks: config.server.phone_networks.clone(),
             fall_through: fall_through.clone(),
@@ -182,25 +196,21 @@ pub async fn start(config: Config) -> Result<Running, String> {
             sinks,
         },
     ));
-    let addresses = Addresses {
-        tftp: tftp_address,
-        http: http.first().and_then(|listener| listener.local_addr().ok()),
-        admin: admin.first().and_then(|listener| listener.local_addr().ok()),
-        socket: config.server.socket.clone(),
-    };
-    for listener in http {
+    for (place, bound) in http {
         let router = faults::in_requests("http", web::phone_router(Arc::clone(&hub), fall_through.clone()));
         let (networks, ending) = (config.server.phone_networks.clone(), edges.ending());
         edges.spawn(async move {
+            let Some(listener) = place.take(bound, listen, &ending).await? else { return Ok(()) };
             let admit = |ip| networks.iter().any(|net: &Ipv4Net| net.contains(&ip));
             let serve = web::serve(listener, admit, router, web::Limits::default(), ending);
             serve.await.map_err(|why| format!("HTTP for phones ended: {why}"))
         });
     }
-    for listener in admin {
+    for (place, bound) in admin {
         let router = faults::in_requests("admin", web::admin_router(Arc::clone(&operations)));
         let ending = edges.ending();
         edges.spawn(async move {
+            let Some(listener) = place.take(bound, listen, &ending).await? else { return Ok(()) };
             let serve = web::serve(listener, |_| true, router, web::Limits::default(), ending);
             serve.await.map_err(|why| format!("HTTP for people ended: {why}"))
         });
@@ -214,7 +224,19 @@ pub async fn start(config: Config) -> Result<Running, String> {
             serve.await.map_err(|why| format!("the socket ended: {why}"))
         });
     }
-    Ok(Running { addresses, hub, operations, store, started: config, accept, edges, publishing, last, progress })
+    Ok(Running {
+        addresses,
+        hub,
+        operations,
+        store,
+        started: config,
+        accept,
+        waiting,
+        edges,
+        publishing,
+        last,
+        progress,
+    })
 }
 
 async fn bind_socket(path: &Path, members: web::Members) -> Result<UnixListener, String> {
@@ -233,17 +255,6 @@ fn listen(address: SocketAddrV4) -> std::io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-fn bind_all(what: &str, key: &str, addresses: &[SocketAddrV4]) -> Result<Vec<TcpListener>, String> {
-    let mut listeners = Vec::new();
-    for address in addresses {
-        let listener = listen(*address).map_err(|why| {
-            format!("{what} could not listen on {address}: {why}; see {key}, and `ss -ltnp` for who has the port")
-        })?;
-        listeners.push(listener);
-    }
-    Ok(listeners)
-}
-
 impl Running {
     /// Takes a new configuration over as far as that needs no restart. Returns what needs one.
     pub async fn reload(&self, new: Config) -> Vec<&'static str> {
@@ -252,7 +263,13 @@ impl Running {
         let restart = reload::needs_restart(&self.started, &new);
         self.operations.set_restart(&restart);
         self.accept.notify_one();
+        self.waiting.try_again();
         restart
+    }
+
+    /// Addresses of ours that another program holds, as that changes.
+    pub fn held(&self) -> watch::Receiver<Held> {
+        self.waiting.held()
     }
 
     /// Whether time passed in the daemon since the last call: the tick had its turn, and with it the lock that every

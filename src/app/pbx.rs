@@ -83,7 +83,11 @@ pub(super) fn spawn_poll(stage: &mut Stage, poll: Poll, hub: &Arc<Hub>, store: &
             poll.last_good = Some(last);
         }
         async move {
-            poll::run(poll, views, ending).await;
+            // A look under way may wait long for a database that does not answer. It only reads, so it may be cut.
+            tokio::select! {
+                () = poll::run(poll, views, ending.clone()) => {}
+                () = ending.cancelled() => {}
+            }
             Ok(())
         }
     });

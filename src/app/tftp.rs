@@ -1,13 +1,13 @@
 //! TFTP in the daemon: sockets, names asked of the hub, outcomes told to it.
 
-use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::place::{Place, Waiting};
 use super::stage::Stage;
 use super::{DRAIN, faults};
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::domain::{EventKind, Transport};
 use crate::files::Answer;
 use crate::files::fall_through::FallThrough;
@@ -25,41 +25,43 @@ pub(super) fn limits(config: &Config, dropped: &Arc<Dropped>) -> tftp::exchange:
     }
 }
 
-/// Sockets of TFTP, one listener per address.
-pub(super) fn bind_all(config: &Config, limits: &tftp::exchange::Config) -> Result<Vec<tftp::io::Listener>, String> {
-    config.tftp.listen.iter().map(|address| bind(*address, limits)).collect()
-}
-
-fn bind(address: SocketAddrV4, limits: &tftp::exchange::Config) -> Result<tftp::io::Listener, String> {
-    tftp::io::bind(address, limits.clone()).map_err(|why| {
-        let remedy = if why.kind() == std::io::ErrorKind::AddrInUse {
-            "another TFTP server has it (see `ss -lunp`): stop and disable that one, for example `systemctl disable --now tftpd-hpa`"
-        } else {
-            "see tftp.listen; ports below 1024 need the right that the unit offhook.service gives"
-        };
-        format!("TFTP could not listen on {address}: {why}; {remedy}")
-    })
+/// Sockets of TFTP, one listener per address that nobody else holds.
+pub(super) fn bind_all(
+    listens: &[Listen],
+    waiting: &Waiting,
+    limits: &tftp::exchange::Config,
+) -> Result<Vec<(Place, Option<tftp::io::Listener>)>, String> {
+    let mut places = waiting.bind_all(listens, "tftp.listen", |address| tftp::io::bind(address, limits.clone()))?;
+    for (place, bound) in &mut places {
+        if let Some(listener) = bound {
+            // The port that the kernel chose for port 0 is the one to come back to after a fault.
+            place.listen.address = listener.local_addr();
+        }
+    }
+    Ok(places)
 }
 
 /// TFTP: names are asked of the hub, files of others read from the folder, outcomes told to the hub.
 pub(super) fn spawn(
     stage: &mut Stage,
-    listeners: Vec<tftp::io::Listener>,
+    places: Vec<(Place, Option<tftp::io::Listener>)>,
     limits: &tftp::exchange::Config,
     hub: &Arc<Hub>,
     fall_through: Option<&FallThrough>,
 ) {
-    for listener in listeners {
-        let (address, limits, mut bound) = (listener.local_addr(), limits.clone(), Some(listener));
+    for (place, mut bound) in places {
+        let limits = limits.clone();
         let (hub, folder, ending) = (Arc::clone(hub), fall_through.cloned(), stage.ending());
         stage.keep("TFTP", move || {
             // Anew after a fault: its sockets went with it.
-            let listener = bound.take().map_or_else(|| bind(address, &limits), Ok);
+            let (bound, place, limits) = (bound.take(), place.clone(), limits.clone());
             let (asked, told, folder, ending) = (Arc::clone(&hub), Arc::clone(&hub), folder.clone(), ending.clone());
             async move {
+                let bind = |address| tftp::io::bind(address, limits.clone());
+                let Some(listener) = place.take(bound, bind, &ending).await? else { return Ok(()) };
                 let answer = move |request: Asked| reply(&asked, folder.as_ref(), &request);
                 let report = move |event| outcome(&told, event);
-                listener?.run(answer, report, ending, DRAIN).await.map_err(|why| format!("TFTP ended: {why}"))
+                listener.run(answer, report, ending, DRAIN).await.map_err(|why| format!("TFTP ended: {why}"))
             }
         });
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{Check, CheckStatus};
+use crate::config::Listen;
 use crate::diagnose::{Finding, Severity};
 use crate::domain::MacAddr;
 use crate::pbx::roster::RowProblem;
@@ -41,8 +42,8 @@ pub struct Facts {
     pub ami_down: Option<String>,
     /// Whether it is configured at all.
     pub ami_configured: bool,
-    /// Why our own TFTP fetch of `SIPDefault.cnf` failed; `None` when it went well.
-    pub own_fetch: Option<String>,
+    /// What came of our own TFTP fetch of `SIPDefault.cnf`; `None` where another program would answer.
+    pub own_fetch: Option<Result<(), String>>,
     /// What came of a fetch from ourselves over HTTP; `None` where that is off.
     pub own_http: Option<Result<(), String>>,
     /// Keys and addresses listened on that this host does not have.
@@ -51,6 +52,8 @@ pub struct Facts {
     pub tcp: Vec<String>,
     /// Time servers that phones are told, and what each said.
     pub clocks: BTreeMap<String, Clock>,
+    /// Addresses listened on that another program holds.
+    pub held: Vec<Held>,
     /// Port that phones would have to use; they know only 69.
     pub tftp_port: u16,
     /// What each destination of the status says: name, and why it is not written.
@@ -61,10 +64,19 @@ pub struct Facts {
     pub links: Vec<String>,
 }
 
+/// An address that another program holds.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Which.
+    pub listen: Listen,
+    /// Who holds it, where that is known.
+    pub holder: Option<String>,
+}
+
 /// All checks, in the order they are shown.
 pub const CHECKS: &[fn(&Facts) -> Vec<Check>] = &[
-    restart, state, log, database, pending, manager, absent, own_fetch, own_http, port, tcp, clocks, sinks, access,
-    shadowed, links, rows, phones,
+    restart, state, log, database, pending, manager, absent, held, own_fetch, own_http, port, tcp, clocks, sinks,
+    access, shadowed, links, rows, phones,
 ];
 
 /// Runs them all.
@@ -177,15 +189,16 @@ fn manager(facts: &Facts) -> Vec<Check> {
 }
 
 fn own_fetch(facts: &Facts) -> Vec<Check> {
-    vec![match &facts.own_fetch {
-        None => ok("own-tftp-fetch", "SIPDefault.cnf came over TFTP"),
-        Some(why) => bad(
+    let one = |outcome: &Result<(), String>| match outcome {
+        Ok(()) => ok("own-tftp-fetch", "SIPDefault.cnf came over TFTP"),
+        Err(why) => bad(
             "own-tftp-fetch",
             CheckStatus::Failed,
             format!("SIPDefault.cnf did not come over TFTP: {why}"),
             "see that tftp.listen has the address phones use, and that no firewall drops UDP 69 and the high ports",
         ),
-    }]
+    };
+    facts.own_fetch.iter().map(one).collect()
 }
 
 fn own_http(facts: &Facts) -> Vec<Check> {
@@ -211,6 +224,36 @@ fn absent(facts: &Facts) -> Vec<Check> {
         )
     };
     facts.absent.iter().map(one).collect()
+}
+
+/// What begins the line of an address that another program holds.
+pub fn held_at(listen: &Listen) -> String {
+    format!("{}: {} is held by ", listen.key, listen.address)
+}
+
+/// The name of those lines.
+pub const HELD: &str = "port-held";
+
+/// That line.
+pub fn port_held(held: &Held) -> Check {
+    let holder = held.holder.as_deref().unwrap_or("another program");
+    let (nobody, remedy) = match held.listen.key {
+        "tftp.listen" => (
+            "no phone gets a file over TFTP there",
+            "`offhook setup` takes the port over; or stop and disable that program yourself, for example `systemctl stop tftpd-hpa && systemctl disable tftpd-hpa`",
+        ),
+        _ => ("nobody is served there", "stop that program, or give offhook another port"),
+    };
+    bad(
+        HELD,
+        CheckStatus::Failed,
+        format!("{}{holder}: {nobody}", held_at(&held.listen)),
+        format!("{remedy}; offhook takes it within 30 s once it is free, and at once after `systemctl reload offhook`"),
+    )
+}
+
+fn held(facts: &Facts) -> Vec<Check> {
+    facts.held.iter().map(port_held).collect()
 }
 
 fn port(facts: &Facts) -> Vec<Check> {

@@ -3,15 +3,16 @@
 use super::Context;
 use super::report::{Failure, table};
 use crate::api::{Check, CheckStatus};
+use crate::check::{self, Held};
+use crate::config::Listen;
+use crate::ports;
 
 pub(super) async fn check(context: &Context) -> Result<(), Failure> {
-    let mut checks = vec![match context.config() {
-        Ok(_) => one(
-            "configuration",
-            CheckStatus::Ok,
-            format!("{} and what is beside it are sound", context.path().display()),
-            "",
-        ),
+    let (mut checks, listens) = match context.config() {
+        Ok(config) => {
+            let sound = format!("{} and what is beside it are sound", context.path().display());
+            (vec![one("configuration", CheckStatus::Ok, sound, "")], config.listens())
+        }
         Err(why) => {
             let checks: Vec<Check> = why
                 .problems
@@ -28,10 +29,11 @@ pub(super) async fn check(context: &Context) -> Result<(), Failure> {
             show(&checks, context);
             return Err(Failure::usage(""));
         }
-    }];
+    };
     match context.client()?.get::<Vec<Check>>("/api/v1/check").await {
         Ok(mut more) => {
             checks.push(one("daemon", CheckStatus::Ok, "it runs and answers".to_owned(), ""));
+            name_holders(&mut more, &listens);
             checks.append(&mut more);
         }
         Err(why) => {
@@ -41,6 +43,18 @@ pub(super) async fn check(context: &Context) -> Result<(), Failure> {
     }
     show(&checks, context);
     if checks.iter().any(|check| check.status == CheckStatus::Failed) { Err(Failure::silent()) } else { Ok(()) }
+}
+
+/// Root sees whose process it is that holds a port; the daemon sees only the user.
+fn name_holders(checks: &mut [Check], listens: &[Listen]) {
+    for check in checks.iter_mut().filter(|check| check.name == check::HELD) {
+        let Some(listen) = listens.iter().find(|listen| check.summary.starts_with(&check::held_at(listen))) else {
+            continue;
+        };
+        if let Some(holder) = ports::holder(listen).filter(|holder| holder.process.is_some()) {
+            *check = check::port_held(&Held { listen: *listen, holder: Some(holder.to_string()) });
+        }
+    }
 }
 
 fn one(name: &str, status: CheckStatus, summary: String, remedy: &str) -> Check {

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::Context;
 use super::report::{Failure, line, warn};
-use crate::app::{Addresses, Running, start};
+use crate::app::{self, Addresses, Running, start};
 use crate::{demo, log};
 
 pub(super) async fn serve(context: &Context) -> Result<(), Failure> {
@@ -15,17 +15,19 @@ pub(super) async fn serve(context: &Context) -> Result<(), Failure> {
     let config = context.config().map_err(|why| Failure::usage(why.to_string()))?;
     let mut running = start(config).await.map_err(Failure::failed)?;
     line(&ready(&running.addresses));
-    notify(&[NotifyState::Ready]);
+    let status = app::status(&running.held().borrow_and_update());
+    notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
     let ended = watch(&mut running, context).await;
     notify(&[NotifyState::Stopping]);
     running.stop().await;
     ended
 }
 
-/// The line of the contract.
+/// The line of the contract; `-` = nobody is served there, or not yet.
 fn ready(at: &Addresses) -> String {
     let shown = |address: Option<std::net::SocketAddr>| address.map_or_else(|| "-".to_owned(), |a| a.to_string());
-    format!("ready tftp={} http={} admin={} socket={}", at.tftp, shown(at.http), shown(at.admin), at.socket.display())
+    let tftp = shown(at.tftp.map(Into::into));
+    format!("ready tftp={tftp} http={} admin={} socket={}", shown(at.http), shown(at.admin), at.socket.display())
 }
 
 /// Signals until one ends it: SIGHUP reads the configuration again, SIGTERM and SIGINT end.
@@ -40,8 +42,13 @@ async fn watch(running: &mut Running, context: &Context) -> Result<(), Failure> 
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         every
     });
+    let mut held = running.held();
     loop {
         tokio::select! {
+            Ok(()) = held.changed() => {
+                let status = app::status(&held.borrow_and_update());
+                notify(&[NotifyState::Status(&status)]);
+            }
             _ = hangup.recv() => reload(running, context).await,
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),

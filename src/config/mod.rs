@@ -43,6 +43,38 @@ pub struct Config {
     pub notes: Vec<String>,
 }
 
+impl Config {
+    /// Every address that is listened on.
+    pub fn listens(&self) -> Vec<Listen> {
+        let of = |key, protocol, addresses: &[SocketAddrV4]| -> Vec<Listen> {
+            addresses.iter().map(|address| Listen { key, protocol, address: *address }).collect()
+        };
+        let tftp = of("tftp.listen", Protocol::Udp, &self.tftp.listen);
+        let http = of("http.listen", Protocol::Tcp, &self.http);
+        [tftp, http, of("admin.listen", Protocol::Tcp, &self.admin)].concat()
+    }
+}
+
+/// An address that is listened on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Listen {
+    /// The key that names it.
+    pub key: &'static str,
+    /// What comes in there.
+    pub protocol: Protocol,
+    /// Where.
+    pub address: SocketAddrV4,
+}
+
+/// What carries requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// TFTP.
+    Udp,
+    /// HTTP.
+    Tcp,
+}
+
 /// `[server]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {

@@ -85,14 +85,14 @@ pub async fn play(say: &mut impl FnMut(&str)) -> Result<Demo, String> {
 
     let running = start(config(folder.path(), &database, &stand_in)).await?;
     let at = &running.addresses;
-    say(&format!("offhook serves TFTP on {}, HTTP for phones on {}", at.tftp, shown(at.http)));
+    let tftp = at.tftp.ok_or("the demo's TFTP has no port: another program took the one that the kernel chose")?;
+    say(&format!("offhook serves TFTP on {tftp}, HTTP for phones on {}", shown(at.http)));
     say(&format!(
         "for people: http://{}/metrics, and `offhook --config … phones list` over {}",
         shown(at.admin),
         at.socket.display()
     ));
 
-    let tftp = at.tftp;
     for cast in CAST {
         bind(&pool, cast).await.map_err(|why| format!("the row for {}: {why}", cast.mac))?;
         say(&format!("the PBX now has MAC {} ({}) on extension {}", cast.mac, cast.model, cast.extension));

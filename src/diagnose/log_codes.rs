@@ -9,6 +9,18 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
          once the interface is up. Correct the key if it is no address of this host.",
     ),
     (
+        "address-free",
+        "An address that was held is served",
+        "Another program had the port; it is free now, and phones and people are served there.",
+    ),
+    (
+        "address-held",
+        "Another program holds a port",
+        "Nobody is served at that address; everything else runs. For 69/udp it is usually another TFTP server (tftpd-hpa, \
+         dnsmasq, xinetd): `offhook setup` takes the port over, or stop and disable that one. It is tried every 30 s, and at \
+         once after `systemctl reload offhook`. `offhook check`, as root, names the process.",
+    ),
+    (
         "clock-stepped",
         "The wall clock was put",
         "By more than a minute at once: a time server was reached, or somebody set it. What phones get is the same; times in \

@@ -1,5 +1,6 @@
 //! What people ask of the daemon: look, check, assign. An edge: reaches the store and fetches over its own TFTP.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,17 +14,18 @@ use tokio::sync::watch;
 use super::notify::Told;
 use super::{Hub, Prober};
 use crate::api::{AddPhone, Check};
-use crate::check::{self, Facts};
+use crate::check::{self, Facts, Held};
+use crate::config::Listen;
 use crate::domain::{Extension, LineKind, MacAddr, ModelName, PhoneOptions};
 use crate::files::fall_through::FallThrough;
 use crate::files::{Answer, Secrets};
 use crate::pbx::ami::client::AmiHandle;
 use crate::pbx::roster::{Assignment, Button, Origin};
-use crate::probe;
 use crate::render;
 use crate::simulate;
 use crate::store::{Damaged, Store};
 use crate::tftp::exchange::Dropped;
+use crate::{ports, probe};
 
 /// What the daemon stands in, as far as a check looks at it.
 pub struct Surroundings {
@@ -44,7 +46,9 @@ pub struct Surroundings {
     /// Where a manager session is wanted: sends actions.
     pub ami: Option<AmiHandle>,
     /// Where it listens, and by which key.
-    pub listens: Vec<(&'static str, SocketAddrV4)>,
+    pub listens: Vec<Listen>,
+    /// Those that another program holds.
+    pub held: watch::Receiver<BTreeSet<Listen>>,
     /// Destinations of the status, and why each is not written.
     pub sinks: Vec<(String, watch::Receiver<Option<String>>)>,
 }
@@ -197,6 +201,7 @@ impl Operations {
             self.prober.try_tcp(self.prober.tcp_wanted()),
             self.prober.ask_clocks(self.prober.clocks_wanted())
         );
+        let held_now = self.around.held.borrow().clone();
         let facts = Facts {
             notes: self.around.notes.load().to_vec(),
             restart: self.around.restart.load().to_vec(),
@@ -212,8 +217,9 @@ impl Operations {
             findings: self.hub.all_findings(),
             ami_down: (!manager.up).then(|| manager.why.unwrap_or_else(|| "not connected yet".to_owned())),
             ami_configured: self.around.ami.is_some(),
-            absent: absent(&self.around.listens).map(|(key, address)| (key, *address.ip())).collect(),
-            own_fetch: self.own_fetch().await.err(),
+            absent: absent(&self.around.listens).map(|listen| (listen.key, *listen.address.ip())).collect(),
+            held: held(held_now).await,
+            own_fetch: self.own_fetch().await,
             own_http: self.own_http().await,
             tcp: self.hub.found_over_tcp(),
             clocks,
@@ -227,7 +233,11 @@ impl Operations {
 
     /// Fetches `SIPDefault.cnf` as a phone would over HTTP; `None` where HTTP is off.
     async fn own_http(&self) -> Option<Result<(), String>> {
-        let (_, address) = self.around.listens.iter().find(|(key, _)| *key == "http.listen")?;
+        let Listen { address, .. } = self.around.listens.iter().find(|listen| listen.key == "http.listen")?;
+        // Who answers there is somebody else.
+        if self.around.http.is_none() && self.is_held("http.listen", *address) {
+            return None;
+        }
         let ip = if address.ip().is_unspecified() { probe::own_address(&self.around.networks)? } else { *address.ip() };
         let ask = async {
             let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
@@ -240,8 +250,17 @@ impl Operations {
         }))
     }
 
+    fn is_held(&self, key: &str, address: SocketAddrV4) -> bool {
+        self.around.held.borrow().iter().any(|held| held.key == key && held.address == address)
+    }
+
+    /// What comes of a fetch from ourselves over TFTP; `None` where another program would answer.
+    async fn own_fetch(&self) -> Option<Result<(), String>> {
+        if self.is_held("tftp.listen", self.around.tftp) { None } else { Some(self.fetch().await) }
+    }
+
     /// Fetches `SIPDefault.cnf` as a phone would, with the scripted phones' own client.
-    async fn own_fetch(&self) -> Result<(), String> {
+    async fn fetch(&self) -> Result<(), String> {
         let from = match *self.around.tftp.ip() {
             ip if ip.is_unspecified() => probe::own_address(&self.around.networks).ok_or_else(|| {
                 "no address of this host is in server.phone_networks, so no phone can be there either".to_owned()
@@ -272,11 +291,18 @@ impl Operations {
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Those of the addresses that this host does not have.
-pub fn absent(listens: &[(&'static str, SocketAddrV4)]) -> impl Iterator<Item = (&'static str, SocketAddrV4)> {
-    listens.iter().copied().filter(|(_, address)| {
-        let bound = UdpSocket::bind((*address.ip(), 0));
+pub fn absent(listens: &[Listen]) -> impl Iterator<Item = Listen> {
+    listens.iter().copied().filter(|listen| {
+        let bound = UdpSocket::bind((*listen.address.ip(), 0));
         bound.is_err_and(|why| why.kind() == std::io::ErrorKind::AddrNotAvailable)
     })
+}
+
+/// Who holds these, as far as we may know: every process's files are looked at.
+async fn held(listens: BTreeSet<Listen>) -> Vec<Held> {
+    let look = move |listen| Held { holder: ports::holder(&listen).map(|holder| holder.to_string()), listen };
+    let all = move || listens.into_iter().map(look).collect();
+    tokio::task::spawn_blocking(all).await.unwrap_or_default()
 }
 
 /// Lines on buttons 1, 2, … in the order given.

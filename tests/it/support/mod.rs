@@ -29,8 +29,13 @@ pub(crate) fn in_repository(path: &str) -> PathBuf {
 }
 
 /// Looks again and again until `look` finds what it wants; panics with `what` and the last look's note when it never does.
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) fn wait_for<T>(what: &str, look: impl FnMut() -> Result<T, String>) -> T {
+    wait_within(PATIENCE, what, look)
+}
+
+/// The same, as long as this and no longer.
+pub(crate) fn wait_within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         match look() {
             Ok(found) => return found,

@@ -9,6 +9,7 @@
 //! - `clients`, `sipp`, `advice`: every client, a foreign user agent, what `check` says
 //! - `manager`: contacts and AstDB as a real Asterisk tells of them
 //! - `models`: the catalogue, from spellings in the PBX to files
+//! - `module`: the FreePBX module, its PHP on both generations
 //! - `chan_sip`: phones on either channel driver of one PBX
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`: bad input, starting and ending
 //! - `catalogue`: every row of the bad-input catalogue, by its id
@@ -28,6 +29,7 @@ mod faults;
 mod lifecycle;
 mod manager;
 mod models;
+mod module;
 mod notify;
 mod path;
 mod requests;

@@ -110,6 +110,10 @@ pub(crate) enum Component {
     Asterisk16,
     /// A program on the path.
     Program(&'static str),
+    /// The host's PHP, 8.x, with what FreePBX's own code needs of it.
+    Php,
+    /// PHP 7.4, unpacked by `tests/env/php74`.
+    Php74,
     /// The right to put packets together by hand, and to use ports below 1024.
     RawPackets,
 }
@@ -126,6 +130,16 @@ impl Component {
             Self::Asterisk => asterisk::is_there(asterisk::NEWEST),
             Self::Asterisk16 => asterisk::is_there(asterisk::WITH_CHAN_SIP),
             Self::Program(name) => on_path(name),
+            Self::Php => {
+                on_path("php")?;
+                let there = text(&run(Command::new("php").arg("-m")).stdout);
+                let absent = ["pdo_mysql", "dom", "curl", "mbstring"].into_iter().find(|name| !there.contains(name));
+                absent.map_or(Ok(()), |name| Err(format!("PHP's extension {name} is absent")))
+            }
+            Self::Php74 => {
+                let version = run(Command::new(in_repository("tests/env/php74")).arg("version"));
+                version.status.success().then_some(()).ok_or_else(|| "PHP 7.4 is absent".to_owned())
+            }
             Self::RawPackets => {
                 let raw = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::RAW, Some(socket2::Protocol::UDP));
                 raw.map(|_| ()).map_err(|why| format!("the right to open a raw socket is absent ({why}; root has it)"))

@@ -33,7 +33,8 @@ pub(crate) struct MariaDb {
 }
 
 impl MariaDb {
-    fn start() -> Self {
+    /// An empty one.
+    pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("ohm").tempdir_in("/tmp").unwrap();
         let mut server = Self { folder, socket: String::new() };
         server.up();
@@ -65,7 +66,13 @@ impl MariaDb {
         succeed(&mut self.script("stop"));
     }
 
-    fn client(&self, sql: &str, arguments: &[&str]) -> String {
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> &str {
+        &self.socket
+    }
+
+    /// What root gets for these statements: rows as lines, columns with tabs between.
+    pub(crate) fn client(&self, sql: &str, arguments: &[&str]) -> String {
         let mut command = self.script("sql");
         let mut child = command
             .args(["--default-character-set=utf8mb4", "-N", "-B"])

@@ -1,0 +1,9 @@
+<?php
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+namespace FreePBX\modules\Offhook;
+
+/** What was asked for is refused; the message is one sentence for the person who asked, and holds no secret. */
+final class Refused extends \RuntimeException
+{
+}

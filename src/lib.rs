@@ -29,15 +29,16 @@
 //! # Edges
 //! [`tftp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
 //! [`status::sinks`], [`store`], [`log`], [`probe`], [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes
-//! them and is the only one that knows everyone; [`cli`] runs one
-//! command. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the
+//! them and is the only one that knows everyone; [`cli`] runs one command; [`setup`] prepares a PBX for all this and takes it
+//! back, by hand and never from the daemon. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the
 //! whole on loopback.
 //!
 //! # Invariants, as absences (`tests/house.rs` greps for them)
 //! - No `tokio`, `sqlx`, `reqwest`, `std::fs`, `UdpSocket`, `Instant::now`, `Timestamp::now`, `rand` below the edges.
 //! - `tftp` does not know the PBX, templates or `files`; it raises a request and is told accept or reject.
 //! - `render` sees a phone, a model and a site: no SQL row, no AMI text.
-//! - `pbx` never writes PBX configuration; only `status::sinks` write to a PBX, and each says in its first line what.
+//! - `pbx` never writes PBX configuration; the daemon writes to a PBX by `status::sinks` alone, and each says in its first
+//!   line what. `setup` writes more, when root runs it; nothing but the command line uses it.
 //! - `simulate` uses no module of ours but `domain`; it shares no parser, constant or template with `render`.
 //! - No secret implements `Display` or `Serialize`, reaches a log or the timeline, or lands in a file that the daemon
 //!   did not make private.
@@ -61,6 +62,7 @@ pub mod pbx;
 pub mod ports;
 pub mod probe;
 pub mod render;
+pub mod setup;
 pub mod simulate;
 pub mod status;
 pub mod store;

@@ -119,6 +119,13 @@ fn the_cores_touch_nothing_of_the_world() {
         "src/timeline",
         "src/pbx/roster.rs",
         "src/pbx/ami/proto.rs",
+        "src/setup/conf.rs",
+        "src/setup/fence.rs",
+        "src/setup/grants.rs",
+        "src/setup/journal.rs",
+        "src/setup/plan.rs",
+        "src/setup/port.rs",
+        "src/setup/step.rs",
     ];
     let edges = ["src/tftp/io", "src/files/fall_through.rs", "src/status/publish.rs", "src/status/sinks"];
     assert_absent(&cores, WORLD, &edges);
@@ -183,6 +190,11 @@ fn only_sinks_write_to_a_pbx_and_say_so_first() {
             path.display()
         );
     }
+}
+
+#[test]
+fn only_the_command_line_sets_up() {
+    assert_absent(&["src"], &["crate::setup", "super::setup"], &["src/cli/setup.rs", "src/setup"]);
 }
 
 #[test]

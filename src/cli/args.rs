@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use ipnet::Ipv4Net;
 
 use crate::domain::MacAddr;
 
@@ -26,6 +27,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Run the daemon in the foreground
     Serve,
+    /// Find the PBX and prepare it, asking before each change; exit 3 if something is left to do by hand
+    Setup(Setup),
     /// Say what is wrong with configuration, PBX, ports and phones, and what to do; exit 1 if something failed
     Check,
     /// Play the whole on loopback: a PBX database, a stand-in registrar, scripted phones
@@ -62,6 +65,44 @@ pub(super) enum Command {
     Generate { what: Generate, folder: PathBuf },
     #[command(external_subcommand)]
     Other(Vec<OsString>),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Setup {
+    /// Print the plan, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Ask nothing; what needs a word of its own (--take-tftp, --firewall) is left
+    #[arg(long)]
+    pub yes: bool,
+    /// Take back what setup changed, as far as it is still as setup left it
+    #[arg(long)]
+    pub undo: bool,
+    /// Stop the TFTP server that holds port 69, and serve its files on
+    #[arg(long)]
+    pub take_tftp: bool,
+    /// Let the phones' networks through the firewall
+    #[arg(long)]
+    pub firewall: bool,
+    /// A network that phones are in; several with commas [default: the private networks of this host]
+    #[arg(long, value_name = "NETWORK", value_delimiter = ',', value_parser = network)]
+    pub phone_network: Vec<Ipv4Net>,
+    /// Folder that stands for / in all paths, so that a test prepares a host of its own
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    pub root: Option<PathBuf>,
+}
+
+/// A network without host bits, as `server.phone_networks` takes it.
+fn network(text: &str) -> Result<Ipv4Net, String> {
+    let network: Ipv4Net = text.parse().map_err(|_| "it is no IPv4 network such as 192.168.50.0/24".to_owned())?;
+    if network.prefix_len() == 0 {
+        return Err("that is the whole Internet; name the phones' networks".to_owned());
+    }
+    if network == network.trunc() {
+        Ok(network)
+    } else {
+        Err(format!("it has host bits set; the network is {}", network.trunc()))
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,6 +11,7 @@ mod planned;
 mod render;
 mod report;
 mod serve;
+mod setup;
 mod simulate;
 
 use std::ffi::OsString;
@@ -82,6 +83,7 @@ const USAGE: usize = 300;
 async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::serve(context).await,
+        Command::Setup(asked) => setup::setup(asked, context).await,
         Command::Check => check::check(context).await,
         Command::Demo { once } => serve::demo(once).await,
         Command::Phones(verb) => phones::run(verb, context).await,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::report::Failure;
 
-const NOUNS: &[&str] = &["setup", "firmware", "convert", "import", "dhcp", "watch", "support-bundle"];
+const NOUNS: &[&str] = &["firmware", "convert", "import", "dhcp", "watch", "support-bundle"];
 const PHONE_VERBS: &[&str] = &["adopt", "ignore", "ring", "import", "export"];
 
 pub(super) fn refuse(words: &[OsString]) -> Failure {

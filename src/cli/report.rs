@@ -107,6 +107,11 @@ impl Failure {
         Self { exit: 2, sentence: sentence.into() }
     }
 
+    /// Exit 3: partly done.
+    pub(super) fn partly(sentence: impl Into<String>) -> Self {
+        Self { exit: 3, sentence: sentence.into() }
+    }
+
     /// Exit 4: the daemon is not reachable.
     pub(super) fn unreachable(sentence: impl Into<String>) -> Self {
         Self { exit: 4, sentence: sentence.into() }

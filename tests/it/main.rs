@@ -12,6 +12,7 @@
 //! - `module`: the FreePBX module, its PHP on both generations
 //! - `chan_sip`: phones on either channel driver of one PBX
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`: bad input, starting and ending
+//! - `setup`, `docs`: a host is prepared, and given back; what the documents say is typed
 //! - `catalogue`: every row of the bad-input catalogue, by its id
 //! - `faults`: the fault table, each row by its id
 // The helpers of a test binary are tests too, where a broken assumption ends the test.
@@ -25,6 +26,7 @@ mod catalogue;
 mod chan_sip;
 mod clients;
 mod config;
+mod docs;
 mod faults;
 mod lifecycle;
 mod manager;
@@ -35,4 +37,5 @@ mod path;
 mod requests;
 mod rows;
 mod saves;
+mod setup;
 mod sipp;

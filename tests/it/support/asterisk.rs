@@ -47,6 +47,32 @@ impl Asterisk {
         asterisk
     }
 
+    /// Started as FreePBX has it: manager users are in `manager_custom.conf`, and ours is not among them.
+    pub(crate) fn without_our_user() -> Self {
+        let asterisk = Self::of(NEWEST, None);
+        asterisk.configure("", "");
+        let port = asterisk.manager_port;
+        asterisk.write(
+            "manager.conf",
+            &format!(
+                "[general]\nenabled = yes\nbindaddr = 127.0.0.1\nport = {port}\n\n#tryinclude \"manager_custom.conf\"\n"
+            ),
+        );
+        asterisk.up();
+        asterisk
+    }
+
+    /// The folder of its configuration.
+    pub(crate) fn etc(&self) -> std::path::PathBuf {
+        self.folder.path().join("etc")
+    }
+
+    /// The words of a shell that send a command to its console.
+    pub(crate) fn console(&self) -> String {
+        let script = in_repository("tests/env/asterisk");
+        format!("{} cli {} --run {}", script.display(), self.release, self.folder.path().join("run").display())
+    }
+
     /// Both channel drivers, without any extension. `modules`: further lines of modules.conf.
     pub(crate) fn with_chan_sip(modules: &str) -> Self {
         let asterisk = Self::of(WITH_CHAN_SIP, Some(free_port()));

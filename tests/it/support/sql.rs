@@ -115,6 +115,42 @@ impl Database {
         database
     }
 
+    /// FreePBX's tables alone, as on the day it was installed: its own account may do everything in its database, root is
+    /// let in by who it is, as Debian's server does it, and nothing of ours is there.
+    pub(crate) fn freepbx() -> Self {
+        let server = MariaDb::start();
+        server.client("CREATE DATABASE IF NOT EXISTS asterisk CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci", &[]);
+        server.client(&std::fs::read_to_string(in_repository("tests/data/freepbx.sql")).unwrap(), &["asterisk"]);
+        let password = super::host::FREEPBX_PASSWORD;
+        server.client(
+            &format!(
+                "CREATE TABLE modules (modulename varchar(50) primary key, version varchar(20), enabled tinyint);\n\
+                 CREATE USER 'freepbxuser'@'localhost' IDENTIFIED BY '{password}';\n\
+                 GRANT ALL PRIVILEGES ON asterisk.* TO 'freepbxuser'@'localhost';"
+            ),
+            &["asterisk"],
+        );
+        if std::fs::metadata("/proc/self").is_ok_and(|facts| std::os::unix::fs::MetadataExt::uid(&facts) == 0) {
+            server.client(
+                "ALTER USER 'root'@'localhost' IDENTIFIED VIA mysql_native_password USING 'invalid' OR unix_socket",
+                &[],
+            );
+        }
+        let database = Self::MariaDb(server);
+        for table in ["users", "devices", "sip"] {
+            database.execute(&format!("DELETE FROM {table}"));
+        }
+        database
+    }
+
+    /// The server's socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        match self {
+            Self::MariaDb(server) => PathBuf::from(&server.socket),
+            Self::Sqlite { .. } => panic!("a file has no socket"),
+        }
+    }
+
     /// The same tables in a file: what needs no server is tested without one.
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();

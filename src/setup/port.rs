@@ -1,0 +1,132 @@
+//! Who holds a UDP port: the texts of `/proc` that tell it. Pure.
+//!
+//! Formats: proc(5), `/proc/net/udp`, `/proc/PID/cgroup`.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+/// A process that holds a port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    /// Process number; 0 = it could not be seen whose the socket is.
+    pub process: u32,
+    /// Name of the program.
+    pub program: String,
+    /// systemd's unit, where it runs under one.
+    pub unit: Option<String>,
+    /// The command line.
+    #[serde(skip)]
+    pub words: Vec<String>,
+}
+
+impl Holder {
+    /// In a sentence.
+    pub fn named(&self) -> String {
+        match (&self.unit, self.process) {
+            (_, 0) => "a program that only root can see".to_owned(),
+            (Some(unit), process) => format!("{} (process {process}, {unit})", self.program),
+            (None, process) => format!("{} (process {process})", self.program),
+        }
+    }
+}
+
+/// How a port is taken from who holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taking {
+    /// Nobody has it, or we have.
+    Ours,
+    /// A unit that does nothing but TFTP is stopped.
+    Unit(String),
+    /// xinetd's service is switched off.
+    Xinetd,
+    /// Not by us; why, and what to do.
+    ByHand(String),
+}
+
+/// Judges who holds port 69.
+pub fn taking(holder: Option<&Holder>) -> Taking {
+    let Some(holder) = holder else { return Taking::Ours };
+    let unit = holder.unit.as_deref().unwrap_or_default();
+    if holder.program == "offhook" || unit == "offhook.service" {
+        return Taking::Ours;
+    }
+    if holder.program == "xinetd" {
+        return Taking::Xinetd;
+    }
+    if holder.program.starts_with("dnsmasq") {
+        return Taking::ByHand(
+            "dnsmasq does more than TFTP, so it is not stopped: take enable-tftp out of /etc/dnsmasq.conf and /etc/dnsmasq.d, then systemctl restart dnsmasq".to_owned(),
+        );
+    }
+    if unit.contains("tftp") && unit.ends_with(".service") {
+        return Taking::Unit(unit.to_owned());
+    }
+    Taking::ByHand(format!(
+        "{} is no TFTP service that setup knows how to stop and start: free UDP port 69, then systemctl restart offhook",
+        holder.named()
+    ))
+}
+
+/// Inodes of the sockets bound to a port, by the text of `/proc/net/udp` or `udp6`.
+pub fn inodes(table: &str, port: u16) -> BTreeSet<u64> {
+    let wanted = format!("{port:04X}");
+    let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let bound = rows.filter(|row| row.get(1).and_then(|at| at.rsplit_once(':')).is_some_and(|(_, p)| p == wanted));
+    bound.filter_map(|row| row.get(9)?.parse().ok()).collect()
+}
+
+/// The unit that `/proc/PID/cgroup` names.
+pub fn unit(cgroup: &str) -> Option<String> {
+    let paths = cgroup.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    let mut names = paths.filter_map(|path| path.rsplit('/').find(|part| part.ends_with(".service")));
+    names.next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UDP: &str = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
+         \x20 123: 00000000:0045 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4242 2 0000000000000000 0\n\
+         \x20 124: 0100007F:1F45 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4243 2 0000000000000000 0\n";
+
+    #[test]
+    fn the_socket_of_a_port() {
+        assert_eq!(inodes(UDP, 69), BTreeSet::from([4242]));
+        assert_eq!(inodes(UDP, 67), BTreeSet::new());
+        assert_eq!(inodes("garbage\nmore garbage : 0045", 69), BTreeSet::new());
+    }
+
+    #[test]
+    fn the_unit_of_a_process() {
+        assert_eq!(unit("0::/system.slice/tftpd-hpa.service\n").as_deref(), Some("tftpd-hpa.service"));
+        assert_eq!(unit("0::/machine.slice/x.service/payload/y\n").as_deref(), Some("x.service"));
+        for text in ["0::/init.scope", "0::/", ""] {
+            assert_eq!(unit(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_can_be_given_back_is_taken() {
+        let holder = |program: &str, unit: &str| Holder {
+            process: 7,
+            program: program.into(),
+            unit: (!unit.is_empty()).then(|| unit.into()),
+            words: Vec::new(),
+        };
+        let by = |program: &str, unit: &str| taking(Some(&holder(program, unit)));
+        assert_eq!(taking(None), Taking::Ours);
+        assert_eq!(by("offhook", ""), Taking::Ours);
+        assert_eq!(by("in.tftpd", "tftpd-hpa.service"), Taking::Unit("tftpd-hpa.service".into()));
+        assert_eq!(by("atftpd", "atftpd.service"), Taking::Unit("atftpd.service".into()));
+        assert_eq!(by("xinetd", "xinetd.service"), Taking::Xinetd);
+        for (program, unit, word) in [
+            ("dnsmasq", "dnsmasq.service", "enable-tftp"),
+            ("systemd", "", "systemd (process 7)"),
+            ("python3", "user@0.service", "port 69"),
+        ] {
+            assert!(matches!(by(program, unit), Taking::ByHand(why) if why.contains(word)), "{program}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Takes back what the journal says, newest first. Only what is still as setup left it: what was edited since is the
+//! admin's, and what holds phones stays.
+
+use serde::Serialize;
+
+use super::apply::{program, save};
+use super::facts::{Facts, TextFile};
+use super::files::{self, Attributes};
+use super::journal::{Change, fingerprint};
+use super::step::{Action, run};
+use super::{database, fence};
+
+/// What would be taken back.
+#[derive(Clone, Debug, Serialize)]
+pub struct Undo {
+    /// In words.
+    pub what: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The entry of the journal.
+    #[serde(skip)]
+    pub change: Change,
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Not yet.
+    Todo,
+    /// It is as it was before.
+    Undone,
+    /// It stays; why, and what to do.
+    Left(String),
+    /// The admin said no.
+    Declined,
+    /// It was tried; why not.
+    Failed(String),
+}
+
+/// What there is to undo, in the order it is done.
+pub fn plan(facts: &Facts) -> Vec<Undo> {
+    let entries = facts.journal.changes.iter().rev();
+    entries.map(|change| Undo { what: what(change), outcome: Outcome::Todo, change: change.clone() }).collect()
+}
+
+fn what(change: &Change) -> String {
+    match change {
+        Change::Module { folder } => format!("uninstall the FreePBX module and remove {}", folder.display()),
+        Change::Tables { database } => format!("the tables of phones in database {database}"),
+        Change::Account { .. } => "drop the database account 'offhook'@'localhost'".to_owned(),
+        Change::ManagerBlock { file, .. } => format!("take the manager user offhook out of {}", file.display()),
+        Change::File { file, .. } => format!("remove {}", file.display()),
+        Change::Sqlite { file } => format!("the phones' file {}", file.display()),
+        Change::Unit { unit, enabled: true } => format!("enable and start {unit} again"),
+        Change::Unit { unit, enabled: false } => format!("start {unit} again"),
+        Change::Xinetd { file, .. } => format!("switch xinetd's TFTP on again in {}", file.display()),
+        Change::Trusted { network } => format!("take {network} out of what FreePBX's firewall trusts"),
+        Change::Group => "take user offhook out of the group asterisk".to_owned(),
+    }
+}
+
+/// Whether port 69 goes back to another server: then the daemon has to let go of it first.
+pub fn gives_back_tftp(facts: &Facts) -> bool {
+    facts.journal.changes.iter().any(|change| matches!(change, Change::Unit { .. } | Change::Xinetd { .. }))
+}
+
+/// Stops the daemon, or starts it anew.
+///
+/// # Errors
+/// systemd refused, or is not there.
+pub async fn daemon(verb: &str) -> Result<(), String> {
+    program(&["systemctl", verb, "offhook"].map(str::to_owned)).await
+}
+
+/// Takes one change back. What is done with leaves the journal.
+pub async fn undo(facts: &mut Facts, change: &Change) -> Outcome {
+    let outcome = match take_back(facts, change).await {
+        Ok(outcome) => outcome,
+        Err(why) => return Outcome::Failed(why),
+    };
+    facts.journal.changes.retain(|entry| entry != change);
+    match save(facts) {
+        Ok(()) => outcome,
+        Err(why) => Outcome::Failed(why),
+    }
+}
+
+async fn take_back(facts: &Facts, change: &Change) -> Result<Outcome, String> {
+    match change {
+        Change::Module { folder } => {
+            if !folder.exists() {
+                return Ok(Outcome::Undone);
+            }
+            command(&["fwconsole", "ma", "uninstall", "offhook"]).await?;
+            std::fs::remove_dir_all(folder)
+                .map_err(|why| format!("{} could not be removed: {why}", folder.display()))?;
+            Ok(Outcome::Undone)
+        }
+        Change::Tables { database } => Ok(Outcome::Left(format!(
+            "they hold the phones; to lose those: mariadb {database} -e 'drop table offhook_lines, offhook_phones, offhook_status'"
+        ))),
+        Change::Sqlite { file } => {
+            Ok(Outcome::Left(format!("it holds the phones; to lose those: rm {}", file.display())))
+        }
+        Change::Account { .. } => database::drop_account(&facts.database).await.map(|()| Outcome::Undone),
+        Change::ManagerBlock { file, left } => {
+            let text = match files::read(file) {
+                TextFile::Text(text) => text,
+                TextFile::Absent => return Ok(Outcome::Undone),
+                TextFile::Unusable(why) => return Ok(Outcome::Left(why)),
+            };
+            let Some(block) = fence::block(&text) else { return Ok(Outcome::Undone) };
+            if fingerprint(block) != *left {
+                return Ok(edited(file));
+            }
+            // A file that is empty now stays: manager.conf may include it, and then it has to be there.
+            files::replace(file, &fence::without_block(&text), Attributes { owner: None, mode: 0o640 })?;
+            command(&["asterisk", "-rx", "manager reload"]).await?;
+            Ok(Outcome::Undone)
+        }
+        Change::File { file, left } => match files::read(file) {
+            TextFile::Absent => Ok(Outcome::Undone),
+            TextFile::Text(text) if fingerprint(&text) == *left => files::remove(file).map(|()| Outcome::Undone),
+            TextFile::Text(_) => Ok(edited(file)),
+            TextFile::Unusable(why) => Ok(Outcome::Left(why)),
+        },
+        Change::Unit { unit, enabled } => {
+            if *enabled {
+                command(&["systemctl", "enable", unit]).await?;
+            }
+            command(&["systemctl", "start", unit]).await.map(|()| Outcome::Undone)
+        }
+        Change::Xinetd { file, left, before } => {
+            let TextFile::Text(text) = files::read(file) else { return Ok(Outcome::Undone) };
+            let Some(block) = fence::xinetd_block(&text) else { return Ok(Outcome::Undone) };
+            if fingerprint(block) != *left {
+                return Ok(edited(file));
+            }
+            files::replace(file, &text.replacen(block, before, 1), Attributes { owner: None, mode: 0o644 })?;
+            command(&["systemctl", "reload", "xinetd"]).await.map(|()| Outcome::Undone)
+        }
+        Change::Trusted { network } => {
+            command(&["fwconsole", "firewall", "untrust", network]).await.map(|()| Outcome::Undone)
+        }
+        Change::Group => command(&["deluser", "offhook", "asterisk"]).await.map(|()| Outcome::Undone),
+    }
+}
+
+fn edited(file: &std::path::Path) -> Outcome {
+    Outcome::Left(format!(
+        "{} was edited since setup wrote it, so it is yours: take out by hand what is not wanted",
+        file.display()
+    ))
+}
+
+async fn command(words: &[&str]) -> Result<(), String> {
+    match run(words) {
+        Action::Run(words) => program(&words).await,
+        _ => Ok(()),
+    }
+}

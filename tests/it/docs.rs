@@ -47,6 +47,7 @@ fn freepbx() {
     }
     let pbx = Pbx { database: Database::freepbx(), asterisk: Some(Asterisk::without_our_user()) };
     let host = Host::with_freepbx(&pbx);
+    pbx.name_port();
     pbx.add_extension("1001", "Ada Lovelace", "CANARYold1");
     pbx.apply();
     let before = host.files();

@@ -18,12 +18,10 @@ impl Pbx {
         let asterisk = Asterisk::with_chan_sip("");
         let database = Database::mariadb();
         let chan_sip = asterisk.chan_sip_port.unwrap();
-        let pjsip = asterisk.sip_port;
-        database.execute(&format!(
-            "UPDATE sipsettings SET data = '{chan_sip}' WHERE keyword = 'bindport';\n\
-             UPDATE kvstore_Sipsettings SET val = '{pjsip}' WHERE `key` IN ('udpport-0.0.0.0', 'tcpport-0.0.0.0')"
-        ));
-        Self { database, asterisk: Some(asterisk) }
+        database.execute(&format!("UPDATE sipsettings SET data = '{chan_sip}' WHERE keyword = 'bindport'"));
+        let pbx = Self { database, asterisk: Some(asterisk) };
+        pbx.name_port();
+        pbx
     }
 
     /// *Enable TCP* of chan_sip.

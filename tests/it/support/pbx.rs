@@ -33,6 +33,14 @@ impl Pbx {
         self.asterisk.as_ref().expect("this PBX was made with an Asterisk")
     }
 
+    /// Has the tables name the port of this Asterisk, for UDP and TCP.
+    pub(crate) fn name_port(&self) {
+        let port = self.asterisk().sip_port;
+        self.database.execute(&format!(
+            "UPDATE kvstore_Sipsettings SET val = '{port}' WHERE `key` IN ('udpport-0.0.0.0', 'tcpport-0.0.0.0')"
+        ));
+    }
+
     pub(super) fn touched(&self) {
         self.database.execute("UPDATE admin SET value = 'true' WHERE variable = 'need_reload'");
     }

@@ -179,7 +179,7 @@ fn manager(facts: &Facts) -> Vec<Check> {
             "manager",
             CheckStatus::Warning,
             "Asterisk's manager interface is not configured: registrations are unknown",
-            "set [ami], and add a user in /etc/asterisk/manager_custom.conf (read = system,reporting; write = system,reporting)",
+            "run `offhook setup`, which makes a manager user; or set [ami], and add one in /etc/asterisk/manager_custom.conf (read = system, write = system)",
         ),
         (Some(why), true) => {
             bad("manager", CheckStatus::Failed, why.clone(), "see the sentence; offhook tries again by itself")

@@ -13,6 +13,8 @@ use offhook::catalog::Catalog;
 use offhook::domain::{Load, MacAddr};
 use serde_json::{Value, json};
 
+use super::support::daemon::Site;
+use super::support::pbx::Pbx;
 use super::support::sql::MariaDb;
 use super::support::{Component, have, in_repository, run, succeed, text};
 
@@ -161,6 +163,49 @@ fn php_tests_on_8() {
 #[test]
 fn php_tests_on_7_4() {
     php_tests(Component::Php74, &["--exclude-group", "dump"]);
+}
+
+/// What the module asks of the daemon, asked of a real one: the shapes that the host's stand-in has are the daemon's.
+fn asks_the_daemon(component: Component) {
+    if !have(&[component]) {
+        return;
+    }
+    let pbx = Pbx::tables();
+    pbx.add_extension_with_defaults("1001", "Ada", "CANARY1001");
+    pbx.add_phone("00087D0A0001", "7960", &["1001"]);
+    pbx.apply();
+    let site = Site::new(&pbx);
+    let daemon = site.serve();
+    daemon.wait_for_phone("00087D0A0001", "known", |phone| phone["lines"][0]["extension"] == "1001");
+    let script = "foreach (['Text', 'Refused', 'Daemon'] as $part) { require $argv[1] . \"/lib/$part.php\"; }
+        use FreePBX\\modules\\Offhook\\{Daemon, Refused};
+        Daemon::$socket = $argv[2];
+        $daemon = new Daemon();
+        $mac = '00087D0A0001';
+        try { $told = $daemon->notify($mac, 'restart'); } catch (Refused $why) { $told = $why->getMessage(); }
+        echo json_encode(['phones' => $daemon->phones(), 'phone' => $daemon->phone($mac), 'findings' => $daemon->findings($mac),
+            'check' => $daemon->check(), 'told' => $told]);";
+    let mut ask = command(&php(component));
+    ask.args(["-r", script, "--"]).arg(in_repository(MODULE)).arg(site.folder().join("pbx.sock"));
+    let said: serde_json::Value = serde_json::from_str(&succeed(&mut ask)).unwrap();
+    assert_eq!(said["phones"][0], said["phone"]);
+    assert_eq!(said["phone"]["mac"], "00087D0A0001");
+    let finding =
+        said["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "endpoint-nat").unwrap();
+    assert!(finding["remedy"].as_str().unwrap().contains("Force rport: No"), "{finding}");
+    assert!(said["check"].as_array().unwrap().iter().any(|check| check["name"] == "pbx-database"), "{said}");
+    assert!(said["told"].as_str().unwrap().contains("was not told to restart"), "{said}");
+    daemon.stop();
+}
+
+#[test]
+fn the_module_asks_the_daemon_on_8() {
+    asks_the_daemon(Component::Php);
+}
+
+#[test]
+fn the_module_asks_the_daemon_on_7_4() {
+    asks_the_daemon(Component::Php74);
 }
 
 #[test]

@@ -5,7 +5,8 @@ namespace FreePBX\modules\Offhook;
 
 /**
  * The offhook daemon, over its unix socket for the PBX. One request takes two seconds at most, all questions of one
- * page together four, and all orders twenty: a daemon that hangs may not hang FreePBX. Never asked in a hook of Apply.
+ * page together four, and all orders twenty: a daemon that hangs may not hang FreePBX. Only the checks take longer, since
+ * they try ports and servers, and they are asked when somebody presses for them. Never asked in a hook of Apply.
  */
 final class Daemon
 {
@@ -13,6 +14,7 @@ final class Daemon
     public static $socket = '/run/offhook/pbx.sock';
 
     private const SECONDS_EACH = 2.0;
+    private const SECONDS_CHECK = 12.0;
     private const SECONDS_ALL = ['GET' => 4.0, 'POST' => 20.0];
     /** More than any answer of ours; in octets. */
     private const LONGEST = 16 * 1024 * 1024;
@@ -41,7 +43,7 @@ final class Daemon
     /** What `offhook check` says. @throws Refused as phones() */
     public function check(): array
     {
-        return self::objects($this->ask('GET', 'check'));
+        return self::objects($this->ask('GET', 'check', self::SECONDS_CHECK));
     }
 
     /** Makes a phone read its files again, restart, or reset: what was done, in a sentence. @throws Refused as phone() */
@@ -50,9 +52,9 @@ final class Daemon
         return Text::of($this->ask('POST', "phones/$mac/$verb"), 'summary');
     }
 
-    private function ask(string $method, string $path): array
+    private function ask(string $method, string $path, ?float $seconds = null): array
     {
-        $left = min(self::SECONDS_EACH, self::SECONDS_ALL[$method] - $this->spent[$method]);
+        $left = $seconds ?? min(self::SECONDS_EACH, self::SECONDS_ALL[$method] - $this->spent[$method]);
         if ($left <= 0) {
             throw new Refused($method === 'POST'
                 ? 'the phones before it took too long, so it was not told; choose fewer at once'
@@ -85,7 +87,7 @@ final class Daemon
             return ['summary' => 'the phone has not answered yet, and offhook goes on waiting; what came of it is in `offhook phones timeline`'];
         }
         if ($done === false && $number === CURLE_OPERATION_TIMEDOUT) {
-            throw new Refused('offhook did not answer within two seconds; see `systemctl status offhook` and `journalctl -u offhook`');
+            throw new Refused('offhook did not answer in time; see `systemctl status offhook` and `journalctl -u offhook`');
         }
         if ($done === false) {
             throw new Refused('the offhook daemon cannot be reached, so what follows is what it last reported; start it with `systemctl start offhook`');

@@ -47,6 +47,16 @@ final class PhonesPageTest extends HostCase
         self::assertStringContainsString('needs an Asterisk restart', $html);
     }
 
+    public function testTcpThatNobodyAnswersIsSaid(): void
+    {
+        $this->assigned(self::MAC, '1001');
+        self::rows("insert into offhook_status (mac, health, reason, summary) values (?, 'needs-hands', 'tcp-silent', 'x')", [self::MAC]);
+        $html = self::get(self::PAGE);
+        self::assertStringContainsString('<strong>TCP is on, and nobody answers there</strong>', $html);
+        self::assertStringContainsString('needs an Asterisk restart', $html);
+        self::assertStringNotContainsString('TCP is off', $html);
+    }
+
     public function testWithoutTheDaemonThePageWorks(): void
     {
         $this->assigned(self::MAC, '1001');

@@ -178,6 +178,7 @@ final class PhonesPage
         }
         $deleted = $this->module->deletedExtensions();
         $tcpOff = $this->reason($phones, 'tcp-off');
+        $tcpSilent = $this->reason($phones, 'tcp-silent');
         $models = $this->module->models()->names();
         $messages = $this->messages;
         $token = self::token();

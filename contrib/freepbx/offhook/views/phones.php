@@ -1,6 +1,6 @@
 <?php
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The page "Cisco Phones". Needs: $phones, $seen, $extensions, $models, $deleted, $tcpOff, $checks, $messages, $token.
+// The page "Cisco Phones". Needs: $phones, $seen, $extensions, $models, $deleted, $tcpOff, $tcpSilent, $checks, $messages, $token.
 // Everything that is printed goes through Text::html.
 use FreePBX\modules\Offhook\PhonesPage;
 use FreePBX\modules\Offhook\Text;
@@ -26,6 +26,10 @@ use FreePBX\modules\Offhook\Text;
   Settings, Asterisk SIP Settings, SIP Settings [chan_pjsip], Transports, tcp: Yes; press Submit and Apply Config.
   It <strong>needs an Asterisk restart</strong> after that: Apply alone does not open the port. For extensions on chan_sip: SIP Legacy
   Settings [chan_sip], Enable TCP: Yes, and Apply Config.</div>
+<?php } ?>
+<?php if ($tcpSilent !== []) { ?>
+  <div class="alert alert-danger" role="alert"><strong>TCP is on, and nobody answers there</strong>; <?= Text::html(implode(', ', $tcpSilent)) ?>
+  needs it: press Apply Config where it is pending, else this <strong>needs an Asterisk restart</strong> (fwconsole restart).</div>
 <?php } ?>
 <table class="table table-striped offhook-phones" id="offhook-phones">
 <thead><tr><th></th><th>MAC</th><th>Model</th><th>Lines</th><th>State</th><th>Address</th><th>Load</th></tr></thead>

@@ -220,7 +220,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     for (socket, router) in sockets {
         let ending = edges.ending();
         edges.spawn(async move {
-            let serve = axum::serve(socket, router).with_graceful_shutdown(ending.cancelled_owned());
+            let serve = web::serve_unix(socket, router, web::Limits::default(), ending);
             serve.await.map_err(|why| format!("the socket ended: {why}"))
         });
     }

@@ -137,9 +137,9 @@ impl Directory {
         }
     }
 
-    /// The phone is told to restart: once it asks whether it should, it should.
-    pub fn want_restart(&mut self, mac: MacAddr) {
-        self.entry(mac, |_| true).restart = true;
+    /// Whether the phone is told to restart: then, once it asks whether it should, it should.
+    pub fn want_restart(&mut self, mac: MacAddr, wanted: bool) {
+        self.entry(mac, |_| true).restart = wanted;
     }
 
     /// What was seen of that phone.

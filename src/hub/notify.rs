@@ -89,7 +89,11 @@ impl Operations {
         let outcome = self.tell(&to, mac, verb, asking).await;
         match &outcome {
             Ok(way) => self.hub.told(mac, format!("told to {}: {way}", verb.word())),
-            Err(_) => self.told.release(mac),
+            Err(why) => {
+                self.told.release(mac);
+                self.hub.want_restart(mac, false);
+                self.hub.told(mac, format!("not told to {}: {why}", verb.word()));
+            }
         }
         outcome.map(|way| format!("phone {mac} was told to {}: {way}", verb.word())).map_err(|why| not(&why))
     }
@@ -105,13 +109,13 @@ impl Operations {
             }
         }
         let target = Target::parse(&to.contact.uri);
-        let host: Option<Ipv4Addr> = to.host.parse().ok();
+        let host = address_of(&to.host).await;
         let direct = target.as_ref().filter(|target| target.transport == SipTransport::Udp).zip(host);
         let notify = Notify::new(to.event, verb, &to.contact.call_id);
         let by = way(to.event, direct.is_some(), to.sole)
             .map_err(|why| format!("{why}; pull its plug, or give it an extension of its own"))?;
         if verb != Verb::Resync {
-            self.hub.want_restart(mac);
+            self.hub.want_restart(mac, true);
         }
         match (by, direct) {
             (Way::Direct, Some((target, host))) => match exchange::send(target, host, &notify).await {
@@ -128,6 +132,15 @@ impl Operations {
             _ => by_asterisk(to, &notify, asking).await,
         }
     }
+}
+
+/// The address that a phone which is told this registrar has for it.
+async fn address_of(host: &str) -> Option<Ipv4Addr> {
+    let found = tokio::net::lookup_host((host, 0)).await.ok()?;
+    found.into_iter().find_map(|address| match address.ip() {
+        std::net::IpAddr::V4(ip) => Some(ip),
+        std::net::IpAddr::V6(_) => None,
+    })
 }
 
 async fn by_asterisk(to: &Addressee, notify: &Notify, asking: &AmiHandle) -> Result<String, String> {
@@ -162,8 +175,8 @@ impl Hub {
         Ok(Addressee { event, endpoint, contact, sole, endpoints, host })
     }
 
-    fn want_restart(&self, mac: MacAddr) {
-        self.lock().directory.want_restart(mac);
+    fn want_restart(&self, mac: MacAddr, wanted: bool) {
+        self.lock().directory.want_restart(mac, wanted);
     }
 
     fn told(&self, mac: MacAddr, what: String) {

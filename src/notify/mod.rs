@@ -98,7 +98,7 @@ pub fn way(event: NotifyEvent, udp: bool, sole: bool) -> Result<Way, &'static st
         (NotifyEvent::CheckSync, _, true) | (NotifyEvent::ServiceControl, false, true) => Ok(Way::Asterisk),
         (_, true, _) => Ok(Way::Direct),
         (_, false, false) => Err(
-            "it shares its extension with other phones and is registered over TCP: Asterisk would tell them all, and only Asterisk has its connection",
+            "it shares its extension with other phones, and only Asterisk has a way to it: Asterisk would tell them all",
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! Serving HTTP/1.1 over TCP to callers that owe us nothing: how many at once, how long and how large a request may be.
+//! Serving HTTP/1.1 over TCP and unix sockets to callers that owe us nothing: how many at once, how long and how large a request may be.
 //!
 //! One request per connection: phones fetch a file or two, and a connection that does nothing holds nothing.
 
@@ -17,8 +17,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
@@ -104,8 +105,43 @@ pub async fn serve(
         // Counted by the kernel (tcp(7), TCP_USER_TIMEOUT), which also ends a connection whose other end is switched off.
         let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(limits.stalled));
         if let Some(seat) = sources.sit(ends.peer, limits.per_source) {
-            connections.spawn(connection(stream, ends, router.clone(), limits, shutdown.clone(), (place, seat)));
+            connections.spawn(connection(stream, Some(ends), router.clone(), limits, shutdown.clone(), (place, seat)));
         }
+    }
+    while connections.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// The same on a unix socket: whoever may open it is let in, and one who says nothing holds up no end.
+///
+/// # Errors
+/// What the listener says.
+pub async fn serve_unix(
+    listener: UnixListener,
+    router: Router,
+    limits: Limits,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>((place, listener.accept().await?.0))
+        };
+        tokio::select! {
+            accepted = accepted => match accepted {
+                Ok((place, stream)) => {
+                    connections.spawn(connection(stream, None, router.clone(), limits, shutdown.clone(), place));
+                }
+                Err(why) => {
+                    tracing::warn!(code = "http-accept", "a caller could not be taken: {why}");
+                    tokio::time::sleep(NO_DESCRIPTOR).await;
+                }
+            },
+            () = shutdown.cancelled() => break,
+        }
+        while connections.try_join_next().is_some() {}
     }
     while connections.join_next().await.is_some() {}
     Ok(())
@@ -119,19 +155,23 @@ fn v4(address: SocketAddr) -> Ipv4Addr {
 }
 
 /// One connection to its end. Whoever has not finished the request's head when the daemon ends is hung up on.
-async fn connection(
-    stream: TcpStream,
-    ends: Ends,
+async fn connection<S, H>(
+    stream: S,
+    ends: Option<Ends>,
     router: Router,
     limits: Limits,
     shutdown: CancellationToken,
-    _held: (OwnedSemaphorePermit, Seat),
-) {
+    _held: H,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let asked = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&asked);
     let service = service_fn(move |mut request: Request<Incoming>| {
         told.store(true, Ordering::Relaxed);
-        request.extensions_mut().insert(ConnectInfo(ends));
+        if let Some(ends) = ends {
+            request.extensions_mut().insert(ConnectInfo(ends));
+        }
         let mut router = router.clone();
         async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
     });
@@ -190,7 +230,7 @@ impl Drop for Seat {
 mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpSocket;
+    use tokio::net::{TcpSocket, TcpStream};
 
     use super::*;
 

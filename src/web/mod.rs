@@ -8,6 +8,6 @@ mod socket;
 
 pub use admin::router as admin_router;
 pub use api::{pbx_router, router as api_router};
-pub use connections::{Ends, Limits, serve};
+pub use connections::{Ends, Limits, serve, serve_unix};
 pub use phone_files::router as phone_router;
 pub use socket::{Members, bind as bind_socket};

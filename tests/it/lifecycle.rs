@@ -1,7 +1,5 @@
 //! Starting, reloading and ending: what is taken, what is kept, what is finished first.
 
-use std::net::{Ipv4Addr, UdpSocket};
-
 use crate::support::clients::RawTftp;
 use crate::support::daemon::{Site, make_file};
 use crate::support::pbx::Pbx;
@@ -14,23 +12,6 @@ fn one_phone() -> Pbx {
     pbx.add_extension("1001", "Ada", "CANARY1001");
     pbx.add_phone(MAC, "7960", &["1001"]);
     pbx
-}
-
-#[test]
-fn a_taken_port_is_named() {
-    let pbx = one_phone();
-    let site = Site::new(&pbx);
-    let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let address = taken.local_addr().unwrap().to_string();
-    site.configure(
-        &site
-            .configuration()
-            .replace("[tftp]\nlisten = [\"127.0.0.1:0\"]", &format!("[tftp]\nlisten = [\"{address}\"]")),
-    );
-    let output = site.refused();
-    assert_eq!(output.status.code(), Some(1));
-    let said = text(&output.stderr);
-    assert!(said.lines().any(|line| line.starts_with("offhook: ") && line.contains(&address)), "{said}");
 }
 
 #[test]

@@ -150,6 +150,10 @@ fn never_during_a_call() {
         assert!(text(&said.stderr).contains("it is in a call (PJSIP/1003: Ring"), "{}", text(&said.stderr));
     }
     assert_eq!(phone.notifies(), [""; 0]);
+    let timeline = daemon.json(&["phones", "timeline", JAVA]);
+    let told: Vec<&Value> = timeline.as_array().unwrap().iter().filter(|event| event["kind"] == "told").collect();
+    assert_eq!(told.len(), 3, "{timeline}");
+    assert!(told[0]["summary"].as_str().unwrap().starts_with("not told to resync: it is in a call"), "{timeline}");
     pbx.asterisk().cli("channel request hangup all");
     wait_for("the call's end", || {
         let channels = pbx.asterisk().cli("core show channels concise");
@@ -209,7 +213,12 @@ fn the_socket_of_the_pbx_has_no_secret() {
         assert_eq!(got, code, "{method} {path}: {body}");
         assert!(!body.contains("CANARY"), "{method} {path}: {body}");
     }
+    // One who says nothing holds up no end.
+    let mut silent = std::os::unix::net::UnixStream::connect(site.folder().join("pbx.sock")).unwrap();
+    std::io::Write::write_all(&mut silent, b"G").unwrap();
     daemon.stop();
+    let log = std::fs::read_to_string(site.folder().join("log")).unwrap();
+    assert!(!log.contains("drain-cut"), "{log}");
     assert!(!site.folder().join("pbx.sock").exists(), "it goes with the daemon");
 }
 

@@ -34,6 +34,7 @@ final class PhonesPageTest extends HostCase
         }
         self::assertStringNotContainsString('001B54AABB05', $html);
         self::assertStringNotContainsString('TCP is off', $html);
+        self::assertStringNotContainsString('this is bad', $html);
         self::assertSame(['GET /api/v1/phones'], $this->asked());
     }
 
@@ -134,6 +135,15 @@ final class PhonesPageTest extends HostCase
         foreach ($before as $extension => $old) {
             self::assertStringNotContainsString(self::setting((string) $extension, 'secret'), $html, 'no secret is shown');
         }
+    }
+
+    public function testAHashThatAsteriskWouldTakeInsteadOfTheSecretIsEmptied(): void
+    {
+        $this->assigned(self::MAC, '1001', '7960');
+        self::rows("insert into sip (id, keyword, data, flags) values ('1001', 'md5_cred', '0123456789abcdef0123456789abcdef', 99)");
+        self::act('safe', ['offhook_chosen' => [self::MAC]]);
+        self::assertSame('', self::setting('1001', 'md5_cred'));
+        self::assertSame(12, strlen((string) self::setting('1001', 'secret')));
     }
 
     public function testAnExtensionThatCoreCannotStoreKeepsWhatItHad(): void

@@ -70,6 +70,11 @@ class Offhook extends \FreePBX_Helpers implements \BMO
     {
     }
 
+    /** The framework calls this on our own page, and says "this is bad" above it where it is missing. There is nothing to do. */
+    public function doConfigPageInit($page)
+    {
+    }
+
     public function directory(): Directory
     {
         return $this->directory = $this->directory ?? new Directory($this->pbx->Database, $this->models());

@@ -31,6 +31,10 @@ final class Page
         $currentcomponent->processconfigpage();
         $currentcomponent->buildconfigpage();
         if ($display === 'offhook') {
+            // As the framework says it on a module's own page.
+            if (!method_exists(\FreePBX::Offhook(), 'doConfigPageInit')) {
+                echo "Page Offhook doesn't implement doConfigPageInit, this is bad.";
+            }
             include OFFHOOK_MODULE . '/page.offhook.php';
         } elseif ($display === 'extensions') {
             echo self::extensions($currentcomponent);

@@ -60,6 +60,10 @@ final class SafeSettings
             throw new Refused("extension $extension is no SIP extension, so it got no new secret");
         }
         $wanted = self::flags($technology, $transport) + ['secret' => $secret->reveal()];
+        if (isset($device['md5_cred'])) {
+            // Core 16.0.68.26 and later: where it is not empty, Asterisk is given it and not the secret.
+            $wanted['md5_cred'] = '';
+        }
         $this->core->delDevice($extension, true);
         try {
             $stored = $this->core->addDevice($extension, $technology, self::settings($wanted + $device), true);

@@ -95,7 +95,9 @@ final class SectionView
             Section::SAFE, $typed === null ? $line === null : $safe, 'Secret and NAT settings',
             'FreePBX makes secrets of 32 characters, and these phones take 30 or 31, some only 12. This sets one of 12 letters and digits, and the ' .
             'NAT settings that a phone on UDP needs, in the same save. It does nothing without a MAC address.',
-            'yes', ' Set a secret this phone can carry, and the NAT settings it needs'
+            'yes', ' Set a secret this phone can carry, and the NAT settings it needs' .
+            // FreePBX draws a check box as wide as a text field, in the middle of it.
+            '<style>#offhook_safe{display:inline-block;width:auto;height:auto;margin:0 .4em 0 0;vertical-align:middle;box-shadow:none}</style>'
         ));
         $others = array_slice($lines, 1);
         if ($others !== []) {

@@ -22,7 +22,7 @@ use FreePBX\modules\Offhook\Text;
 <input type="hidden" name="offhook_token" value="<?= Text::html($token) ?>">
 <div id="offhook-live">
 <?php if ($tcpOff !== []) { ?>
-  <div class="alert alert-danger" role="alert"><strong>TCP is off</strong>, and <?= Text::html(implode(', ', $tcpOff)) ?> needs it:
+  <div class="alert alert-danger" role="alert"><strong>TCP is off</strong>, and <?= Text::html(implode(', ', $tcpOff)) ?> <?= count($tcpOff) === 1 ? 'needs' : 'need' ?> it:
   Settings, Asterisk SIP Settings, SIP Settings [chan_pjsip], Transports, tcp: Yes; press Submit and Apply Config.
   It <strong>needs an Asterisk restart</strong> after that: Apply alone does not open the port. For extensions on chan_sip: SIP Legacy
   Settings [chan_sip], Enable TCP: Yes, and Apply Config.</div>

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
 
+use clap::{Args as _, Command, FromArgMatches as _};
 use ipnet::Ipv4Net;
 use serde::Serialize;
 
@@ -18,7 +19,10 @@ pub(super) async fn setup(asked: Setup, context: &Context) -> Result<(), Failure
         (None, Some(root)) => root.join("etc/offhook/offhook.toml"),
         _ => context.path(),
     };
-    let facts = gather::gather(&Paths { root, config }).await.map_err(Failure::failed)?;
+    let paths = Paths { root, config };
+    // Until the end of the run: of two, the later one would write the journal without what the other changed.
+    let _lock = if asked.dry_run { None } else { gather::lock(&paths).map_err(Failure::failed)? };
+    let facts = gather::gather(&paths).await.map_err(Failure::failed)?;
     if asked.undo { take_back(asked, facts, context).await } else { prepare(asked, facts, context).await }
 }
 
@@ -186,12 +190,19 @@ fn networks(facts: &Facts) -> Result<Vec<Ipv4Net>, Failure> {
     if said.is_empty() {
         return Ok(facts.networks.clone());
     }
-    let parsed = said.split(',').map(str::trim).map(|text| {
-        text.parse().map_err(|_| {
-            Failure::usage(format!("nothing was changed: {text:?} is no IPv4 network such as 192.168.50.0/24"))
-        })
-    });
-    parsed.collect()
+    typed(&said).map_err(|why| Failure::usage(format!("nothing was changed: {said:?} is of no use: {why}")))
+}
+
+/// What was typed, as `--phone-network` takes it.
+fn typed(said: &str) -> Result<Vec<Ipv4Net>, String> {
+    let words = ["setup".to_owned(), format!("--phone-network={}", said.replace(char::is_whitespace, ""))];
+    let parsed = Setup::augment_args(Command::new("setup"))
+        .try_get_matches_from(words)
+        .and_then(|matches| Setup::from_arg_matches(&matches));
+    parsed.map(|setup| setup.phone_network).map_err(|why| {
+        let why = why.to_string();
+        why.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+    })
 }
 
 /// What to do next, in five lines.
@@ -214,6 +225,12 @@ fn next(facts: &Facts) -> Vec<String> {
 
 async fn take_back(asked: Setup, mut facts: Facts, context: &Context) -> Result<(), Failure> {
     let quiet = context.out.json();
+    if facts.journal_hidden {
+        return Err(Failure::failed(format!(
+            "what there is to undo is in {}, which only root may read; run sudo offhook setup --undo",
+            facts.paths.journal().display()
+        )));
+    }
     let mut undos = undo::plan(&facts);
     let text = |undos: &Vec<Undo>| match undos.as_slice() {
         [] => "nothing to undo: setup changed nothing on this host\n".to_owned(),
@@ -251,12 +268,19 @@ async fn take_back(asked: Setup, mut facts: Facts, context: &Context) -> Result<
     if quiet {
         context.out.show(&undos, text);
     }
+    if undos.iter().all(|entry| entry.outcome == Outcome::Declined) {
+        return Ok(());
+    }
     // It goes on with what is left of its configuration.
     let restarted = undo::daemon("restart").await;
     let failed = undos.iter().filter(|entry| matches!(entry.outcome, Outcome::Failed(_))).count();
+    let kept = undos.iter().filter(|entry| matches!(entry.outcome, Outcome::Kept(_))).count();
     match (failed, restarted) {
+        (0, Ok(())) if kept > 0 => Err(Failure::partly(format!("{kept} changes are left, as said above"))),
         (0, Ok(())) => Ok(()),
-        (0, Err(why)) => Err(Failure::partly(format!("all is undone, and the daemon was not restarted: {why}"))),
+        (0, Err(why)) => {
+            Err(Failure::partly(format!("what is said above is undone, and the daemon was not restarted: {why}")))
+        }
         (failed, _) => Err(Failure::partly(format!(
             "{failed} changes could not be undone, as said above; put right what is in the way and run offhook setup --undo again"
         ))),
@@ -267,8 +291,28 @@ fn word(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Todo => "to undo".to_owned(),
         Outcome::Undone => "undone".to_owned(),
-        Outcome::Left(why) => format!("left: {why}"),
+        Outcome::Left(why) | Outcome::Kept(why) => format!("left: {why}"),
         Outcome::Declined => "left as it is".to_owned(),
         Outcome::Failed(why) => format!("failed: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_judged_as_the_option_is() {
+        let nets: Vec<Ipv4Net> = ["10.0.0.0/8", "192.168.50.0/24"].map(|net| net.parse().unwrap()).into();
+        assert_eq!(typed("10.0.0.0/8, 192.168.50.0/24"), Ok(nets));
+        for (said, word) in [
+            ("0.0.0.0/0", "whole Internet"),
+            ("192.168.50.7/24", "192.168.50.0/24"),
+            ("phones", "no IPv4 network"),
+            ("10.0.0.0/8,,", "no IPv4 network"),
+        ] {
+            let why = typed(said).unwrap_err();
+            assert!(why.contains(word) && !why.contains('\n'), "{said}: {why}");
+        }
     }
 }

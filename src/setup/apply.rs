@@ -4,23 +4,19 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use rand::distr::{Alphanumeric, SampleString as _};
-use tokio::process::Command;
 use tokio::time::Instant;
 
 use super::facts::{Facts, TextFile, Wishes};
 use super::files::{self, Attributes};
 use super::journal::{Change, fingerprint};
+use super::program::{copy_folder, program};
 use super::step::{Action, Step, run};
-use super::{database, fence, gather, manager, plan};
+use super::{database, fence, gather, manager, plan, port};
 use crate::config;
 use crate::domain::Secret;
-
-/// Longest time that a program may take: `fwconsole` rebuilds much on a slow box.
-const PROGRAM: Duration = Duration::from_mins(3);
 
 /// How long a daemon that was started anew may take to answer.
 const START: Duration = Duration::from_secs(30);
@@ -57,7 +53,7 @@ impl Run {
             Action::Run(words) => program(words).await,
             Action::CopyModule { from, to } => {
                 self.note(Change::Module { folder: to.clone() })?;
-                files::copy_folder(from, to)
+                copy_folder(from, to).await
             }
             Action::Tables(statements) => {
                 self.note(Change::Tables { database: self.facts.database.name.clone() })?;
@@ -73,24 +69,15 @@ impl Run {
                 let login = manager::login(port, &secret).await;
                 login.map_err(|why| format!("the manager user was written and cannot log in: {why}; see that manager.conf says enabled = yes and nothing else refuses it"))
             }
-            Action::StopUnit(unit) => {
-                let enabled = program(&["systemctl", "is-enabled", "--quiet", unit].map(str::to_owned)).await.is_ok();
-                self.note(Change::Unit { unit: unit.clone(), enabled })?;
-                // Not `disable --now`: of a unit that is made from an init script, as Debian's tftpd-hpa is, that stops
-                // nothing (measured with systemd 252).
-                self.action_run(&["systemctl", "stop", unit]).await?;
-                self.action_run(&["systemctl", "disable", unit]).await?;
-                match gather::holder(&self.facts.paths, 69) {
-                    Some(holder) if holder.unit.as_ref() == Some(unit) => Err(format!(
-                        "{unit} was stopped and {} still has port 69; see systemctl status {unit}",
-                        holder.named()
-                    )),
-                    _ => Ok(()),
-                }
-            }
+            Action::StopUnits(units) => self.stop(units).await,
             Action::Xinetd(file) => self.xinetd(file),
             Action::Trust(network) => {
-                self.note(Change::Trusted { network: network.to_string() })?;
+                if !plan::conf_is_theirs(&self.facts) {
+                    let text = plan::wanted_conf(&self.facts, &self.wishes, self.password.as_ref()).emit();
+                    self.tried(&self.facts.paths.setup_conf(), &text)?;
+                }
+                // Where it is not known what was trusted before, nobody can say whose this is.
+                self.note(Change::Trusted { network: network.to_string(), ours: self.facts.trusted.is_some() })?;
                 self.action_run(&["fwconsole", "firewall", "trust", &network.to_string()]).await
             }
             Action::JoinGroup => {
@@ -99,6 +86,28 @@ impl Run {
             }
             Action::WriteConf { file, .. } => self.configuration(file),
             Action::Answer => answer(&gather::socket(&self.facts)).await,
+        }
+    }
+
+    async fn stop(&mut self, units: &[String]) -> Result<(), String> {
+        // Undone from the last to the first: a socket cannot be started once its service has the port.
+        for unit in units.iter().rev() {
+            let enabled = program(&["systemctl", "is-enabled", "--quiet", unit].map(str::to_owned)).await.is_ok();
+            self.note(Change::Unit { unit: unit.clone(), enabled })?;
+        }
+        for unit in units {
+            // Not `disable --now`: of a unit that is made from an init script, as Debian's tftpd-hpa is, that stops
+            // nothing (measured with systemd 252).
+            self.action_run(&["systemctl", "stop", unit]).await?;
+            self.action_run(&["systemctl", "disable", unit]).await?;
+        }
+        match gather::tftp(&self.facts.paths) {
+            Some(holder) if port::taking(Some(&holder)) != port::Taking::Ours => Err(format!(
+                "{} stopped and {} has port 69; free it, then systemctl restart offhook",
+                units.join(" and "),
+                holder.named()
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -124,6 +133,11 @@ impl Run {
         save(&self.facts)
     }
 
+    fn written(&mut self, file: &Path) -> Result<(), String> {
+        self.facts.journal.written(file);
+        save(&self.facts)
+    }
+
     async fn account(&mut self, create: bool, grants: &[&'static str], password: bool) -> Result<(), String> {
         // One that was there with a password, and works, is not ours to take away.
         if create || password {
@@ -141,8 +155,9 @@ impl Run {
         } else {
             let secret = Secret::new(Alphanumeric.sample_string(&mut rand::rng(), 32));
             let text = format!("{}\n", secret.expose());
-            self.note(Change::File { file: secret_file.to_owned(), left: fingerprint(&text) })?;
+            self.note(Change::of_file(secret_file, &text))?;
             files::replace(secret_file, &text, self.ours())?;
+            self.written(secret_file)?;
             secret
         };
         if !secret.expose().bytes().all(|b| b.is_ascii_graphic() && b != b';') {
@@ -157,10 +172,11 @@ impl Run {
             TextFile::Unusable(why) => return Err(why),
         };
         let stanza = fence::stanza(&secret);
-        self.note(Change::ManagerBlock { file: file.to_owned(), left: fingerprint(&stanza) })?;
+        self.note(Change::of_block(file, &stanza))?;
         let folder = file.parent().and_then(Attributes::of);
         let new = Attributes { owner: folder.and_then(|folder| folder.owner), mode: 0o640 };
-        files::replace(file, &fence::with_block(&text, &stanza), new)
+        files::replace(file, &fence::with_block(&text, &stanza), new)?;
+        self.written(file)
     }
 
     fn xinetd(&mut self, file: &Path) -> Result<(), String> {
@@ -192,11 +208,12 @@ impl Run {
     fn configuration(&mut self, file: &Path) -> Result<(), String> {
         let text = plan::wanted_conf(&self.facts, &self.wishes, self.password.as_ref()).emit();
         let loaded = self.tried(file, &text)?;
-        self.note(Change::File { file: file.to_owned(), left: fingerprint(&text) })?;
+        self.note(Change::of_file(file, &text))?;
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder).map_err(|why| format!("{} could not be made: {why}", folder.display()))?;
         }
         files::replace(file, &text, self.ours())?;
+        self.written(file)?;
         self.facts.config.loaded = Some(Ok(Box::new(loaded)));
         Ok(())
     }
@@ -232,25 +249,6 @@ pub(super) fn save(facts: &Facts) -> Result<(), String> {
     }
     let text = serde_json::to_string_pretty(&facts.journal).map_err(|why| format!("the journal of setup: {why}"))?;
     files::replace(&path, &format!("{text}\n"), Attributes { owner: None, mode: 0o600 })
-}
-
-/// Runs a program to its end: its exit status counts, and its words are shown only where it failed.
-pub(super) async fn program(words: &[String]) -> Result<(), String> {
-    let shown = words.join(" ");
-    let Some((name, arguments)) = words.split_first() else { return Ok(()) };
-    let mut command = Command::new(name);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
-    match tokio::time::timeout(PROGRAM, command.output()).await {
-        Ok(Ok(output)) if output.status.success() => Ok(()),
-        Ok(Ok(output)) => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-            let last: String = last.trim().chars().take(200).collect();
-            Err(format!("`{shown}` failed, {}: {last}", output.status))
-        }
-        Ok(Err(why)) => Err(format!("`{shown}` could not be run: {why}")),
-        Err(_) => Err(format!("`{shown}` did not end within {} s", PROGRAM.as_secs())),
-    }
 }
 
 /// Waits until the daemon answers its own check.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlSslMode};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, Row as _};
 
@@ -125,24 +125,53 @@ async fn texts(connection: &mut MySqlConnection, query: &'static str) -> Result<
     Ok(rows.iter().filter_map(text).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect())
 }
 
+/// What became of the URL that is stated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// It opens the PBX's tables.
+    Works,
+    /// The server does not let this account in.
+    Refused,
+    /// It does not work now, or none is stated.
+    Unknown,
+}
+
+/// MariaDB's numbers for an account that is not let in: to the database, to the server, to the server by this way.
+const REFUSALS: [u16; 3] = [1044, 1045, 1698];
+
 /// Whether what the configuration states opens the PBX's tables; `auto` is nothing that is stated.
-pub(super) async fn opens(config: &Config) -> bool {
+pub(super) async fn opens(config: &Config) -> Opening {
     match &config.pbx.source {
         PbxSource::FreePbx(Some(url)) => {
             let Ok(options) = MySqlConnectOptions::from_str(&url.0.expose().replacen("mariadb://", "mysql://", 1))
             else {
-                return false;
+                return Opening::Unknown;
             };
-            let Ok(mut connection) = connect(options).await else { return false };
-            texts(&mut connection, VERSION).await.is_ok()
+            match connect(options).await {
+                Ok(mut connection) => works(texts(&mut connection, VERSION).await.is_ok()),
+                Err(sqlx::Error::Database(why))
+                    if why
+                        .try_downcast_ref::<MySqlDatabaseError>()
+                        .is_some_and(|why| REFUSALS.contains(&why.number())) =>
+                {
+                    Opening::Refused
+                }
+                Err(_) => Opening::Unknown,
+            }
         }
-        PbxSource::FreePbx(None) => false,
+        PbxSource::FreePbx(None) => Opening::Unknown,
         PbxSource::Sqlite(path) => {
             let options = SqliteConnectOptions::new().filename(path).read_only(true);
-            let Ok(mut connection) = sqlx::SqliteConnection::connect_with(&options).await else { return false };
-            sqlx::query(VERSION_OF_FILE).fetch_all(&mut connection).await.is_ok()
+            let Ok(mut connection) = sqlx::SqliteConnection::connect_with(&options).await else {
+                return Opening::Unknown;
+            };
+            works(sqlx::query(VERSION_OF_FILE).fetch_all(&mut connection).await.is_ok())
         }
     }
+}
+
+fn works(read: bool) -> Opening {
+    if read { Opening::Works } else { Opening::Unknown }
 }
 
 const VERSION_OF_FILE: &str = "select value from admin where variable = 'need_reload'";

@@ -88,6 +88,8 @@ pub struct Facts {
     pub synchronised: Option<bool>,
     /// The firewall.
     pub firewall: Firewall,
+    /// What FreePBX's firewall trusts; `None` = it did not say.
+    pub trusted: Option<Vec<Ipv4Net>>,
     /// Private addresses of this host.
     pub addresses: Vec<Ipv4Addr>,
     /// The networks they are in.
@@ -102,6 +104,8 @@ pub struct Facts {
     pub daemon: bool,
     /// What earlier runs changed.
     pub journal: Journal,
+    /// Whether there is a journal that only root may read.
+    pub journal_hidden: bool,
 }
 
 /// The PBX.
@@ -115,8 +119,10 @@ pub enum Pbx {
         version: Option<String>,
         /// Whether `fwconsole` can be run.
         fwconsole: bool,
-        /// Version of our module that lies in its folder.
+        /// Version of our module that is installed.
         module: Option<String>,
+        /// Whether something lies in the module's folder, installed or not.
+        module_folder: bool,
     },
     /// `/etc/freepbx.conf` is there and of no use: one sentence.
     Broken(String),
@@ -247,6 +253,8 @@ pub struct Configuration {
     pub conf: Option<SetupConf>,
     /// Whether `pbx.database_url`, where one is stated, opens the PBX's tables.
     pub url_works: bool,
+    /// Whether the server refused it: one that did not answer says nothing about the URL.
+    pub url_refused: bool,
     /// A folder that another TFTP server served.
     pub tftp_folder: Option<PathBuf>,
 }

@@ -2,6 +2,10 @@
 //!
 //! What is between the fences is ours, all else is never touched. Syntax: Asterisk main/config.c, xinetd.conf(5).
 
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
 use crate::domain::Secret;
 
 /// First line of the block; what follows these words on the line is prose.
@@ -121,6 +125,13 @@ pub fn served_folder<'a>(words: impl Iterator<Item = &'a str>) -> Option<&'a str
     words.skip(1).filter(|word| word.starts_with('/') && !word.contains("..")).last()
 }
 
+/// The IPv4 networks in what `fwconsole firewall list trusted` prints; `None` = that is no such list.
+pub fn trusted(said: &str) -> Option<Vec<Ipv4Net>> {
+    let words = || said.split(|c: char| c.is_whitespace() || "',\"".contains(c));
+    let network = |word: &str| word.parse().ok().or_else(|| word.parse::<Ipv4Addr>().ok().map(Ipv4Net::from));
+    words().any(|word| word == "trusted").then(|| words().filter_map(network).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,5 +205,15 @@ mod tests {
         assert_eq!(of("/usr/sbin/in.tftpd --listen"), None);
         assert_eq!(of("server_args = -s /tftpboot"), Some("/tftpboot"));
         assert_eq!(of("/usr/sbin/in.tftpd /a/../etc"), None);
+    }
+
+    #[test]
+    fn what_the_firewall_trusts() {
+        let said = "All entries in zone 'trusted':\n\t192.168.50.0/24\n\t10.1.2.3\n\tfe80::/64\n";
+        let nets: Vec<Ipv4Net> = ["192.168.50.0/24", "10.1.2.3/32"].map(|net| net.parse().unwrap()).into();
+        assert_eq!(trusted(said), Some(nets));
+        assert_eq!(trusted("All entries in zone 'trusted':\n"), Some(Vec::new()));
+        assert_eq!(trusted("Firewall is not running\n"), None);
+        assert_eq!(trusted(""), None);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, fchown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -92,48 +92,6 @@ pub(super) fn remove(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Copies a folder to where nothing of that name is left afterwards but it, owned as the folder it comes into. The copy
-/// is made beside that folder and moved in as a whole: who may write there cannot redirect it, and nobody sees half.
-pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<(), String> {
-    let tried = || -> io::Result<()> {
-        let parent = to.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        let owner = Attributes::of(parent).and_then(|of| of.owner);
-        let beside = parent.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        let work = tempfile::Builder::new().prefix(".offhook-").tempdir_in(beside)?;
-        let copy = work.path().join("new");
-        copy_into(from, &copy, owner)?;
-        if fs::symlink_metadata(to).is_ok() {
-            fs::rename(to, work.path().join("old"))?;
-        }
-        fs::rename(&copy, to)
-    };
-    tried().map_err(|why| format!("{} could not be copied to {}: {why}", from.display(), to.display()))
-}
-
-fn copy_into(from: &Path, to: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
-    fs::create_dir(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
-        if kind.is_dir() {
-            copy_into(&entry.path(), &target, owner)?;
-        } else if kind.is_file() {
-            fs::copy(entry.path(), &target)?;
-            give(&target, owner, 0o644)?;
-        }
-    }
-    give(to, owner, 0o755)
-}
-
-/// Within a folder that nobody else may enter.
-fn give(path: &Path, owner: Option<(u32, u32)>, mode: u32) -> io::Result<()> {
-    fs::set_permissions(path, Permissions::from_mode(mode))?;
-    match owner {
-        Some((owner, group)) if is_root() => chown(path, Some(owner), Some(group)),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,19 +113,5 @@ mod tests {
         assert!(matches!(read(folder.path()), TextFile::Unusable(_)));
         remove(&path).unwrap();
         remove(&path).unwrap();
-    }
-
-    #[test]
-    fn a_folder_is_replaced_as_a_whole() {
-        let work = tempfile::tempdir().unwrap();
-        let (from, modules) = (work.path().join("from"), work.path().join("admin/modules"));
-        fs::create_dir_all(from.join("views")).unwrap();
-        fs::create_dir_all(modules.join("offhook")).unwrap();
-        fs::write(modules.join("offhook/stale.php"), "old").unwrap();
-        fs::write(from.join("views/list.php"), "new").unwrap();
-        copy_folder(&from, &modules.join("offhook")).unwrap();
-        assert_eq!(fs::read_to_string(modules.join("offhook/views/list.php")).unwrap(), "new");
-        assert!(!modules.join("offhook/stale.php").exists());
-        assert_eq!(fs::read_dir(modules.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
     }
 }

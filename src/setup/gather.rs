@@ -11,9 +11,11 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 
 use super::conf::SetupConf;
+use super::database::Opening;
 use super::facts::{Configuration, Facts, Firewall, Manager, Paths, Pbx, TextFile};
 use super::journal::Journal;
 use super::port::{self, Holder};
+use super::program::output;
 use super::{database, fence, files, manager};
 use crate::config;
 use crate::domain::Secret;
@@ -33,8 +35,11 @@ pub(super) fn freepbx_access(paths: &Paths) -> io::Result<Result<DatabaseAccess,
 /// The journal of earlier runs cannot be read: without it nothing is known of what was changed.
 pub async fn gather(paths: &Paths) -> Result<Facts, String> {
     let privileged = files::is_root() || (paths.root != Path::new("/") && is_ours(&paths.root));
-    let journal = journal(paths)?;
-    let mut facts = Facts { paths: paths.clone(), privileged, journal, ..Facts::default() };
+    let (journal, journal_hidden) = match journal(paths)? {
+        Some(journal) => (journal, false),
+        None => (Journal::default(), true),
+    };
+    let mut facts = Facts { paths: paths.clone(), privileged, journal, journal_hidden, ..Facts::default() };
     facts.pbx = match freepbx_access(paths) {
         Ok(Ok(access)) => {
             let look = database::look(&access, privileged).await;
@@ -59,10 +64,14 @@ pub async fn gather(paths: &Paths) -> Result<Facts, String> {
     facts.config = configuration(paths).await;
     facts.manager = asterisk(paths).await;
     facts.module_packaged = paths.module().join("module.xml").is_file();
-    (facts.tftp, facts.dhcp, facts.ntp) = (holder(paths, 69), holder(paths, 67), holder(paths, 123));
+    (facts.tftp, facts.dhcp, facts.ntp) = (tftp(paths), holder(paths, 67), holder(paths, 123));
     facts.config.tftp_folder = facts.tftp.as_ref().and_then(|holder| served_folder(paths, holder));
     facts.synchronised = synchronised();
     facts.firewall = firewall(paths, &facts.pbx);
+    if facts.firewall == Firewall::FreePbx && privileged {
+        let words = ["fwconsole", "firewall", "list", "trusted"].map(str::to_owned);
+        facts.trusted = output(&words, None).await.ok().and_then(|said| fence::trusted(&said));
+    }
     (facts.addresses, facts.networks) = interfaces();
     facts.user = id_of(&paths.at("etc/passwd"), "offhook").is_some();
     facts.in_group = in_group(paths);
@@ -84,18 +93,35 @@ fn is_ours(folder: &Path) -> bool {
     owner(folder).is_some() && owner(folder) == owner(Path::new("/proc/self"))
 }
 
-fn journal(paths: &Paths) -> Result<Journal, String> {
+/// Keeps every other run out for as long as it is held; `None` where there is no folder, or it may not be read.
+///
+/// # Errors
+/// Another run holds it.
+pub fn lock(paths: &Paths) -> Result<Option<fs::File>, String> {
+    // The folder itself: nothing is left behind, and a journal that is replaced takes no lock with it.
+    let Ok(folder) = fs::File::open(paths.home()) else { return Ok(None) };
+    match folder.try_lock() {
+        Err(fs::TryLockError::WouldBlock) => Err(format!(
+            "nothing was changed: another offhook setup has {} locked; wait for its end, then run this again",
+            paths.home().display()
+        )),
+        _ => Ok(Some(folder)),
+    }
+}
+
+/// What earlier runs changed; `None` = only root may read it.
+fn journal(paths: &Paths) -> Result<Option<Journal>, String> {
     let path = paths.journal();
     match files::read(&path) {
-        TextFile::Absent => Ok(Journal::default()),
-        TextFile::Text(text) => serde_json::from_str(&text).map_err(|why| {
+        TextFile::Absent => Ok(Some(Journal::default())),
+        TextFile::Text(text) => serde_json::from_str(&text).map(Some).map_err(|why| {
             format!(
                 "{} is no journal of setup: {why}; put it right, or aside: then nothing can be undone",
                 path.display()
             )
         }),
         // Not root: then nothing is changed either.
-        TextFile::Unusable(_) if !files::is_root() => Ok(Journal::default()),
+        TextFile::Unusable(_) if !files::is_root() => Ok(None),
         TextFile::Unusable(why) => Err(why),
     }
 }
@@ -119,7 +145,8 @@ fn freepbx(paths: &Paths, version: Option<String>, module: Option<&str>) -> Pbx 
     let web_root = paths.at(stated.map(str::trim).filter(|root| !root.is_empty()).unwrap_or("/var/www/html"));
     let there = web_root.join("admin/modules/offhook/module.xml").is_file();
     let module = module.filter(|_| there).map(str::to_owned);
-    Pbx::FreePbx { version, fwconsole: on_path("fwconsole"), module, web_root }
+    let module_folder = fs::symlink_metadata(web_root.join("admin/modules/offhook")).is_ok();
+    Pbx::FreePbx { version, fwconsole: on_path("fwconsole"), module, module_folder, web_root }
 }
 
 async fn configuration(paths: &Paths) -> Configuration {
@@ -129,11 +156,12 @@ async fn configuration(paths: &Paths) -> Configuration {
         .then(|| config::load(&paths.config, &config::Environment::new()).map(Box::new).map_err(|why| why.to_string()));
     let setup = files::read(&paths.setup_conf());
     let conf = SetupConf::parse(setup.text());
-    let url_works = match &loaded {
+    let opening = match &loaded {
         Some(Ok(config)) => database::opens(config).await,
-        _ => false,
+        _ => Opening::Unknown,
     };
-    Configuration { loaded, setup, conf, url_works, tftp_folder: None }
+    let (url_works, url_refused) = (opening == Opening::Works, opening == Opening::Refused);
+    Configuration { loaded, setup, conf, url_works, url_refused, tftp_folder: None }
 }
 
 async fn asterisk(paths: &Paths) -> Manager {
@@ -168,6 +196,18 @@ fn on_path(name: &str) -> bool {
     std::env::split_paths(&folders).any(|folder| folder.join(name).is_file())
 }
 
+/// Who has TFTP's port, and by which socket unit, where another server has it.
+pub(super) fn tftp(paths: &Paths) -> Option<Holder> {
+    let mut holder = holder(paths, 69)?;
+    if port::taking(Some(&holder)) != port::Taking::Ours {
+        let mut command = Command::new("systemctl");
+        command.args(["list-sockets", "--no-legend", "--no-pager", "--full"]).stdin(Stdio::null());
+        let list = command.output().map(|output| output.stdout).unwrap_or_default();
+        holder.socket = port::socket_unit(&String::from_utf8_lossy(&list), 69);
+    }
+    Some(holder)
+}
+
 /// Who has a UDP port.
 pub(super) fn holder(paths: &Paths, port: u16) -> Option<Holder> {
     let proc = paths.at("proc");
@@ -199,6 +239,7 @@ pub(super) fn holder(paths: &Paths, port: u16) -> Option<Holder> {
         process,
         program: text("comm").trim().to_owned(),
         unit: port::unit(&text("cgroup")),
+        socket: None,
         words: text("cmdline").split('\0').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
     })
 }
@@ -207,7 +248,7 @@ pub(super) fn holder(paths: &Paths, port: u16) -> Option<Holder> {
 fn served_folder(paths: &Paths, holder: &Holder) -> Option<PathBuf> {
     let found = match port::taking(Some(holder)) {
         port::Taking::Ours | port::Taking::ByHand(_) => None,
-        port::Taking::Unit(_) => fence::served_folder(holder.words.iter().map(String::as_str)).map(PathBuf::from),
+        port::Taking::Units(_) => fence::served_folder(holder.words.iter().map(String::as_str)).map(PathBuf::from),
         port::Taking::Xinetd => {
             let text = fs::read_to_string(paths.at("etc/xinetd.d/tftp")).ok()?;
             let line = text.lines().find(|line| line.trim_start().starts_with("server_args"))?;

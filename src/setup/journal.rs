@@ -3,7 +3,7 @@
 //! A file that was written is known again by a fingerprint of its text, so that what the admin edited since is left alone
 //! and no secret is kept here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,9 @@ pub enum Change {
         file: PathBuf,
         /// Fingerprint of the block.
         left: String,
+        /// Those it may still have while it is not known that the new one was written.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        was: Vec<String>,
     },
     /// A file of our own.
     File {
@@ -40,6 +43,9 @@ pub enum Change {
         file: PathBuf,
         /// Fingerprint of its text.
         left: String,
+        /// Those it may still have while it is not known that the new one was written.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        was: Vec<String>,
     },
     /// A SQLite file with the PBX's tables. It holds the phones and stays.
     Sqlite {
@@ -66,6 +72,9 @@ pub enum Change {
     Trusted {
         /// The network.
         network: String,
+        /// Whether it was not trusted before; `false` where that could not be seen.
+        #[serde(default)]
+        ours: bool,
     },
     /// User `offhook` was put into the group `asterisk`.
     Group,
@@ -92,6 +101,15 @@ impl Journal {
                     (Change::Unit { enabled, .. }, Change::Unit { unit, enabled: now }) => {
                         Change::Unit { unit, enabled: *enabled || now }
                     }
+                    (
+                        Change::File { left: old, was: older, .. } | Change::ManagerBlock { left: old, was: older, .. },
+                        mut change,
+                    ) => {
+                        if let Change::File { was, .. } | Change::ManagerBlock { was, .. } = &mut change {
+                            was.extend(older.iter().chain([old]).cloned());
+                        }
+                        change
+                    }
                     (_, change) => change,
                 };
                 *old = change;
@@ -100,14 +118,20 @@ impl Journal {
         }
     }
 
-    /// The fingerprint under which a file or a block was left.
-    pub fn left(&self, path: &std::path::Path) -> Option<&str> {
-        self.changes.iter().find_map(|change| match change {
-            Change::ManagerBlock { file, left } | Change::File { file, left } | Change::Xinetd { file, left, .. } => {
-                (file == path).then_some(left.as_str())
+    /// Whether setup left this text there, as a file or as the block in it.
+    pub fn knows(&self, path: &Path, text: &str) -> bool {
+        self.changes.iter().any(|change| change.file().is_some_and(|file| file == path) && change.left(text))
+    }
+
+    /// What was to be written there is written: nothing else counts as ours.
+    pub fn written(&mut self, path: &Path) {
+        for change in &mut self.changes {
+            if let Change::ManagerBlock { file, was, .. } | Change::File { file, was, .. } = change
+                && file == path
+            {
+                was.clear();
             }
-            _ => None,
-        })
+        }
     }
 
     /// Whether the database account is of our making.
@@ -117,6 +141,35 @@ impl Journal {
 }
 
 impl Change {
+    /// A file of our own with this text.
+    pub fn of_file(file: &Path, text: &str) -> Self {
+        Self::File { file: file.to_owned(), left: fingerprint(text), was: Vec::new() }
+    }
+
+    /// The fenced block with this text.
+    pub fn of_block(file: &Path, text: &str) -> Self {
+        Self::ManagerBlock { file: file.to_owned(), left: fingerprint(text), was: Vec::new() }
+    }
+
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::ManagerBlock { file, .. } | Self::File { file, .. } | Self::Xinetd { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Whether this is the text that was left.
+    pub fn left(&self, text: &str) -> bool {
+        let print = fingerprint(text);
+        match self {
+            Self::ManagerBlock { left, was, .. } | Self::File { left, was, .. } => {
+                *left == print || was.contains(&print)
+            }
+            Self::Xinetd { left, .. } => *left == print,
+            _ => false,
+        }
+    }
+
     /// What two entries about the same thing have in common.
     fn thing(&self) -> (std::mem::Discriminant<Self>, String) {
         let name = match self {
@@ -127,7 +180,7 @@ impl Change {
             | Self::Xinetd { file: path, .. } => path.display().to_string(),
             Self::Tables { database } | Self::Account { database } => database.clone(),
             Self::Unit { unit, .. } => unit.clone(),
-            Self::Trusted { network } => network.clone(),
+            Self::Trusted { network, .. } => network.clone(),
             Self::Group => String::new(),
         };
         (std::mem::discriminant(self), name)
@@ -159,8 +212,22 @@ mod tests {
                 Change::Xinetd { file: file.clone(), left: "b".into(), before: "disable = no".into() },
             ]
         );
-        assert_eq!(journal.left(&file), Some("b"));
         let text = serde_json::to_string(&journal).unwrap();
         assert_eq!(serde_json::from_str::<Journal>(&text).unwrap(), journal);
+    }
+
+    #[test]
+    fn a_write_that_failed_makes_nothing_the_admin_s() {
+        let mut journal = Journal::default();
+        let file = Path::new("/etc/offhook/conf.d/10-setup.toml");
+        for text in ["first", "second", "third"] {
+            journal.note(Change::of_file(file, text));
+        }
+        assert!(["first", "second", "third"].iter().all(|text| journal.knows(file, text)), "{journal:?}");
+        assert!(!journal.knows(file, "edited") && !journal.knows(Path::new("/other"), "first"));
+        let text = serde_json::to_string(&journal).unwrap();
+        assert_eq!(serde_json::from_str::<Journal>(&text).unwrap(), journal);
+        journal.written(file);
+        assert!(journal.knows(file, "third") && !journal.knows(file, "first"));
     }
 }

@@ -19,6 +19,7 @@ pub mod journal;
 mod manager;
 pub mod plan;
 pub mod port;
+mod program;
 pub mod step;
 pub mod undo;
 

@@ -8,7 +8,6 @@ use std::path::Path;
 use super::conf::{SetupConf, account_url};
 use super::facts::{Facts, Pbx, TextFile, Wishes};
 use super::fence;
-use super::journal::fingerprint;
 use super::step::{Action, MADE_THEN, Plan, Status, Step, run};
 use crate::domain::Secret;
 
@@ -75,12 +74,10 @@ fn found(facts: &Facts) -> Vec<String> {
 }
 
 /// Whether `10-setup.toml` is there and not as setup left it.
-fn conf_is_theirs(facts: &Facts) -> bool {
+pub(super) fn conf_is_theirs(facts: &Facts) -> bool {
     match &facts.config.setup {
         TextFile::Absent => false,
-        TextFile::Text(text) => {
-            facts.config.conf.is_none() || facts.journal.left(&facts.paths.setup_conf()) != Some(&fingerprint(text))
-        }
+        TextFile::Text(text) => facts.config.conf.is_none() || !facts.journal.knows(&facts.paths.setup_conf(), text),
         TextFile::Unusable(_) => true,
     }
 }
@@ -94,7 +91,7 @@ fn networks(facts: &Facts, wishes: &Wishes) -> Vec<ipnet::Ipv4Net> {
 /// What `10-setup.toml` is to say; `password` where the account gets a new one.
 pub fn wanted_conf(facts: &Facts, wishes: &Wishes, password: Option<&Secret>) -> SetupConf {
     let old = facts.config.conf.as_ref();
-    let kept = old.and_then(|conf| conf.database_url.clone()).filter(|_| facts.config.url_works);
+    let kept = old.and_then(|conf| conf.database_url.clone()).filter(|_| !facts.config.url_refused);
     let database = &facts.database;
     let socket = database.socket.as_deref().unwrap_or(Path::new("/run/mysqld/mysqld.sock")).display().to_string();
     let (source, url) = match &facts.pbx {

@@ -141,8 +141,8 @@ pub enum Action {
     },
     /// A login as the manager user.
     Login,
-    /// A TFTP server's unit is stopped, now and at boot.
-    StopUnit(String),
+    /// A TFTP server's units are stopped in this order, now and at boot.
+    StopUnits(Vec<String>),
     /// xinetd's TFTP service is switched off.
     Xinetd(PathBuf),
     /// A network is trusted in FreePBX's firewall.
@@ -197,7 +197,10 @@ impl Action {
                 format!("echo {MADE_THEN} | install -m 640 -g offhook /dev/stdin {}", secret.display()),
             ],
             Self::Login | Self::Answer => vec!["offhook check".to_owned()],
-            Self::StopUnit(unit) => ["stop", "disable"].map(|verb| format!("systemctl {verb} {unit}")).to_vec(),
+            Self::StopUnits(units) => {
+                let both = |unit: &String| ["stop", "disable"].map(|verb| format!("systemctl {verb} {unit}"));
+                units.iter().flat_map(both).collect()
+            }
             Self::Xinetd(file) => {
                 vec![format!("in {}: disable = yes", file.display()), "systemctl reload xinetd".to_owned()]
             }

@@ -3,10 +3,11 @@
 
 use serde::Serialize;
 
-use super::apply::{program, save};
+use super::apply::save;
 use super::facts::{Facts, TextFile};
 use super::files::{self, Attributes};
-use super::journal::{Change, fingerprint};
+use super::journal::Change;
+use super::program::{program, remove_folder};
 use super::step::{Action, run};
 use super::{database, fence};
 
@@ -32,6 +33,8 @@ pub enum Outcome {
     Undone,
     /// It stays; why, and what to do.
     Left(String),
+    /// The same, and the journal keeps it for another run.
+    Kept(String),
     /// The admin said no.
     Declined,
     /// It was tried; why not.
@@ -55,7 +58,7 @@ fn what(change: &Change) -> String {
         Change::Unit { unit, enabled: true } => format!("enable and start {unit} again"),
         Change::Unit { unit, enabled: false } => format!("start {unit} again"),
         Change::Xinetd { file, .. } => format!("switch xinetd's TFTP on again in {}", file.display()),
-        Change::Trusted { network } => format!("take {network} out of what FreePBX's firewall trusts"),
+        Change::Trusted { network, .. } => format!("take {network} out of what FreePBX's firewall trusts"),
         Change::Group => "take user offhook out of the group asterisk".to_owned(),
     }
 }
@@ -76,6 +79,7 @@ pub async fn daemon(verb: &str) -> Result<(), String> {
 /// Takes one change back. What is done with leaves the journal.
 pub async fn undo(facts: &mut Facts, change: &Change) -> Outcome {
     let outcome = match take_back(facts, change).await {
+        Ok(Outcome::Kept(why)) => return Outcome::Kept(why),
         Ok(outcome) => outcome,
         Err(why) => return Outcome::Failed(why),
     };
@@ -86,16 +90,37 @@ pub async fn undo(facts: &mut Facts, change: &Change) -> Outcome {
     }
 }
 
+/// Whether this is the configuration that setup wrote, or what it points at, and the admin has made that his.
+fn in_use(facts: &Facts, change: &Change) -> bool {
+    let conf = facts.paths.setup_conf();
+    let noted = |entry: &Change| matches!(entry, Change::File { file, .. } if *file == conf);
+    let edited = || match files::read(&conf) {
+        TextFile::Absent => false,
+        TextFile::Text(text) => !facts.journal.knows(&conf, &text),
+        TextFile::Unusable(_) => true,
+    };
+    let concerns = match change {
+        Change::Account { .. } | Change::ManagerBlock { .. } => true,
+        Change::File { file, .. } => *file == conf || *file == facts.paths.ami_secret(),
+        _ => false,
+    };
+    concerns && facts.journal.changes.iter().any(noted) && edited()
+}
+
 async fn take_back(facts: &Facts, change: &Change) -> Result<Outcome, String> {
+    if in_use(facts, change) {
+        return Ok(Outcome::Kept(format!(
+            "{} was edited since setup wrote it, so it is yours, with the accounts that it uses; to undo those, move it away and run offhook setup --undo again",
+            facts.paths.setup_conf().display()
+        )));
+    }
     match change {
         Change::Module { folder } => {
             if !folder.exists() {
                 return Ok(Outcome::Undone);
             }
             command(&["fwconsole", "ma", "uninstall", "offhook"]).await?;
-            std::fs::remove_dir_all(folder)
-                .map_err(|why| format!("{} could not be removed: {why}", folder.display()))?;
-            Ok(Outcome::Undone)
+            remove_folder(folder).await.map(|()| Outcome::Undone)
         }
         Change::Tables { database } => Ok(Outcome::Left(format!(
             "they hold the phones; to lose those: mariadb {database} -e 'drop table offhook_lines, offhook_phones, offhook_status'"
@@ -104,14 +129,14 @@ async fn take_back(facts: &Facts, change: &Change) -> Result<Outcome, String> {
             Ok(Outcome::Left(format!("it holds the phones; to lose those: rm {}", file.display())))
         }
         Change::Account { .. } => database::drop_account(&facts.database).await.map(|()| Outcome::Undone),
-        Change::ManagerBlock { file, left } => {
+        Change::ManagerBlock { file, .. } => {
             let text = match files::read(file) {
                 TextFile::Text(text) => text,
                 TextFile::Absent => return Ok(Outcome::Undone),
                 TextFile::Unusable(why) => return Ok(Outcome::Left(why)),
             };
             let Some(block) = fence::block(&text) else { return Ok(Outcome::Undone) };
-            if fingerprint(block) != *left {
+            if !change.left(block) {
                 return Ok(edited(file));
             }
             // A file that is empty now stays: manager.conf may include it, and then it has to be there.
@@ -119,9 +144,9 @@ async fn take_back(facts: &Facts, change: &Change) -> Result<Outcome, String> {
             command(&["asterisk", "-rx", "manager reload"]).await?;
             Ok(Outcome::Undone)
         }
-        Change::File { file, left } => match files::read(file) {
+        Change::File { file, .. } => match files::read(file) {
             TextFile::Absent => Ok(Outcome::Undone),
-            TextFile::Text(text) if fingerprint(&text) == *left => files::remove(file).map(|()| Outcome::Undone),
+            TextFile::Text(text) if change.left(&text) => files::remove(file).map(|()| Outcome::Undone),
             TextFile::Text(_) => Ok(edited(file)),
             TextFile::Unusable(why) => Ok(Outcome::Left(why)),
         },
@@ -131,16 +156,19 @@ async fn take_back(facts: &Facts, change: &Change) -> Result<Outcome, String> {
             }
             command(&["systemctl", "start", unit]).await.map(|()| Outcome::Undone)
         }
-        Change::Xinetd { file, left, before } => {
+        Change::Xinetd { file, before, .. } => {
             let TextFile::Text(text) = files::read(file) else { return Ok(Outcome::Undone) };
             let Some(block) = fence::xinetd_block(&text) else { return Ok(Outcome::Undone) };
-            if fingerprint(block) != *left {
+            if !change.left(block) {
                 return Ok(edited(file));
             }
             files::replace(file, &text.replacen(block, before, 1), Attributes { owner: None, mode: 0o644 })?;
             command(&["systemctl", "reload", "xinetd"]).await.map(|()| Outcome::Undone)
         }
-        Change::Trusted { network } => {
+        Change::Trusted { network, ours: false } => Ok(Outcome::Left(format!(
+            "whether it was trusted before setup could not be seen; if nobody else needs it: fwconsole firewall untrust {network}"
+        ))),
+        Change::Trusted { network, ours: true } => {
             command(&["fwconsole", "firewall", "untrust", network]).await.map(|()| Outcome::Undone)
         }
         Change::Group => command(&["deluser", "offhook", "asterisk"]).await.map(|()| Outcome::Undone),

@@ -204,10 +204,18 @@ fn what_the_admin_edited_stays_his() {
     );
     let output = host.setup(&["--undo", "--yes"]);
     let said = text(&output.stdout);
-    assert!(output.status.success(), "{said}{}", text(&output.stderr));
-    assert_eq!(said.matches("was edited since").count(), 2, "{said}");
+    assert_eq!(output.status.code(), Some(3), "{said}{}", text(&output.stderr));
+    assert_eq!(said.matches("was edited since").count(), 4, "{said}");
     assert_eq!(host.read("etc/asterisk/manager_custom.conf"), custom);
     assert_eq!(host.read("etc/offhook/conf.d/10-setup.toml"), toml);
+    assert_eq!(accounts(&pbx).len(), 1, "the account that the configuration uses is gone");
+    assert!(host.path("etc/offhook/ami.secret").is_file(), "the secret that the configuration uses is gone");
+
+    fs::remove_file(host.path("etc/offhook/conf.d/10-setup.toml")).unwrap();
+    let output = host.setup(&["--undo", "--yes"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout).matches("was edited since").count(), 1, "the block is edited as well");
+    assert!(accounts(&pbx).is_empty() && !host.path("etc/offhook/ami.secret").exists());
 }
 
 #[test]
@@ -291,6 +299,41 @@ fn port_69_is_taken_and_given_back() {
     .map(place);
     assert!(order.is_sorted(), "{calls:?}");
     assert!(calls.contains(&"deluser offhook asterisk".to_owned()), "{calls:?}");
+}
+
+#[test]
+fn a_socket_unit_that_has_port_69_is_stopped_and_given_back() {
+    if !have(&[Component::MariaDb]) {
+        return;
+    }
+    let pbx = freepbx_without_asterisk();
+    let host = Host::with_freepbx(&pbx);
+    // A stand-in for /proc and systemd: the first process has the port for atftpd, until its socket is stopped.
+    let stands = |line: &str| {
+        format!(
+            "case \"$1 $2\" in 'restart offhook') exit 1 ;; list-sockets*) echo '0.0.0.0:69 atftpd.socket atftpd.service' ;; 'stop atftpd.socket') {line} ;; esac"
+        )
+    };
+    for folder in ["proc/net", "proc/1/fd"] {
+        fs::create_dir_all(host.path(folder)).unwrap();
+    }
+    host.write("proc/net/udp", "head\n 1: 00000000:0045 00000000:0000 07 0:0 0:0 0 0 0 4242 2 0 0\n");
+    std::os::unix::fs::symlink("socket:[4242]", host.path("proc/1/fd/3")).unwrap();
+    host.write("proc/1/comm", "systemd\n");
+    host.write("proc/1/cgroup", "0::/init.scope\n");
+    let arguments = [YES, &["--take-tftp"]].concat();
+
+    host.program("systemctl", &stands("true"));
+    let (_, statuses, value) = host.statuses(&arguments);
+    assert_eq!(statuses["tftp"], "failed", "the port is still held: {value:#}");
+    host.program("systemctl", &stands("rm -r \"$ROOT/proc/net\""));
+    let (_, statuses, value) = host.statuses(&arguments);
+    assert_eq!(statuses["tftp"], "changed", "{value:#}");
+    host.setup(&["--undo", "--yes"]);
+    let calls = host.calls();
+    for call in ["stop", "disable", "enable", "start"] {
+        assert!(calls.contains(&format!("systemctl {call} atftpd.socket")), "no {call}: {calls:?}");
+    }
 }
 
 /// A row: what is on the host, the exit code, words of the answer.
@@ -471,4 +514,84 @@ fn plain_asterisk_is_prepared_and_given_back() {
     assert!(host.setup(&["--undo", "--yes"]).status.success());
     host.assert_files(&before, "undo left or took something");
     assert!(host.path("var/lib/offhook/pbx.db").is_file(), "the phones are lost");
+}
+
+#[test]
+fn of_two_runs_at_once_one_goes_on() {
+    let host = Host::new();
+    host.asterisk_without_program();
+    let other = fs::File::open(host.path("etc/offhook")).unwrap();
+    other.lock().unwrap();
+    let before = host.files();
+    for arguments in [YES, &["--undo", "--yes"]] {
+        let output = host.setup(arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("another offhook setup"), "{said}");
+    }
+    host.assert_files(&before, "beside another run something was changed");
+    other.unlock().unwrap();
+    assert!(host.setup(&["--undo", "--yes"]).status.success());
+}
+
+#[test]
+fn a_database_that_is_down_takes_no_account_away() {
+    if !have(&[Component::MariaDb]) {
+        return;
+    }
+    let mut pbx = freepbx_without_asterisk();
+    let host = Host::with_freepbx(&pbx);
+    host.setup(YES);
+    let toml = host.read("etc/offhook/conf.d/10-setup.toml");
+    assert!(toml.contains("mysql://offhook:"), "no account in the configuration");
+    pbx.database.server().down();
+    host.setup(YES);
+    assert_eq!(host.read("etc/offhook/conf.d/10-setup.toml"), toml, "the account is gone");
+}
+
+#[test]
+fn a_trust_of_the_admin_s_is_not_taken_back() {
+    if !have(&[Component::MariaDb]) {
+        return;
+    }
+    let pbx = freepbx_without_asterisk();
+    for (list, trusts, untrusts) in [
+        ("printf \"All entries in zone 'trusted':\\n\\t127.0.0.0/8\\n\"", false, false),
+        ("printf \"All entries in zone 'trusted':\\n\"", true, true),
+        ("exit 1", true, false),
+    ] {
+        let host = Host::with_freepbx(&pbx);
+        fs::create_dir_all(host.path("var/www/html/admin/modules/firewall")).unwrap();
+        host.write("var/www/html/admin/modules/firewall/module.xml", "<module></module>\n");
+        host.program("fwconsole", &format!("case \"$*\" in 'firewall list trusted') {list} ;; esac"));
+        host.setup(&[YES, &["--firewall"]].concat());
+        let output = host.setup(&["--undo", "--yes"]);
+        let said = text(&output.stdout);
+        let called = |call: &str| host.calls().contains(&call.to_owned());
+        assert_eq!(called("fwconsole firewall trust 127.0.0.0/8"), trusts, "{list}: {said}");
+        assert_eq!(called("fwconsole firewall untrust 127.0.0.0/8"), untrusts, "{list}: {said}");
+        assert_eq!(said.contains("fwconsole firewall untrust 127.0.0.0/8"), trusts && !untrusts, "{list}: {said}");
+    }
+}
+
+#[test]
+fn without_root_nobody_says_that_there_is_nothing_to_undo() {
+    if !have(&[Component::RawPackets, Component::Program("setpriv")]) {
+        return;
+    }
+    let host = Host::new();
+    host.asterisk_without_program();
+    for folder in ["", "etc/offhook", "etc/offhook/conf.d"] {
+        fs::set_permissions(host.path(folder), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    host.write("etc/offhook/setup-undo.json", "{\"changes\":[{\"what\":\"group\"}]}");
+    fs::set_permissions(host.path("etc/offhook/setup-undo.json"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
+        .unwrap();
+    let as_root = host.command(&["setup", "--undo", "--yes", "--root"]);
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(as_root.get_program());
+    let output = run(command.args(as_root.get_args()).arg(host.path("")));
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("run sudo offhook setup --undo"), "{said}");
 }

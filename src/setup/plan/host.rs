@@ -18,8 +18,8 @@ pub(super) fn tftp(facts: &Facts, wishes: &Wishes) -> Step {
         Taking::ByHand(note) => {
             return Step::todo(ID, format!("take port 69 from {holder}"), why, Vec::new(), "").by_hand(note);
         }
-        Taking::Unit(unit) => {
-            Step::todo(ID, format!("stop {holder}, and serve its files on"), why, vec![Action::StopUnit(unit)], undo)
+        Taking::Units(units) => {
+            Step::todo(ID, format!("stop {holder}, and serve its files on"), why, vec![Action::StopUnits(units)], undo)
         }
         Taking::Xinetd => {
             let file = facts.paths.at("etc/xinetd.d/tftp");
@@ -55,8 +55,12 @@ pub(super) fn firewall(facts: &Facts, wishes: &Wishes) -> Step {
     match facts.firewall {
         Firewall::FreePbx => {
             let trusted = |net: &&Ipv4Net| {
-                let network = net.to_string();
-                facts.journal.changes.contains(&Change::Trusted { network })
+                let noted =
+                    |change: &Change| matches!(change, Change::Trusted { network, .. } if *network == net.to_string());
+                match &facts.trusted {
+                    Some(trusted) => trusted.iter().any(|trusted| trusted.contains(*net)),
+                    None => facts.journal.changes.iter().any(noted),
+                }
             };
             let new: Vec<Action> = networks.iter().filter(|net| !trusted(net)).map(|net| Action::Trust(*net)).collect();
             if new.is_empty() {

@@ -3,21 +3,34 @@
 use super::conf_is_theirs;
 use crate::config::PbxSource;
 use crate::setup::facts::{Access, Account, Facts, Pbx, TextFile};
-use crate::setup::journal::fingerprint;
+use crate::setup::journal::Change;
 use crate::setup::step::{Action, Step, run};
 use crate::setup::{fence, grants};
 
 pub(super) fn module(facts: &Facts) -> Option<Step> {
     const ID: &str = "module";
-    let Pbx::FreePbx { web_root, fwconsole, module, .. } = &facts.pbx else { return None };
+    let Pbx::FreePbx { web_root, fwconsole, module, module_folder, .. } = &facts.pbx else { return None };
     let to = web_root.join("admin/modules/offhook");
     if let Some(version) = module {
         return Some(Step::done(ID, format!("the FreePBX module {version} is in {}", to.display())));
     }
-    let actions = vec![
-        Action::CopyModule { from: facts.paths.module(), to: to.clone() },
-        run(&["fwconsole", "ma", "install", "offhook"]),
-    ];
+    let install = run(&["fwconsole", "ma", "install", "offhook"]);
+    let ours = Change::Module { folder: to.clone() };
+    if *module_folder && !facts.journal.changes.contains(&ours) {
+        let step = Step::todo(
+            ID,
+            format!("install the FreePBX module that lies in {}", to.display()),
+            "it is there and FreePBX has not installed it",
+            vec![install],
+            "it stays: setup did not put it there",
+        );
+        return Some(if *fwconsole {
+            step.noting("a folder of that name is there already and is left as it is")
+        } else {
+            step.by_hand("fwconsole is not on PATH")
+        });
+    }
+    let actions = vec![Action::CopyModule { from: facts.paths.module(), to }, install];
     let step = Step::todo(
         ID,
         "install the FreePBX module",
@@ -156,7 +169,7 @@ pub(super) fn manager(facts: &Facts) -> Step {
     let custom = manager.custom.text();
     let theirs = [&manager.main, custom, &manager.additional].iter().any(|text| fence::has_section(text));
     let block = fence::block(custom);
-    let edited = block.is_some_and(|block| facts.journal.left(&file) != Some(&fingerprint(block)));
+    let edited = block.is_some_and(|block| !facts.journal.knows(&file, block));
     let current = block.and_then(fence::secret).is_some_and(|secret| block == Some(fence::stanza(&secret).as_str()));
     if theirs || edited {
         let whose = if theirs { "made by hand" } else { "edited since setup made it" };

@@ -24,6 +24,7 @@ fn fresh() -> Facts {
             version: Some("16.0.33".into()),
             fwconsole: true,
             module: None,
+            module_folder: false,
         },
         module_packaged: true,
         user: true,
@@ -60,8 +61,8 @@ fn set_up() -> Facts {
     let stanza = fence::stanza(&Secret::new("s3"));
     for change in [
         Change::Account { database: "asterisk".into() },
-        Change::ManagerBlock { file: facts.paths.manager_custom(), left: fingerprint(&stanza) },
-        Change::File { file: facts.paths.setup_conf(), left: fingerprint(&conf.emit()) },
+        Change::of_block(&facts.paths.manager_custom(), &stanza),
+        Change::of_file(&facts.paths.setup_conf(), &conf.emit()),
     ] {
         facts.journal.note(change);
     }
@@ -70,6 +71,7 @@ fn set_up() -> Facts {
         version: None,
         fwconsole: true,
         module: Some("16.0.1".into()),
+        module_folder: true,
     };
     facts.database.tables.extend(grants::OURS.map(str::to_owned));
     facts.database.account = Account::There;
@@ -100,7 +102,7 @@ fn statuses(facts: &Facts, wishes: &Wishes) -> Vec<(&'static str, Status)> {
 
 fn tftpd() -> Holder {
     let words = ["in.tftpd", "--secure", "/srv/tftp"].map(str::to_owned).to_vec();
-    Holder { process: 7, program: "in.tftpd".into(), unit: Some("tftpd-hpa.service".into()), words }
+    Holder { process: 7, program: "in.tftpd".into(), unit: Some("tftpd-hpa.service".into()), socket: None, words }
 }
 
 #[test]
@@ -166,7 +168,15 @@ fn where_setup_may_not_the_exact_words_are_left_to_the_admin() {
         ("module", |f| f.module_packaged = false, "brings no module"),
         (
             "module",
-            |f| f.pbx = Pbx::FreePbx { web_root: "/w".into(), version: None, fwconsole: false, module: None },
+            |f| {
+                f.pbx = Pbx::FreePbx {
+                    web_root: "/w".into(),
+                    version: None,
+                    fwconsole: false,
+                    module: None,
+                    module_folder: false,
+                }
+            },
             "fwconsole",
         ),
         ("tables", |f| f.database.access = Access::None("the server is down".into()), "the server is down"),
@@ -273,7 +283,12 @@ fn only_freepbx_s_firewall_is_changed() {
     let mut facts = fresh();
     facts.firewall = Firewall::FreePbx;
     assert_eq!(step(&facts, &wishes, "firewall").commands, ["fwconsole firewall trust 192.168.50.0/24"]);
-    facts.journal.note(Change::Trusted { network: "192.168.50.0/24".into() });
+    facts.trusted = Some(vec!["192.168.0.0/16".parse().unwrap()]);
+    assert_eq!(step(&facts, &wishes, "firewall").status, Status::Done, "what is trusted is not made setup's");
+    facts.trusted = Some(Vec::new());
+    facts.journal.note(Change::Trusted { network: "192.168.50.0/24".into(), ours: true });
+    assert_eq!(step(&facts, &wishes, "firewall").status, Status::Todo, "somebody took it away since");
+    facts.trusted = None;
     assert_eq!(step(&facts, &wishes, "firewall").status, Status::Done);
     for (firewall, word) in [
         (Firewall::Ufw, "ufw allow from 192.168.50.0/24 to any port 69 proto udp"),
@@ -298,4 +313,28 @@ fn plain_asterisk_gets_a_file_for_its_phones() {
     let conf = wanted_conf(&facts, &Wishes::default(), None);
     assert_eq!(conf.source, "sqlite");
     assert_eq!(conf.database_url.unwrap().expose(), "sqlite:///var/lib/offhook/pbx.db");
+}
+
+#[test]
+fn a_database_that_is_down_takes_no_account_out_of_the_configuration() {
+    let mut facts = set_up();
+    facts.database.access = Access::None("the server is down".into());
+    facts.config.url_works = false;
+    assert_eq!(step(&facts, &Wishes::default(), "configuration").status, Status::Done);
+    facts.config.url_refused = true;
+    assert_eq!(wanted_conf(&facts, &Wishes::default(), None).database_url, None, "one that was refused is of no use");
+}
+
+#[test]
+fn a_module_that_is_there_is_installed_and_not_replaced() {
+    let mut facts = fresh();
+    if let Pbx::FreePbx { module_folder, .. } = &mut facts.pbx {
+        *module_folder = true;
+    }
+    let there = step(&facts, &Wishes::default(), "module");
+    assert_eq!(there.commands, ["fwconsole ma install offhook"]);
+    assert!(there.note.contains("is there already"), "{there:?}");
+    facts.journal.note(Change::Module { folder: "/var/www/html/admin/modules/offhook".into() });
+    let ours = step(&facts, &Wishes::default(), "module");
+    assert_eq!(ours.actions.len(), 2, "half a copy of setup's own is finished: {ours:?}");
 }

@@ -42,7 +42,6 @@ struct SipMac {
     phone_password: Option<Quoted>,
     voicemail: Quoted,
     keys: Vec<Key>,
-    sync: String,
 }
 
 #[derive(Template)]
@@ -87,16 +86,18 @@ pub(super) fn sip_default(
 
 /// What one phone is told: its lines, with the keys it has none for cleared.
 pub(super) fn sip_mac(phone: &Phone, model: &Model, site: &Site) -> Result<Bytes, RenderError> {
-    whole("SIP<MAC>.cnf", own(phone, model, site)?.render()?)
+    let (text, sync) = own(phone, model, site)?;
+    whole("SIP<MAC>.cnf", text + &sync)
 }
 
 /// Whether the phone restarts.
 pub(super) fn sync_info(phone: &Phone, model: &Model, site: &Site, restart: bool) -> Result<Bytes, RenderError> {
-    let sync = if restart { "restart".to_owned() } else { own(phone, model, site)?.sync };
+    let sync = if restart { "restart".to_owned() } else { own(phone, model, site)?.1 };
     whole("syncinfo.xml", SyncInfo { sync }.render()?)
 }
 
-fn own(phone: &Phone, model: &Model, site: &Site) -> Result<SipMac, RenderError> {
+/// The phone's own file up to its last value, that of `sync`, and that value.
+fn own(phone: &Phone, model: &Model, site: &Site) -> Result<(String, String), RenderError> {
     if model.family != Family::Legacy {
         return Err(RenderError(format!("a {} does not read SIP<MAC>.cnf", model.name)));
     }
@@ -124,7 +125,7 @@ fn own(phone: &Phone, model: &Model, site: &Site) -> Result<SipMac, RenderError>
         .filter(|number| model.dialable(number))
         .unwrap_or_default();
     let password = phone.options.phone_password.as_deref().filter(|text| model.carries_phone_password(text));
-    let mut view = SipMac {
+    let view = SipMac {
         image_version: offered(phone, model)?,
         label: Quoted::new(
             "phone_label",
@@ -136,11 +137,11 @@ fn own(phone: &Phone, model: &Model, site: &Site) -> Result<SipMac, RenderError>
             .transpose()?,
         voicemail: Quoted::new("messages_uri", voicemail, limits.voicemail)?,
         keys: keys.collect::<Result<_, RenderError>>()?,
-        sync: String::new(),
     };
     let default = sip_default(Some((phone, model)), &phone.options, &Site { year: ANY_YEAR, ..site.clone() })?;
-    view.sync = fingerprint(&[&default, view.render()?.as_bytes()]);
-    Ok(view)
+    let text = view.render()? + "sync: ";
+    let sync = fingerprint(&[&default, text.as_bytes()]);
+    Ok((text, sync))
 }
 
 /// Another year's daylight saving dates, or a clock that is wrong, are no reason to restart.

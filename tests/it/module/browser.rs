@@ -116,6 +116,19 @@ impl Browser {
         self.find(css).await.click().await.unwrap();
     }
 
+    /// Presses what leads to another page, and waits until that page is there: a click may return before its form is sent.
+    async fn follow(&self, css: &str) {
+        self.driver.execute("window.left = true", vec![]).await.unwrap();
+        self.press(css).await;
+        let arrived = "return !window.left && document.readyState === 'complete'";
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(40);
+        // Between two pages the driver may have none to ask.
+        while self.driver.execute(arrived, vec![]).await.ok() != Some(Value::Bool(true)) {
+            assert!(tokio::time::Instant::now() < deadline, "{css} led nowhere");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     async fn choose(&self, select: &str, value: &str) {
         self.press(&format!("{select} option[value='{value}']")).await;
     }
@@ -204,7 +217,7 @@ fn a_phone_is_typed_saved_and_shown() {
 
         browser.type_in("#offhook_mac", "00:1b:54:aa:bb:01").await;
         browser.choose("#offhook_model", "7960").await;
-        browser.press("#submit").await;
+        browser.follow("#submit").await;
         browser.reads(&["has a new secret and NAT settings for this phone", "All lines are registered."]).await;
         assert_eq!(browser.value("#offhook_mac").await, MAC);
         assert_eq!(browser.value("#offhook_model").await, "7960");
@@ -216,7 +229,7 @@ fn a_phone_is_typed_saved_and_shown() {
         let secret = host.rows("select data from sip where id = '1001' and keyword = 'secret'");
         assert_eq!(secret.len(), 12);
 
-        browser.press("#submit").await;
+        browser.follow("#submit").await;
         assert_eq!(host.rows("select data from sip where id = '1001' and keyword = 'secret'"), secret);
     });
 }
@@ -230,7 +243,7 @@ fn a_bad_mac_is_refused_without_the_pages_script_too() {
         browser.go("display=extensions&extdisplay=1001").await;
         browser.driver.execute("frm_extensions.onsubmit = null", vec![]).await.unwrap();
         browser.type_in("#offhook_mac", "01005E000001").await;
-        browser.press("#submit").await;
+        browser.follow("#submit").await;
         browser.reads(&["The Cisco phone was not stored: 01005E000001 is a multicast"]).await;
         assert_eq!(browser.value("#offhook_mac").await, "01005E000001");
         browser.picture("section-refused").await;
@@ -240,10 +253,10 @@ fn a_bad_mac_is_refused_without_the_pages_script_too() {
         browser.type_in("input[name=extension]", "1050").await;
         browser.type_in("#name", "Newcomer").await;
         browser.type_in("#offhook_mac", "12").await;
-        browser.press("#submit").await;
+        browser.follow("#submit").await;
         browser.reads(&["The Cisco phone was not stored", "1050 Newcomer"]).await;
         browser.picture("added-refused").await;
-        browser.press(".offhook-danger a").await;
+        browser.follow(".offhook-danger a").await;
         browser.reads(&["Extension: 1050"]).await;
         assert_eq!(host.rows("select count(*) from offhook_phones"), "0");
     });
@@ -285,12 +298,12 @@ fn the_list_shows_acts_and_escapes() {
         browser.picture("list").await;
 
         browser.press(&format!("tr[data-mac='{MAC}'] input[type=checkbox]")).await;
-        browser.press("button[value=restart]").await;
+        browser.follow("button[value=restart]").await;
         browser.reads(&[&format!("{MAC} was told to restart")]).await;
 
         browser.choose(&format!("form[data-mac='{SEEN}'] select"), "7960").await;
         browser.type_in(&format!("form[data-mac='{SEEN}'] input[name=offhook_extension]"), "1002").await;
-        browser.press(&format!("form[data-mac='{SEEN}'] button")).await;
+        browser.follow(&format!("form[data-mac='{SEEN}'] button")).await;
         browser.reads(&[&format!("Extension 1002 is on button 1 of phone {SEEN}"), "press Apply Config"]).await;
         browser.picture("list-adopted").await;
         assert_eq!(host.rows(&format!("select extension from offhook_lines where mac = '{SEEN}'")), "1002");

@@ -1,11 +1,12 @@
 //! Who holds a port of this host, as far as this process may know (proc(5)).
 //!
 //! The kernel's tables of sockets name the user to everybody. Whose process it is shows only to one that may look at that
-//! process's files: root, or the same user. Reads the world: an edge.
+//! process's files: root, or the same user. Reads the world: an edge. [`crate::setup`] asks it under a root of its own.
 
 use std::fmt;
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
+use std::path::{Path, PathBuf};
 
 use crate::config::{Listen, Protocol};
 
@@ -16,14 +17,25 @@ pub struct Holder {
     pub uid: u32,
     /// That user's name, where the host has one.
     pub user: Option<String>,
-    /// Number and name of the process; `None` = we may not see it.
-    pub process: Option<(u32, String)>,
+    /// The process; `None` = we may not see it.
+    pub process: Option<Process>,
+}
+
+/// A process that has a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// The name of its program, as it states it.
+    pub name: String,
+    /// Where proc(5) tells more of it.
+    pub folder: PathBuf,
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.process, &self.user) {
-            (Some((pid, name)), _) => write!(f, "{name} (pid {pid})"),
+            (Some(process), _) => write!(f, "{} (pid {})", process.name, process.pid),
             (None, Some(user)) => write!(f, "a program of user {user}"),
             (None, None) => write!(f, "a program of user number {}", self.uid),
         }
@@ -32,18 +44,23 @@ impl fmt::Display for Holder {
 
 /// Who holds the address, or one that takes it in; `None` when nobody does.
 pub fn holder(listen: &Listen) -> Option<Holder> {
-    let tables = match listen.protocol {
+    holder_by(Path::new("/proc"), listen.protocol, listen.address)
+}
+
+/// The same, by what stands in this folder, laid out as `/proc`.
+pub fn holder_by(proc: &Path, protocol: Protocol, address: SocketAddrV4) -> Option<Holder> {
+    let tables = match protocol {
         Protocol::Udp => ["udp", "udp6"],
         Protocol::Tcp => ["tcp", "tcp6"],
     };
     let owners: Vec<Owner> = tables
         .iter()
-        .filter_map(|table| fs::read_to_string(format!("/proc/self/net/{table}")).ok())
-        .flat_map(|table| owners(&table, listen))
+        .filter_map(|table| fs::read_to_string(proc.join("self/net").join(table)).ok())
+        .flat_map(|table| owners(&table, protocol, address))
         .collect();
     let uid = owners.first()?.uid;
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    Some(Holder { uid, user: user(&users, uid), process: owners.iter().find_map(|owner| process(owner.inode)) })
+    Some(Holder { uid, user: user(&users, uid), process: process(proc, &owners) })
 }
 
 /// A line of the tables that keeps us from an address.
@@ -57,8 +74,8 @@ struct Owner {
 const LISTENS: &str = "0A";
 const UNCONNECTED: &str = "07";
 
-fn owners(table: &str, listen: &Listen) -> Vec<Owner> {
-    let state = match listen.protocol {
+fn owners(table: &str, protocol: Protocol, wanted: SocketAddrV4) -> Vec<Owner> {
+    let state = match protocol {
         Protocol::Udp => UNCONNECTED,
         Protocol::Tcp => LISTENS,
     };
@@ -68,7 +85,7 @@ fn owners(table: &str, listen: &Listen) -> Vec<Owner> {
             let mut words = line.split_whitespace().skip(1);
             let local = address(words.next()?)?;
             // After it: the remote end; later: queues, timer, retransmits, user, timeout, inode.
-            (words.nth(1)? == state && meets(local, listen.address)).then_some(())?;
+            (words.nth(1)? == state && meets(local, wanted)).then_some(())?;
             let uid = words.nth(3)?.parse().ok()?;
             Some(Owner { uid, inode: words.nth(1)?.parse().ok()? })
         })
@@ -109,18 +126,25 @@ fn user(users: &str, uid: u32) -> Option<String> {
     })
 }
 
-/// The process that has this socket among its files.
-fn process(inode: u64) -> Option<(u32, String)> {
-    let socket = format!("socket:[{inode}]");
-    fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
-        let pid = entry.file_name().to_str()?.parse().ok()?;
-        let mut files = fs::read_dir(entry.path().join("fd")).ok()?.flatten();
-        files.find(|file| fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == socket.as_str()))?;
-        let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-        // A process names itself, and may do so in any characters.
-        let name: String = name.trim().chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-        Some((pid, name))
-    })
+/// The process that has one of these sockets among its files. A socket that systemd opened is shared with the service
+/// it started: that one, the younger, is meant.
+fn process(proc: &Path, owners: &[Owner]) -> Option<Process> {
+    let sockets: Vec<String> = owners.iter().map(|owner| format!("socket:[{}]", owner.inode)).collect();
+    let holds = |folder: &Path| {
+        let links = fs::read_dir(folder.join("fd")).into_iter().flatten().flatten();
+        links
+            .filter_map(|link| fs::read_link(link.path()).ok())
+            .any(|link| link.to_str().is_some_and(|link| sockets.iter().any(|socket| socket == link)))
+    };
+    let entries = fs::read_dir(proc).ok()?.flatten();
+    let mut processes: Vec<(u32, PathBuf)> =
+        entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path()))).collect();
+    processes.sort_by_key(|(pid, _)| std::cmp::Reverse(*pid));
+    let (pid, folder) = processes.into_iter().find(|(_, folder)| holds(folder))?;
+    let name = fs::read_to_string(folder.join("comm")).unwrap_or_default();
+    // A process names itself, and may do so in any characters.
+    let name: String = name.trim().chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    Some(Process { pid, name, folder })
 }
 
 #[cfg(test)]
@@ -148,9 +172,9 @@ mod tests {
     #[test]
     fn the_tables_are_read() {
         let inodes = |table: &str, address: &str| -> Vec<u64> {
-            owners(table, &listen(Protocol::Udp, address)).iter().map(|owner| owner.inode).collect()
+            owners(table, Protocol::Udp, address.parse().unwrap()).iter().map(|owner| owner.inode).collect()
         };
-        assert_eq!(owners(UDP, &listen(Protocol::Udp, "0.0.0.0:69")), [Owner { uid: 104, inode: 4711 }]);
+        assert_eq!(owners(UDP, Protocol::Udp, "0.0.0.0:69".parse().unwrap()), [Owner { uid: 104, inode: 4711 }]);
         assert_eq!(inodes(UDP, "127.0.0.1:69"), [4711]);
         assert_eq!(inodes(UDP, "10.0.0.1:6969"), [4712]);
         // Another address, a connected socket, another port.
@@ -171,7 +195,8 @@ mod tests {
     #[test]
     fn a_holder_is_named_as_far_as_it_is_known() {
         let known = |user: Option<&str>, process| Holder { uid: 104, user: user.map(str::to_owned), process };
-        assert_eq!(known(Some("tftp"), Some((812, "in.tftpd".to_owned()))).to_string(), "in.tftpd (pid 812)");
+        let process = Process { pid: 812, name: "in.tftpd".to_owned(), folder: "/proc/812".into() };
+        assert_eq!(known(Some("tftp"), Some(process)).to_string(), "in.tftpd (pid 812)");
         assert_eq!(known(Some("tftp"), None).to_string(), "a program of user tftp");
         assert_eq!(known(None, None).to_string(), "a program of user number 104");
     }
@@ -182,7 +207,7 @@ mod tests {
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         for (protocol, at) in [(Protocol::Udp, udp.local_addr()), (Protocol::Tcp, tcp.local_addr())] {
             let found = holder(&listen(protocol, &at.unwrap().to_string())).expect("it is held");
-            assert_eq!(found.process.map(|(pid, _)| pid), Some(std::process::id()), "{protocol:?}");
+            assert_eq!(found.process.map(|process| process.pid), Some(std::process::id()), "{protocol:?}");
         }
     }
 }

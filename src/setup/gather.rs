@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -17,9 +18,10 @@ use super::journal::Journal;
 use super::port::{self, Holder};
 use super::program::output;
 use super::{database, fence, files, manager};
-use crate::config;
+use crate::config::{self, Protocol};
 use crate::domain::Secret;
 use crate::pbx::sources::freepbx_conf::DatabaseAccess;
+use crate::ports;
 
 /// FreePBX's way into its database, if its file could be read.
 pub(super) fn freepbx_access(paths: &Paths) -> io::Result<Result<DatabaseAccess, String>> {
@@ -210,37 +212,16 @@ pub(super) fn tftp(paths: &Paths) -> Option<Holder> {
 
 /// Who has a UDP port.
 pub(super) fn holder(paths: &Paths, port: u16) -> Option<Holder> {
-    let proc = paths.at("proc");
-    let table = |name: &str| fs::read_to_string(proc.join("net").join(name)).unwrap_or_default();
-    let inodes: BTreeSet<u64> =
-        [table("udp"), table("udp6")].iter().flat_map(|text| port::inodes(text, port)).collect();
-    if inodes.is_empty() {
-        return None;
-    }
-    let sockets: BTreeSet<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
-    let holds = |process: &Path| {
-        let open = fs::read_dir(process.join("fd")).into_iter().flatten().filter_map(Result::ok);
-        open.filter_map(|entry| fs::read_link(entry.path()).ok())
-            .any(|link| link.to_str().is_some_and(|link| sockets.contains(link)))
-    };
-    let mut processes: Vec<(u32, PathBuf)> = fs::read_dir(&proc)
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())))
-        .collect();
-    // A socket that systemd opened is shared with the service it started: that one is meant.
-    processes.sort_by_key(|(process, _)| std::cmp::Reverse(*process));
-    let Some((process, folder)) = processes.into_iter().find(|(_, folder)| holds(folder)) else {
-        return Some(Holder::default());
-    };
-    let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    let address = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port);
+    let found = ports::holder_by(&paths.at("proc"), Protocol::Udp, address)?;
+    let Some(process) = found.process else { return Some(Holder::default()) };
+    let text = |name: &str| fs::read_to_string(process.folder.join(name)).unwrap_or_default();
     Some(Holder {
-        process,
-        program: text("comm").trim().to_owned(),
+        process: process.pid,
         unit: port::unit(&text("cgroup")),
         socket: None,
         words: text("cmdline").split('\0').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+        program: process.name,
     })
 }
 
@@ -279,7 +260,7 @@ fn firewall(paths: &Paths, pbx: &Pbx) -> Firewall {
 }
 
 /// Private addresses of interfaces that are up, and their networks.
-fn interfaces() -> (Vec<std::net::Ipv4Addr>, Vec<Ipv4Net>) {
+fn interfaces() -> (Vec<Ipv4Addr>, Vec<Ipv4Net>) {
     let all = getifaddrs().into_iter().flatten();
     let up = all
         .filter(|one| one.flags.contains(InterfaceFlags::IFF_UP) && !one.flags.contains(InterfaceFlags::IFF_LOOPBACK));

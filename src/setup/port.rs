@@ -1,8 +1,6 @@
-//! Who holds a UDP port: the texts of `/proc` that tell it. Pure.
+//! Who holds TFTP's port, and how it is taken from him and given back. Pure; [`crate::ports`] is asked who it is.
 //!
-//! Formats: proc(5), `/proc/net/udp`, `/proc/PID/cgroup`.
-
-use std::collections::BTreeSet;
+//! Formats: `/proc/PID/cgroup` of proc(5), `systemctl list-sockets`.
 
 use serde::Serialize;
 
@@ -73,14 +71,6 @@ pub fn taking(holder: Option<&Holder>) -> Taking {
     ))
 }
 
-/// Inodes of the sockets bound to a port, by the text of `/proc/net/udp` or `udp6`.
-pub fn inodes(table: &str, port: u16) -> BTreeSet<u64> {
-    let wanted = format!("{port:04X}");
-    let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let bound = rows.filter(|row| row.get(1).and_then(|at| at.rsplit_once(':')).is_some_and(|(_, p)| p == wanted));
-    bound.filter_map(|row| row.get(9)?.parse().ok()).collect()
-}
-
 /// The socket unit that has a port, by what `systemctl list-sockets --no-legend` prints: address, socket, service.
 pub fn socket_unit(list: &str, port: u16) -> Option<String> {
     let rows = list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -100,17 +90,6 @@ pub fn unit(cgroup: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const UDP: &str = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
-         \x20 123: 00000000:0045 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4242 2 0000000000000000 0\n\
-         \x20 124: 0100007F:1F45 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4243 2 0000000000000000 0\n";
-
-    #[test]
-    fn the_socket_of_a_port() {
-        assert_eq!(inodes(UDP, 69), BTreeSet::from([4242]));
-        assert_eq!(inodes(UDP, 67), BTreeSet::new());
-        assert_eq!(inodes("garbage\nmore garbage : 0045", 69), BTreeSet::new());
-    }
 
     #[test]
     fn the_unit_of_a_process() {

@@ -261,10 +261,10 @@ fn port_69_is_taken_and_given_back() {
     host.write("etc/group", "asterisk:x:991:\noffhook:x:990:\n");
     // A stand-in for /proc: tftpd-hpa has the port, until it is stopped.
     let served = host.path("srv-tftp");
-    for folder in [served.clone(), host.path("proc/net"), host.path("proc/77/fd")] {
+    for folder in [served.clone(), host.path("proc/self/net"), host.path("proc/77/fd")] {
         fs::create_dir_all(folder).unwrap();
     }
-    host.write("proc/net/udp", "head\n 1: 00000000:0045 00000000:0000 07 0:0 0:0 0 0 0 4242 2 0 0\n");
+    host.write("proc/self/net/udp", "head\n 1: 00000000:0045 00000000:0000 07 0:0 0:0 0 0 0 4242 2 0 0\n");
     std::os::unix::fs::symlink("socket:[4242]", host.path("proc/77/fd/3")).unwrap();
     host.write("proc/77/comm", "in.tftpd\n");
     host.write("proc/77/cgroup", "0::/system.slice/tftpd-hpa.service\n");
@@ -314,10 +314,10 @@ fn a_socket_unit_that_has_port_69_is_stopped_and_given_back() {
             "case \"$1 $2\" in 'restart offhook') exit 1 ;; list-sockets*) echo '0.0.0.0:69 atftpd.socket atftpd.service' ;; 'stop atftpd.socket') {line} ;; esac"
         )
     };
-    for folder in ["proc/net", "proc/1/fd"] {
+    for folder in ["proc/self/net", "proc/1/fd"] {
         fs::create_dir_all(host.path(folder)).unwrap();
     }
-    host.write("proc/net/udp", "head\n 1: 00000000:0045 00000000:0000 07 0:0 0:0 0 0 0 4242 2 0 0\n");
+    host.write("proc/self/net/udp", "head\n 1: 00000000:0045 00000000:0000 07 0:0 0:0 0 0 0 4242 2 0 0\n");
     std::os::unix::fs::symlink("socket:[4242]", host.path("proc/1/fd/3")).unwrap();
     host.write("proc/1/comm", "systemd\n");
     host.write("proc/1/cgroup", "0::/init.scope\n");
@@ -326,7 +326,7 @@ fn a_socket_unit_that_has_port_69_is_stopped_and_given_back() {
     host.program("systemctl", &stands("true"));
     let (_, statuses, value) = host.statuses(&arguments);
     assert_eq!(statuses["tftp"], "failed", "the port is still held: {value:#}");
-    host.program("systemctl", &stands("rm -r \"$ROOT/proc/net\""));
+    host.program("systemctl", &stands("rm -r \"$ROOT/proc/self/net\""));
     let (_, statuses, value) = host.statuses(&arguments);
     assert_eq!(statuses["tftp"], "changed", "{value:#}");
     host.setup(&["--undo", "--yes"]);

@@ -198,7 +198,7 @@ impl Session<'_> {
     fn denied(&mut self) {
         let user = &self.config.username;
         let why = format!(
-            "manager user {user} may not list registrations: give [{user}] write = system,reporting in manager_custom.conf and reload the manager"
+            "manager user {user} may not list registrations: give [{user}] write = system in manager_custom.conf and reload the manager"
         );
         self.listing = false;
         self.unknown(why);

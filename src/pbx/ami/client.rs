@@ -121,7 +121,7 @@ pub enum AmiError {
     #[error("Asterisk's manager interface did not answer")]
     NoAnswer,
     /// Our manager user lacks the class that the action needs.
-    #[error("Asterisk does not permit it to our manager user; give that user write = system,reporting")]
+    #[error("Asterisk does not permit it to our manager user; give that user write = system")]
     Denied,
     /// Asterisk refused it.
     #[error("Asterisk refused it: {0}")]

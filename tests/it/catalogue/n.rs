@@ -364,7 +364,7 @@ fn permission_denied(what: &str) {
     let (pbx, site) = peer.site();
     let daemon = site.serve();
     let bystander = file_of_bystander(&daemon);
-    wait_for_check(what, &daemon, &["manager", "may not list registrations", "write = system,reporting"]);
+    wait_for_check(what, &daemon, &["manager", "may not list registrations", "write = system"]);
     pbx.add_phone("00087D0C1101", "7960", &["9999"]);
     wait_for_finding(what, &daemon, "00087D0C1101", "extension-missing", &["9999"]);
     peer.wait(&format!("{what}: the status in AstDB"), |world| world.count("DBPut") > 0);

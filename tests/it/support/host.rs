@@ -247,7 +247,7 @@ impl Host {
 const SYSTEMCTL: &str = "stop() { if [ -f \"$ROOT/pid\" ]; then kill \"$(cat \"$ROOT/pid\")\" 2>/dev/null
   while kill -0 \"$(cat \"$ROOT/pid\")\" 2>/dev/null; do :; done; rm -f \"$ROOT/pid\"; fi; }
 case \"$1 $2\" in
-'stop tftpd-hpa.service') rm -r \"$ROOT/proc/net\" ;;
+'stop tftpd-hpa.service') rm -r \"$ROOT/proc/self/net\" ;;
 'stop offhook') stop ;;
 'restart offhook')
   stop

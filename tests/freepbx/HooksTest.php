@@ -138,6 +138,44 @@ final class HooksTest extends HostCase
         self::assertStringContainsString('extdisplay=1060', $link);
     }
 
+    /** @dataProvider repairs */
+    public function testTheNotificationGoesWhenTheExtensionIsPutRight(callable $repair, int $left): void
+    {
+        \FreePBX::Core()->quickCreate('pjsip', '1060', ['name' => 'Quick', 'offhook_mac' => '12']);
+        \FreePBX::Core()->quickCreate('pjsip', '1061', ['name' => 'Other', 'offhook_mac' => '12']);
+        self::assertCount(2, self::rows('select id from notifications'));
+        $repair();
+        self::assertCount($left, self::rows("select id from notifications where id = 'QUICK1060'"));
+        self::assertCount(1, self::rows("select id from notifications where id = 'QUICK1061'"), 'the one of another extension stays');
+    }
+
+    public static function repairs(): array
+    {
+        $bulk = static function (array $row) {
+            return static function () use ($row) {
+                \FreePBX::Offhook()->bulkhandlerImport('extensions', [['extension' => '1060'] + $row]);
+            };
+        };
+        $edit = static function (array $fields) {
+            return static function () use ($fields) {
+                self::edit('1060', $fields);
+            };
+        };
+        return [
+            'saved with a phone' => [$edit(['offhook_mac' => self::MAC]), 0],
+            'saved without one' => [$edit(['name' => 'Other']), 1],
+            'refused again' => [$edit(['offhook_mac' => '12']), 1],
+            'adopted' => [static function () {
+                self::act('assign', ['offhook_mac' => self::MAC, 'offhook_extension' => '1060']);
+            }, 0],
+            'imported' => [$bulk(['offhook_mac' => self::MAC]), 0],
+            'imported without a phone' => [$bulk(['offhook_mac' => '']), 1],
+            'deleted' => [static function () {
+                \FreePBX::Core()->delete('1060');
+            }, 0],
+        ];
+    }
+
     public function testBulkExportAndImportLoseNothing(): void
     {
         self::phone(self::MAC, [1 => '1001', 2 => '1002', 3 => '1001'], '7960');
@@ -176,6 +214,89 @@ final class HooksTest extends HostCase
         self::assertNull($module->bulkhandlerImport('dids', [['extension' => '1001', 'offhook_mac' => self::MAC]]));
         self::assertNull($module->bulkhandlerExport('dids'));
         self::assertNull($module->bulkhandlerGetHeaders('dids'));
+    }
+
+    public function testARowMovesALineOnItsPhoneAndTheLineKeepsWhatItHas(): void
+    {
+        self::phone(self::MAC, [1 => '1001'], '7942');
+        self::rows("update offhook_lines set label = 'Desk'");
+        self::rows("update offhook_phones set description = 'Hall'");
+        $module = \FreePBX::Offhook();
+        $row = ['extension' => '1001', 'offhook_mac' => self::MAC, 'offhook_model' => '7960', 'offhook_button' => '3'];
+        self::assertSame(['status' => true], $module->bulkhandlerImport('extensions', [$row]));
+        self::assertStored([self::MAC . ' 7960'], [self::MAC . ' 3 1001']);
+        // Back, to a smaller model, with a second line and without it again.
+        $module->bulkhandlerImport('extensions', [['offhook_mac' => self::MAC . ';' . self::MAC, 'offhook_model' => '7960;7960', 'offhook_button' => '5;3'] + $row]);
+        self::assertStored([self::MAC . ' 7960'], [self::MAC . ' 3 1001', self::MAC . ' 5 1001']);
+        $row = ['offhook_model' => '7942', 'offhook_button' => '1'] + $row;
+        self::assertSame(['status' => true], $module->bulkhandlerImport('extensions', [$row]));
+        self::assertStored([self::MAC . ' 7942'], [self::MAC . ' 1 1001']);
+        self::assertSame([['Desk', 'Hall']], self::rows('select label, description from offhook_lines natural join offhook_phones'));
+    }
+
+    public function testARowIsStoredWholeOrNotAtAll(): void
+    {
+        self::phone(self::MAC, [1 => '1001'], '7942');
+        self::phone(self::OTHER, [1 => '1002'], '7906');
+        $before = self::stored();
+        $row = ['extension' => '1001', 'offhook_mac' => '001B54AABB03;' . self::OTHER];
+        self::assertFalse(\FreePBX::Offhook()->bulkhandlerImport('extensions', [$row])['status']);
+        self::assertSame($before, self::stored());
+    }
+
+    /** FreePBX's page sends one row at a time, so that nobody knows whether the other extension goes away. */
+    public function testExtensionsThatChangePlacesAreToldHow(): void
+    {
+        self::phone(self::MAC, [1 => '1001'], '7906');
+        self::phone(self::OTHER, [1 => '1002'], '7906');
+        $before = self::stored();
+        $module = \FreePBX::Offhook();
+        $rows = [['extension' => '1001', 'offhook_mac' => self::OTHER, 'offhook_button' => '1'], ['extension' => '1002', 'offhook_mac' => self::MAC]];
+        foreach ($rows as $row) {
+            $answer = $module->bulkhandlerImport('extensions', [$row]);
+            self::assertFalse($answer['status']);
+            self::assertStringContainsString('for two extensions to change places, empty the MAC address of one of them on its Extension page first, then import again', $answer['message']);
+        }
+        self::assertSame($before, self::stored());
+        // And that way works.
+        self::edit('1002', ['offhook_mac' => '']);
+        self::assertSame(['status' => true], $module->bulkhandlerImport('extensions', $rows));
+        self::assertStored([self::MAC . ' auto', self::OTHER . ' auto'], [self::MAC . ' 1 1002', self::OTHER . ' 1 1001']);
+    }
+
+    /** `fwconsole bulkimport` sends all rows at once and does not print what we answer. */
+    public function testARefusedRowIsLoggedAndStopsNoOther(): void
+    {
+        self::phone(self::MAC, [1 => '1002'], '7906');
+        $rows = [['extension' => '1001', 'offhook_mac' => self::MAC], ['extension' => '1009', 'offhook_mac' => self::OTHER]];
+        $answer = \FreePBX::Offhook()->bulkhandlerImport('extensions', $rows);
+        self::assertStringStartsWith('extension 1001: ', $answer['message']);
+        self::assertStored([self::MAC . ' 7906', self::OTHER . ' auto'], [self::MAC . ' 1 1002', self::OTHER . ' 1 1009']);
+        self::assertCount(1, \HostLog::$lines);
+        self::assertStringContainsString('importing extension 1001: the one line key', \HostLog::$lines[0]);
+    }
+
+    /** Its page sets the answer as HTML. */
+    public function testAnAnswerToTheBulkHandlerIsEscaped(): void
+    {
+        $html = '<img src=x onerror=alert(1)>';
+        $module = \FreePBX::Offhook();
+        foreach ([['offhook_mac' => $html], ['offhook_mac' => self::MAC, 'offhook_model' => $html], ['offhook_mac' => self::MAC, 'offhook_button' => $html], ['extension' => $html, 'offhook_mac' => self::MAC]] as $row) {
+            foreach ([$module->bulkhandlerValidate('extensions', [$row + ['extension' => '1001']]), $module->bulkhandlerImport('extensions', [$row + ['extension' => '1001']])] as $answer) {
+                self::assertFalse($answer['status']);
+                self::assertStringNotContainsString('<', $answer['message']);
+            }
+        }
+    }
+
+    public function testAModelThatOnlyThisSiteHasComesBackFromItsExport(): void
+    {
+        self::phone(self::MAC, [1 => '1001'], '7999');
+        $module = \FreePBX::Offhook();
+        $row = ['extension' => '1001'] + $module->bulkhandlerExport('extensions')['1001'];
+        self::assertSame(['status' => true], $module->bulkhandlerValidate('extensions', [$row]));
+        self::assertSame(['status' => true], $module->bulkhandlerImport('extensions', [$row]));
+        self::assertStored([self::MAC . ' 7999'], [self::MAC . ' 1 1001']);
     }
 
     public function testABadRowOfAFileIsNamed(): void

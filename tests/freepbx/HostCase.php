@@ -37,7 +37,7 @@ abstract class HostCase extends TestCase
         // The statements of the file are one result each; the connection is only free when all were taken.
         \FreePBX::start($socket, $this->database);
         \FreePBX::Offhook()->install();
-        \HostLog::$lines = \HostLog::$out = [];
+        \HostLog::$lines = \HostLog::$out = \HostCore::$range = [];
         \HostCore::$failNext = false;
         $_SESSION = [];
         Daemon::$socket = '/nonexistent/offhook.sock';

@@ -56,6 +56,10 @@ final class PhonesPageTest extends HostCase
         self::assertStringContainsString('<strong>TCP is on, and nobody answers there</strong>', $html);
         self::assertStringContainsString('needs an Asterisk restart', $html);
         self::assertStringNotContainsString('TCP is off', $html);
+        self::assertMatchesRegularExpression('/' . self::MAC . '\s+needs it/', $html);
+        $this->assigned(self::OTHER, '1002');
+        self::rows("insert into offhook_status (mac, health, reason, summary) values (?, 'needs-hands', 'tcp-silent', 'x')", [self::OTHER]);
+        self::assertMatchesRegularExpression('/' . self::OTHER . '\s+need it/', self::get(self::PAGE));
     }
 
     public function testWithoutTheDaemonThePageWorks(): void
@@ -66,7 +70,19 @@ final class PhonesPageTest extends HostCase
         foreach (['systemctl start offhook', 'All is well.', 'as of 2026-01-02 03:04:05 UTC'] as $text) {
             self::assertStringContainsString($text, $html);
         }
-        self::assertStringContainsString('cannot be reached', self::act('resync', ['offhook_chosen' => [self::MAC]]));
+        $html = self::act('resync', ['offhook_chosen' => [self::MAC, self::OTHER]]);
+        self::assertStringContainsString('Nothing was sent to ' . self::MAC . ', ' . self::OTHER . ': the offhook daemon cannot be reached; start it with `systemctl start offhook`', $html);
+        self::assertStringNotContainsString('phone ' . self::MAC . ':', $html);
+        self::assertSame(1, substr_count($html, 'so what follows is what it last reported'), 'of the table, and not of the order');
+    }
+
+    /** Whether the phone was told is then not known. */
+    public function testADaemonThatBreaksOffIsNotSaidToHaveSentNothing(): void
+    {
+        $this->daemon(['GET /api/v1/phones' => [200, []], 'POST /api/v1/phones/' . self::MAC . '/reset' => [-1, null]]);
+        $html = self::act('reset', ['offhook_chosen' => [self::MAC]]);
+        self::assertStringContainsString('broke off before it said whether the phone was told', $html);
+        self::assertStringNotContainsString('Nothing was sent', $html);
     }
 
     public function testNotifyingChosenPhones(): void
@@ -161,11 +177,45 @@ final class PhonesPageTest extends HostCase
     {
         $this->assigned(self::MAC, '1001');
         $this->assigned(self::OTHER, '1777');
-        self::assertStringContainsString('1 line(s)', self::act('purge'));
+        self::assertStringContainsString('1 line of an extension that FreePBX does not have any more was taken off its phone', self::act('purge'));
+        self::assertStringContainsString('there was nothing to take off', self::act('purge'));
         self::assertStored([self::MAC . ' 7942'], [self::MAC . ' 1 1001']);
         self::assertStringContainsString('was taken out', self::act('remove', ['offhook_chosen' => [self::MAC]]));
         self::assertStored([], []);
         self::assertStringContainsString('offhook phones remove', self::act('remove', ['offhook_chosen' => [self::MAC]]));
+    }
+
+    /** FreePBX can give an account a range of extensions; core's pages neither show nor save others. */
+    public function testAnAccountWithARangeOfExtensionsSeesAndChangesNoOther(): void
+    {
+        $this->assigned(self::MAC, '1001');
+        $this->assigned(self::OTHER, '2001');
+        $this->assigned(self::OTHER, '1002', '7942', 2);
+        $this->assigned('001B54AABB05', '2777');
+        $this->daemon([
+            'GET /api/v1/phones' => [200, [self::live('001B54AABB04', ['lines' => [['button' => 1, 'extension' => '2001']]])]],
+            'GET /api/v1/phones/001B54AABB04' => [200, self::live('001B54AABB04', ['lines' => [['button' => 1, 'extension' => '2001']]])],
+        ]);
+        $secret = self::setting('2001', 'secret');
+        $before = self::stored();
+        \HostCore::$range = ['1000', '1999'];
+        $html = self::get(self::PAGE);
+        self::assertStringContainsString(self::MAC, $html);
+        foreach ([self::OTHER, '001B54AABB04', '001B54AABB05', '2001'] as $hidden) {
+            self::assertStringNotContainsString($hidden, $html);
+        }
+        foreach ([self::OTHER, '001B54AABB04'] as $mac) {
+            foreach (['resync', 'restart', 'reset', 'safe', 'remove'] as $action) {
+                self::assertStringContainsString('outside the range of your account', self::act($action, ['offhook_chosen' => [self::MAC, $mac]]));
+            }
+        }
+        self::assertStringContainsString('is no SIP extension', self::act('assign', ['offhook_mac' => '001B54AABB06', 'offhook_extension' => '2001', 'offhook_safe' => 'yes']));
+        self::assertStringContainsString('outside the range of your account', self::act('assign', ['offhook_mac' => self::OTHER, 'offhook_extension' => '1001']));
+        self::assertStringContainsString('nothing to take off', self::act('purge'));
+        self::assertSame($before, self::stored());
+        self::assertSame($secret, self::setting('2001', 'secret'));
+        self::assertStringNotContainsString('POST', implode($this->asked()));
+        self::assertStringContainsString('New secret for 1001; press Apply Config.', self::act('safe', ['offhook_chosen' => [self::MAC]]));
     }
 
     public function testNothingIsDoneWithoutTheTokenOrByAGet(): void

@@ -170,6 +170,9 @@ final class SectionTest extends HostCase
         $html = self::submit('display=extensions&tech_hardware=pjsip_generic', ['extension' => '1001', 'name' => 'Twice', 'offhook_mac' => self::MAC]);
         self::assertStored([], []);
         self::assertStringContainsString('FreePBX did not save extension 1001', $html);
+        // The list of extensions has no such button.
+        self::assertStringContainsString('correct what it names and add the extension again', $html);
+        self::assertStringNotContainsString('press Submit', $html);
         self::assertStringNotContainsString('It can be entered again', $html);
         self::assertSame('alice-secret-1001', self::setting('1001', 'secret'));
     }
@@ -181,6 +184,61 @@ final class SectionTest extends HostCase
         }
         self::assertStringContainsString('offhook_mac', self::get('display=extensions&tech_hardware=sip_generic'));
         self::edit('3001', ['offhook_mac' => self::MAC]);
+        self::assertStored([], []);
+    }
+
+    /** FreePBX can give an account a range of extensions, and hides the page of any other. */
+    public function testAnExtensionOutsideTheRangeOfTheAccountHasNoSection(): void
+    {
+        self::edit('2001', ['offhook_mac' => self::MAC]);
+        $before = self::stored();
+        \HostCore::$range = ['1000', '1999'];
+        $html = self::get('display=extensions&extdisplay=2001');
+        self::assertStringNotContainsString(self::MAC, $html);
+        // Core looks at `extension` and saves `extdisplay`.
+        foreach (['2001', '1001'] as $extension) {
+            $html = self::edit('2001', ['extension' => $extension, 'offhook_mac' => self::OTHER, 'offhook_was' => self::MAC . '/1', 'offhook_model' => '7942']);
+            self::assertStringNotContainsString(self::MAC, $html);
+        }
+        $html = self::edit('1001', ['offhook_mac' => self::MAC, 'offhook_target_load' => 'SIP42.8-5-2S', 'offhook_button' => '1']);
+        self::assertStringContainsString('has an extension outside the range of your account', $html);
+        self::assertStringNotContainsString('2001', $html);
+        self::assertSame($before, self::stored());
+        self::assertSame([[null]], self::rows('select target_load from offhook_phones'));
+        self::edit('1001', ['offhook_mac' => self::OTHER]);
+        self::assertCount(2, self::stored()[1]);
+    }
+
+    /** Its extension is on a phone with others: what concerns that extension alone is saved without a word, the phone is not changed. */
+    public function testAnAccountWithARangeSavesItsExtensionOnASharedPhone(): void
+    {
+        self::edit('2001', ['offhook_mac' => self::MAC, 'offhook_model' => '7942', 'offhook_target_load' => 'SIP42.8-5-2S']);
+        self::edit('1001', ['offhook_mac' => self::MAC]);
+        $before = self::stored();
+        \HostCore::$range = ['1000', '1999'];
+        self::assertStringNotContainsString('was not stored', self::edit('1001', ['name' => 'Alice', 'offhook_safe' => 'yes']));
+        self::assertSame(12, strlen((string) self::setting('1001', 'secret')));
+        foreach ([['offhook_model' => '7960'], ['offhook_target_load' => ''], ['offhook_button' => '']] as $change) {
+            self::assertStringContainsString('outside the range of your account', self::edit('1001', $change));
+        }
+        self::assertSame($before, self::stored());
+        self::edit('1001', ['offhook_mac' => '']);
+        self::assertStored([self::MAC . ' 7942'], [self::MAC . ' 1 2001']);
+    }
+
+    /** For an account that may not see the page, FreePBX calls the functions with another name in its place. */
+    public function testAnAccountThatMayNotSeeThePageCannotPostToIt(): void
+    {
+        foreach (['noaccess', 'noauth', 'badrefer'] as $page) {
+            $_POST = ['display' => 'extensions', 'action' => 'edit', 'extdisplay' => '1001', 'tech' => 'pjsip', 'offhook_mac' => self::MAC, 'offhook_safe' => 'yes'];
+            $_REQUEST = $_POST;
+            $GLOBALS['currentcomponent'] = new \component();
+            offhook_configpageinit($page);
+            $GLOBALS['currentcomponent']->processconfigpage();
+            $GLOBALS['currentcomponent']->buildconfigpage();
+            self::assertSame([], $GLOBALS['currentcomponent']->elements);
+            self::assertArrayNotHasKey('devinfo_secret', $_REQUEST);
+        }
         self::assertStored([], []);
     }
 

@@ -160,7 +160,8 @@ class Offhook extends \FreePBX_Helpers implements \BMO
 
     private function deleted($extension, $edit): void
     {
-        if (!$edit && preg_match('/^\d{1,20}\z/', (string) $extension) === 1) {
+        if (!$edit && Text::isExtension((string) $extension)) {
+            $this->settled((string) $extension);
             Guard::call('marking a deleted extension', function () use ($extension) {
                 $this->setConfig((string) $extension, (string) time(), self::DELETED);
             });
@@ -188,24 +189,37 @@ class Offhook extends \FreePBX_Helpers implements \BMO
         $data = is_array($data) ? $data : [];
         $mac = Text::of($data, 'offhook_mac');
         $extension = (string) $extension;
-        if ($mac === '' || !in_array($technology, ['pjsip', 'sip'], true)) {
+        if ($mac === '' || !Text::isExtension($extension) || !in_array($technology, ['pjsip', 'sip'], true)) {
             return;
         }
         Guard::call('the phone of a quick-created extension', function () use ($extension, $mac, $data) {
-            $id = 'QUICK' . substr($extension, 0, 15);
             try {
                 $wish = new Wish($extension, $mac, Text::of($data, 'offhook_model'), '', null);
                 $plan = $this->directory()->save($wish);
                 $this->makeSafe($extension, $plan->mac);
-                $this->pbx->Notifications->delete('offhook', $id);
+                $this->settled($extension);
             } catch (\Throwable $error) {
                 $sentence = Guard::sentence($error);
                 $this->pbx->Notifications->add_warning(
-                    'offhook', $id, "Cisco phone of extension $extension: not complete", Text::html("$sentence; open the extension and enter it there."),
+                    'offhook', self::notice($extension), "Cisco phone of extension $extension: not complete", Text::html("$sentence; open the extension and enter it there."),
                     "config.php?display=extensions&extdisplay=$extension", true, true
                 );
             }
         });
+    }
+
+    /** The extension has its phone, or is gone: what Quick Create could not do is of no interest any more. */
+    public function settled(string $extension): void
+    {
+        Guard::call('taking a notification away', function () use ($extension) {
+            $this->pbx->Notifications->delete('offhook', self::notice($extension));
+        });
+    }
+
+    /** The notification of an extension; FreePBX's column holds 24 characters. */
+    private static function notice(string $extension): string
+    {
+        return 'QUICK' . substr($extension, 0, 15);
     }
 
     // ---- Bulk Handler -----------------------------------------------------------------------------------------
@@ -222,7 +236,7 @@ class Offhook extends \FreePBX_Helpers implements \BMO
 
     public function bulkhandlerImport($type, $rows, $replace = true)
     {
-        return $type === 'extensions' ? (new Bulk($this->directory(), $this->models()))->import($rows) : null;
+        return $type === 'extensions' ? (new Bulk($this->directory(), $this->models()))->import($rows, [$this, 'settled']) : null;
     }
 
     public function bulkhandlerExport($type)

@@ -42,7 +42,10 @@ function offhook_configprepare()
 function offhook_configprocess()
 {
     Guard::call('storing the phone', static function () {
-        offhook_section()->process();
+        $extension = offhook_section()->process();
+        if ($extension !== null) {
+            \FreePBX::Offhook()->settled($extension);
+        }
     });
 }
 

@@ -25,6 +25,7 @@ final class Allowed
         'gui_hidden' => 'framework: libraries/components.class.php; core: core_devices_configpageload adds one to _top',
         'gui_checkbox' => 'framework: libraries/components.class.php',
         'needreload' => 'framework: libraries/utility.functions.php; core: Core.class.php processQuickCreate',
+        'checkRange' => 'framework: libraries/legacy.functions.php; core 16 and 17: functions.inc.php core_users_configprocess',
         'freepbx_log' => 'framework: libraries/utility.functions.php',
         'out' => 'framework: libraries/utility.functions.php; used in install and uninstall by its modules',
         'Core::getDevice' => 'core: Core.class.php',

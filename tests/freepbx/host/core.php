@@ -17,6 +17,8 @@ final class HostCore
 
     /** Set by a test: addDevice fails once. */
     public static $failNext = false;
+    /** The lowest and the highest extension that the account at the page may change; [] = all of them. */
+    public static $range = [];
 
     public function __construct($freepbx)
     {
@@ -77,6 +79,11 @@ final class HostCore
     {
         $action = $_REQUEST['action'] ?? '';
         if (!in_array($action, ['add', 'edit'], true)) {
+            return;
+        }
+        if (!checkRange($_REQUEST['extension'] ?? '')) {
+            echo "<script>javascript:alert('Warning! Extension is not allowed for your account.');</script>";
+            $GLOBALS['abort'] = true;
             return;
         }
         $extension = (string) ($action === 'edit' ? $_REQUEST['extdisplay'] : $_REQUEST['extension']);

@@ -1,8 +1,8 @@
 <?php
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A stand-in for the daemon's socket for the PBX: php daemon.php SOCKET ANSWERS. ANSWERS is a JSON file, read at each
-// request: {"GET /api/v1/phones": [200, [...]], ...}; what is not in it is 404; a status of 0 is never answered. Every
-// request is added to ANSWERS.log. The real one is tested with the daemon.
+// request: {"GET /api/v1/phones": [200, [...]], ...}; what is not in it is 404; a status of 0 is never answered, and at one of
+// -1 the connection ends. Every request is added to ANSWERS.log. The real one is tested with the daemon.
 
 list(, $socket, $answers) = $argv;
 $server = stream_socket_server("unix://$socket", $number, $why) ?: die("$why\n");
@@ -17,6 +17,10 @@ while (($client = @stream_socket_accept($server, -1)) !== false) {
     list($status, $body) = json_decode((string) file_get_contents($answers), true)[$asked] ?? [404, ['error' => "no $asked here"]];
     if ($status === 0) {
         $unanswered[] = $client;
+        continue;
+    }
+    if ($status === -1) {
+        fclose($client);
         continue;
     }
     $body = is_string($body) ? $body : json_encode($body);

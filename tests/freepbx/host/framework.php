@@ -28,6 +28,13 @@ function freepbx_log($level, $message)
     HostLog::$lines[] = $message;
 }
 
+/** Whether an extension is in the account's range, where it has one. */
+function checkRange($extension)
+{
+    Allowed::check(__FUNCTION__);
+    return HostCore::$range === [] || ($extension >= HostCore::$range[0] && $extension <= HostCore::$range[1]);
+}
+
 function out($text)
 {
     Allowed::check(__FUNCTION__);

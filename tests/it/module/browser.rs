@@ -324,6 +324,10 @@ fn the_list_shows_acts_and_escapes() {
             ])
             .await;
         browser.picture("list-daemon-down").await;
+        browser.press(&format!("tr[data-mac='{MAC}'] input[type=checkbox]")).await;
+        browser.follow("button[value=restart]").await;
+        browser.reads(&[&format!("Nothing was sent to {MAC}: the offhook daemon cannot be reached")]).await;
+        browser.picture("list-daemon-down-restart").await;
         browser.go("display=extensions&extdisplay=1001").await;
         browser.reads(&["systemctl start offhook", "All was well."]).await;
         browser.picture("section-daemon-down").await;
@@ -333,5 +337,34 @@ fn the_list_shows_acts_and_escapes() {
         host.daemon_up();
         let back = Locator::XPath("//td[contains(., 'is to register over TCP')]");
         browser.driver.wait().at_most(Duration::from_secs(40)).for_element(back).await.unwrap();
+    });
+}
+
+/// What is as long as its column, and has no space to break at, does not push the table off the page.
+#[test]
+fn long_names_stay_on_the_page() {
+    if !can_run() {
+        return;
+    }
+    in_browser(&mut Host::start(), async |host, browser| {
+        let long = |length: usize| "W".repeat(length);
+        host.rows(&format!("update users set name = '{}' where extension = '1001'", long(50)));
+        host.rows(&format!(
+            "insert into offhook_phones (mac, model, description, target_load) values ('{MAC}', '7942', '{}', '{}')",
+            long(80),
+            long(40)
+        ));
+        host.rows(&format!("insert into offhook_lines (mac, button, extension) values ('{MAC}', 1, '1001')"));
+        host.daemon = None;
+        host.rows(&format!(
+            "insert into offhook_status (mac, health, summary, load_id) values ('{MAC}', 'ok', '{}', '{}')",
+            long(255),
+            long(40)
+        ));
+        browser.go("display=offhook").await;
+        browser.reads(&[&long(50), &long(80), &long(255)]).await;
+        browser.picture("list-long").await;
+        let fits = "return document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+        assert_eq!(browser.driver.execute(fits, vec![]).await.unwrap(), Value::Bool(true));
     });
 }

@@ -35,24 +35,27 @@ final class Assignment
         $made->from = self::current($wish, $made->mac, $lines);
         $others = $lines;
         unset($others[(int) $made->from]);
-        $joins = $made->from === null && $others !== [];
+        // Lines of its own do not make it a guest: it may have to move from one of them to the button that is asked for.
+        $host = $made->from !== null ? null : array_values(array_filter($others, static function ($line) use ($wish) {
+            return $line['kind'] === 'line' && (string) $line['extension'] !== $wish->extension;
+        }))[0] ?? null;
 
-        $made->model = self::model($wish, $made->mac, $phone, $joins, $models);
+        $made->model = self::model($wish, $made->mac, $phone, $host, $models);
         $keys = $models->lines($made->model);
         $a = $made->model === Models::AUTO ? 'a phone of this catalogue' : "a {$made->model}";
         if ($others !== [] && max(array_keys($others)) > $keys) {
             $button = max(array_keys($others));
             throw new Refused(sprintf(
-                '%s has %d line keys, and phone %s carries %s on button %d; choose the right model, or take that line off first',
-                $a, $keys, $made->mac, self::named($others[$button]), $button
+                '%s has %s, and phone %s carries %s on button %d; choose the right model, or take that line off first',
+                $a, $keys === 1 ? 'one line key' : "$keys line keys", $made->mac, self::named($others[$button]), $button
             ));
         }
         $made->button = self::button($wish, $made, $others, $keys, $a);
-        $made->target = self::target($wish, $joins);
-        if ($joins) {
+        $made->target = self::target($wish, $host !== null);
+        if ($host !== null) {
             $made->note = sprintf(
                 'phone %s carries %s already, so extension %s is its button %d',
-                $made->mac, self::named(reset($others)), $wish->extension, $made->button
+                $made->mac, self::named($host), $wish->extension, $made->button
             );
         }
         return $made;
@@ -74,7 +77,8 @@ final class Assignment
         return $own === [] ? null : (int) $own[0];
     }
 
-    private static function model(Wish $wish, string $mac, ?array $phone, bool $joins, Models $models): string
+    /** @param ?array $host a line of another extension, whose phone this one joins; null = it may choose the model */
+    private static function model(Wish $wish, string $mac, ?array $phone, ?array $host, Models $models): string
     {
         $model = $models->find($wish->model);
         if ($model === null && $phone !== null && $wish->model === (string) $phone['model']) {
@@ -91,13 +95,13 @@ final class Assignment
         if ($wish->model === '') {
             return $stored;
         }
-        if (!$joins || $stored === Models::AUTO) {
+        if ($host === null || $stored === Models::AUTO) {
             return $model;
         }
         if ($model !== Models::AUTO && $model !== $stored) {
             throw new Refused(sprintf(
-                'phone %s is a %s for the other extensions on it, not a %s; choose auto or %s here, or change it there',
-                $mac, $stored, $model, $stored
+                'phone %s is a %s for %s, not a %s; choose auto or %s here, or change it there',
+                $mac, $stored, self::named($host), $model, $stored
             ));
         }
         return $stored;
@@ -112,15 +116,18 @@ final class Assignment
             }
             if ($free === []) {
                 throw new Refused(sprintf(
-                    'all %d line keys of phone %s are taken; take an extension off it, or use another phone', $keys, $made->mac
-                ));
+                    '%s of phone %s taken; take an extension off it, or use another phone',
+                    $keys === 1 ? 'the one line key' : "all $keys line keys", $made->mac . ($keys === 1 ? ' is' : ' are')
+                ), Refused::TAKEN);
             }
             return (int) reset($free);
         }
         $button = preg_match('/^\d{1,3}\z/', $wish->button) === 1 ? (int) $wish->button : 0;
         if ($button < 1 || $button > $keys) {
             throw new Refused(sprintf(
-                '%s has the line keys 1 to %d, and "%s" is none of them; choose one of those, or leave the button empty',
+                $keys === 1
+                    ? '%s has %d line key, and "%s" is not the number of it; type 1, or leave the button empty'
+                    : '%s has the line keys 1 to %d, and "%s" is none of them; choose one of those, or leave the button empty',
                 $a, $keys, Text::short($wish->button)
             ));
         }
@@ -128,7 +135,7 @@ final class Assignment
             throw new Refused(sprintf(
                 'button %d of phone %s belongs to %s; choose another, or leave the button empty for the first free one',
                 $button, $made->mac, self::named($others[$button])
-            ));
+            ), Refused::TAKEN);
         }
         return $button;
     }

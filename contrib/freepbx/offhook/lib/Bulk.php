@@ -7,7 +7,7 @@ namespace FreePBX\modules\Offhook;
  * Our columns of the Bulk Handler's extensions: offhook_mac, offhook_model, offhook_button. An extension may be on
  * several phones and a CSV has one row for it, so each cell is a list with `;` between, in the same order.
  *
- * Import changes what a row names: an extension is put on those phones and taken off others. A row without a MAC, or a
+ * Import changes what a row names: an extension is put on those buttons and taken off others. A row without a MAC, or a
  * file without the columns, changes nothing.
  */
 final class Bulk
@@ -33,43 +33,53 @@ final class Bulk
         ];
     }
 
-    /** What can be said without the tables: spelling of MACs, models and buttons. */
+    /** What can be said before anything is stored: spelling of MACs, models and buttons. */
     public function validate($rows): array
     {
         foreach (is_array($rows) ? $rows : [] as $row) {
             try {
                 foreach ($this->wishes(is_array($row) ? $row : []) as $wish) {
-                    Assignment::decide($wish, null, $this->models);
+                    // The model alone, for one that only this site has: rows before this one may take the lines off.
+                    $mac = MacAddress::parse($wish->mac);
+                    $phone = Guard::call('looking at the phone of a row', function () use ($mac) {
+                        return $this->directory->phone($mac);
+                    });
+                    Assignment::decide($wish, $phone === null ? null : ['lines' => []] + $phone, $this->models);
                 }
             } catch (Refused $refused) {
-                return ['status' => false, 'message' => $this->named($row) . $refused->getMessage()];
+                return $this->refusal($row, $refused);
             }
         }
         return ['status' => true];
     }
 
-    /** Stores the rows; the first one that is refused is named, and those before it are stored. */
-    public function import($rows): array
+    /**
+     * Stores the rows, each whole or not at all. FreePBX's page sends them one at a time; `fwconsole bulkimport` sends all
+     * and shows no answer, so each refusal is in the log as well. The answer names the first one.
+     *
+     * @param ?callable $stored called with each extension whose phone was stored
+     */
+    public function import($rows, ?callable $stored = null): array
     {
+        $first = null;
         foreach (is_array($rows) ? $rows : [] as $row) {
             try {
                 $wishes = $this->wishes(is_array($row) ? $row : []);
-                $kept = [];
-                foreach ($wishes as $wish) {
-                    $saved = $this->directory->save($wish);
-                    $kept[] = "{$saved->mac}/{$saved->button}";
-                }
-                foreach ($wishes === [] ? [] : $this->directory->linesOf($wishes[0]->extension) as $line) {
-                    $place = $line['mac'] . '/' . $line['button'];
-                    if (!in_array($place, $kept, true)) {
-                        $this->directory->remove(new Wish($wishes[0]->extension, '', '', '', null, $place));
+                if ($wishes !== []) {
+                    $this->directory->place($wishes[0]->extension, $wishes);
+                    if ($stored !== null) {
+                        $stored($wishes[0]->extension);
                     }
                 }
+            } catch (Refused $refused) {
+                Guard::log('importing ' . $this->named($row) . $refused->getMessage());
+                $first = $first ?? $this->refusal($row, $refused);
             } catch (\Throwable $error) {
-                return ['status' => false, 'message' => $this->named($row) . Guard::sentence($error)];
+                // What failed for this row fails for the next one, too.
+                return $this->refusal($row, $error);
             }
         }
-        return ['status' => true];
+        return $first ?? ['status' => true];
     }
 
     /** Every extension that is on a phone. */
@@ -89,7 +99,7 @@ final class Bulk
         return $rows;
     }
 
-    /** @return Wish[] */
+    /** @return Wish[] @throws Refused phones for what is no extension */
     private function wishes(array $row): array
     {
         $row = array_change_key_case($row, CASE_LOWER);
@@ -100,11 +110,23 @@ final class Bulk
         list($macs, $models, $buttons) = [$cell('offhook_mac'), $cell('offhook_model'), $cell('offhook_button')];
         $wishes = [];
         foreach ($macs as $at => $mac) {
+            if ($mac !== '' && !Text::isExtension($extension)) {
+                throw new Refused('the number of an extension has digits only, and 20 at most; correct it');
+            }
             if ($mac !== '') {
                 $wishes[] = new Wish($extension, $mac, $models[$at] ?? '', $buttons[$at] ?? '', null);
             }
         }
         return $wishes;
+    }
+
+    /** The Bulk Handler's page puts the message into its HTML as it is. */
+    private function refusal($row, \Throwable $error): array
+    {
+        $taken = $error instanceof Refused && $error->getCode() === Refused::TAKEN
+            ? '. Rows are imported one by one: for two extensions to change places, empty the MAC address of one of them on its Extension page first, then import again'
+            : '';
+        return ['status' => false, 'message' => Text::html($this->named($row) . Guard::sentence($error) . $taken)];
     }
 
     private function named($row): string

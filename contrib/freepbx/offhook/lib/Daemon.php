@@ -89,6 +89,11 @@ final class Daemon
         if ($done === false && $number === CURLE_OPERATION_TIMEDOUT) {
             throw new Refused('offhook did not answer in time; see `systemctl status offhook` and `journalctl -u offhook`');
         }
+        if ($done === false && $method === 'POST') {
+            throw $number === CURLE_COULDNT_CONNECT
+                ? new Refused('the offhook daemon cannot be reached; start it with `systemctl start offhook`', Refused::UNREACHABLE)
+                : new Refused('offhook broke off before it said whether the phone was told; see `journalctl -u offhook`');
+        }
         if ($done === false) {
             throw new Refused('the offhook daemon cannot be reached, so what follows is what it last reported; start it with `systemctl start offhook`');
         }

@@ -112,23 +112,26 @@ final class Directory
     public function save(Wish $wish): Assignment
     {
         return $this->atomically(function () use ($wish) {
-            $mac = MacAddress::parse($wish->mac);
-            $plan = Assignment::decide($wish, $this->phone($mac, true), $this->models);
-            $before = $wish->before();
-            if ($before !== null && $before[0] !== $mac) {
-                $this->takeOff($before[0], $before[1], $wish->extension);
+            return $this->store($wish);
+        });
+    }
+
+    /**
+     * Puts an extension on exactly these places, whole or not at all: a line that only moves on its phone keeps what it
+     * has, and those that nothing is wished of go.
+     *
+     * @param Wish[] $wishes all of that extension, each with a MAC
+     */
+    public function place(string $extension, array $wishes): void
+    {
+        $this->atomically(function () use ($extension, $wishes) {
+            $lines = $this->linesOf($extension);
+            foreach (self::unwanted($wishes, $lines) as $line) {
+                $this->takeOff($line['mac'], (int) $line['button'], $extension);
             }
-            $this->run(
-                'insert into offhook_phones (mac, model, target_load) values (?, ?, ?) on duplicate key update ' .
-                'model = values(model), target_load = if(?, values(target_load), target_load)',
-                [$mac, $plan->model, $plan->target === '' ? null : $plan->target, $plan->target === null ? 0 : 1]
-            );
-            if ($plan->from === null) {
-                $this->run("insert into offhook_lines (mac, button, kind, extension) values (?, ?, 'line', ?)", [$mac, $plan->button, $wish->extension]);
-            } elseif ($plan->from !== $plan->button) {
-                $this->run('update offhook_lines set button = ? where mac = ? and button = ?', [$plan->button, $mac, $plan->from]);
+            foreach ($wishes as $wish) {
+                $this->store($wish);
             }
-            return $plan;
         });
     }
 
@@ -184,6 +187,50 @@ final class Directory
         });
     }
 
+    private function store(Wish $wish): Assignment
+    {
+        $mac = MacAddress::parse($wish->mac);
+        $plan = Assignment::decide($wish, $this->phone($mac, true), $this->models);
+        $before = $wish->before();
+        if ($before !== null && $before[0] !== $mac) {
+            $this->takeOff($before[0], $before[1], $wish->extension);
+        }
+        $this->run(
+            'insert into offhook_phones (mac, model, target_load) values (?, ?, ?) on duplicate key update ' .
+            'model = values(model), target_load = if(?, values(target_load), target_load)',
+            [$mac, $plan->model, $plan->target === '' ? null : $plan->target, $plan->target === null ? 0 : 1]
+        );
+        if ($plan->from === null) {
+            $this->run("insert into offhook_lines (mac, button, kind, extension) values (?, ?, 'line', ?)", [$mac, $plan->button, $wish->extension]);
+        } elseif ($plan->from !== $plan->button) {
+            $this->run('update offhook_lines set button = ? where mac = ? and button = ?', [$plan->button, $mac, $plan->from]);
+        }
+        return $plan;
+    }
+
+    /**
+     * Tells each wish which of the extension's lines it is about, the one on that button or else another on that phone;
+     * the lines that are left over.
+     */
+    private static function unwanted(array $wishes, array $lines): array
+    {
+        foreach ($wishes as $wish) {
+            $wish->was = '';
+        }
+        foreach ([true, false] as $exactly) {
+            foreach ($wishes as $wish) {
+                foreach ($wish->was === '' ? $lines : [] as $at => $line) {
+                    if ($line['mac'] === MacAddress::parse($wish->mac) && (!$exactly || (int) $line['button'] === (int) $wish->button)) {
+                        $wish->was = "{$line['mac']}/{$line['button']}";
+                        unset($lines[$at]);
+                        break;
+                    }
+                }
+            }
+        }
+        return $lines;
+    }
+
     private function takeOff(string $mac, int $button, string $extension): void
     {
         $this->run("delete from offhook_lines where mac = ? and button = ? and kind = 'line' and extension = ?", [$mac, $button, $extension]);
@@ -208,7 +255,7 @@ final class Directory
                     throw $error;
                 }
                 if ($attempt === 3) {
-                    throw new Refused('somebody else saved the same phone at this moment, so nothing was stored here; press Submit again');
+                    throw new Refused('somebody else saved the same phone at this moment, so nothing was stored here; do the same once more');
                 }
             }
         }

@@ -66,45 +66,80 @@ final class PhonesPage
             if ($action === 'assign') {
                 $this->assign($post);
             } elseif ($action === 'purge') {
-                $count = $this->module->directory()->purge($this->module->directory()->gone($this->module->directory()->assigned()));
-                $this->say('success', sprintf('%d line(s) of extensions that FreePBX does not have any more were taken off their phones', $count));
+                $this->purge();
             } elseif ($macs === []) {
                 $this->say('warning', 'No phone was chosen; tick one or more and press the button again');
-            } elseif ($action === 'remove') {
-                $this->each($macs, function ($mac) {
-                    return $this->module->directory()->removePhone($mac)
-                        ? "phone $mac was taken out"
-                        : "phone $mac is not assigned here; where the daemon holds it, use `offhook phones remove $mac`";
-                });
-            } elseif ($action === 'safe') {
-                $this->makeSafe($macs);
-            } elseif (in_array($action, self::NOTIFY, true)) {
-                $this->each($macs, function ($mac) use ($action) {
-                    set_time_limit(60);
-                    $summary = $this->module->daemon()->notify($mac, $action);
-                    return strpos($summary, $mac) === false ? "$mac, $action: $summary" : $summary;
-                });
             } else {
-                $this->say('danger', 'This button is not known; reload the page');
+                array_map([$this, 'permit'], $macs);
+                $this->actOn($action, $macs);
             }
         } catch (\Throwable $error) {
             $this->say('danger', Guard::sentence($error));
         }
     }
 
+    private function actOn(string $action, array $macs): void
+    {
+        if ($action === 'remove') {
+            $this->each($macs, function ($mac) {
+                return $this->module->directory()->removePhone($mac)
+                    ? "phone $mac was taken out"
+                    : "phone $mac is not assigned here; where the daemon holds it, use `offhook phones remove $mac`";
+            });
+        } elseif ($action === 'safe') {
+            $this->makeSafe($macs);
+        } elseif (in_array($action, self::NOTIFY, true)) {
+            $this->each($macs, function ($mac) use ($action) {
+                set_time_limit(60);
+                $summary = $this->module->daemon()->notify($mac, $action);
+                return strpos($summary, $mac) === false ? "$mac, $action: $summary" : $summary;
+            });
+        } else {
+            $this->say('danger', 'This button is not known; reload the page');
+        }
+    }
+
     private function assign(array $post): void
     {
         $extension = Text::of($post, 'offhook_extension');
-        if (!in_array($this->module->directory()->technology($extension), ['pjsip', 'sip'], true)) {
+        if (!Account::mayChange($extension) || !in_array($this->module->directory()->technology($extension), ['pjsip', 'sip'], true)) {
             throw new Refused(sprintf('"%s" is no SIP extension of this PBX; choose one from the list', Text::short($extension)));
         }
         $wish = new Wish($extension, Text::of($post, 'offhook_mac'), Text::of($post, 'offhook_model'), Text::of($post, 'offhook_button'), null);
+        $mac = MacAddress::parse($wish->mac);
+        Account::permit($mac, $this->module->directory()->phone($mac));
         $plan = $this->module->directory()->save($wish);
+        $this->module->settled($extension);
         $this->say('success', "extension $extension is on button {$plan->button} of phone {$plan->mac}");
         if (Text::of($post, 'offhook_safe') === 'yes') {
             $this->module->makeSafe($extension, $plan->mac);
             $this->say('success', "extension $extension has a new secret; press Apply Config");
         }
+    }
+
+    private function purge(): void
+    {
+        $gone = $this->module->directory()->gone($this->module->directory()->assigned());
+        $count = $this->module->directory()->purge(array_filter($gone, [Account::class, 'mayChange']));
+        if ($count === 0) {
+            $this->say('success', 'Every extension that is on a phone is in FreePBX, so there was nothing to take off');
+            return;
+        }
+        $this->say('success', $count === 1
+            ? '1 line of an extension that FreePBX does not have any more was taken off its phone'
+            : "$count lines of extensions that FreePBX does not have any more were taken off their phones");
+    }
+
+    private function permit(string $mac): void
+    {
+        $phone = $this->module->directory()->phone($mac);
+        try {
+            $phone = $phone ?? self::heldByDaemon($this->module->daemon()->phone($mac));
+        } catch (Refused $refused) {
+            // The daemon does not know it, or is down: what is wanted of the phone ends there, too.
+            return;
+        }
+        Account::permit($mac, $phone);
     }
 
     private function makeSafe(array $macs): void
@@ -127,7 +162,9 @@ final class PhonesPage
             }
         }
         if ($done !== []) {
-            $this->say('success', 'New secrets for ' . implode(', ', array_keys($done)) . '; press Apply Config, once for all of them. A phone that runs registers again when it has fetched its file');
+            $many = count($done) > 1;
+            $this->say('success', ($many ? 'New secrets for ' : 'New secret for ') . implode(', ', array_keys($done)) . '; press Apply Config'
+                . ($many ? ', once for all of them' : '') . '. A phone that runs registers again when it has fetched its file');
         } else {
             $this->say('warning', 'No extension of the chosen phones got a new secret');
         }
@@ -135,10 +172,14 @@ final class PhonesPage
 
     private function each(array $macs, callable $work): void
     {
-        foreach ($macs as $mac) {
+        foreach ($macs as $at => $mac) {
             try {
                 $this->say('success', (string) $work($mac));
             } catch (\Throwable $error) {
+                if ($error instanceof Refused && $error->getCode() === Refused::UNREACHABLE) {
+                    $this->say('danger', 'nothing was sent to ' . implode(', ', array_slice($macs, $at)) . ': ' . $error->getMessage());
+                    return;
+                }
                 $this->say('danger', "phone $mac: " . Guard::sentence($error));
             }
         }
@@ -176,6 +217,10 @@ final class PhonesPage
         } catch (\Throwable $error) {
             $this->say('warning', Guard::sentence($error));
         }
+        $phones = array_filter($phones, [Account::class, 'mayChangePhone']);
+        $extensions = array_filter($extensions, static function ($number) {
+            return Account::mayChange((string) $number);
+        }, ARRAY_FILTER_USE_KEY);
         $deleted = $this->module->deletedExtensions();
         $tcpOff = $this->reason($phones, 'tcp-off');
         $tcpSilent = $this->reason($phones, 'tcp-silent');

@@ -46,6 +46,11 @@ final class Section
             return;
         }
         try {
+            $mac = MacAddress::parse($this->wish->mac);
+            $phone = $this->directory->phone($mac);
+            if (!$this->leavesAsItIs($mac, $phone)) {
+                Account::permit($mac, $phone);
+            }
             $plan = $this->directory->plan($this->wish);
             $this->note = $plan->note;
             if (Text::of($_POST, self::SAFE) === 'yes') {
@@ -56,17 +61,21 @@ final class Section
         }
     }
 
-    /** After core saved: stores our rows, or says why not. */
-    public function process(): void
+    /** After core saved: stores our rows, or says why not. The extension that has a phone now; null where none was stored. */
+    public function process(): ?string
     {
         if ($this->wish === null) {
-            return;
+            return null;
         }
+        $adding = Text::of($_REQUEST, 'action') === 'add';
         $saved = false;
         try {
             $saved = ($GLOBALS['abort'] ?? false) !== true && $this->directory->technology($this->wish->extension) !== null;
             if (!$saved && $this->wish->mac !== '') {
-                throw new Refused("FreePBX did not save extension {$this->wish->extension}, so its phone was not stored either; correct what it names and press Submit again");
+                throw new Refused(sprintf(
+                    'FreePBX did not save extension %s, so its phone was not stored either; correct what it names and %s',
+                    $this->wish->extension, $adding ? 'add the extension again' : 'press Submit again'
+                ));
             }
             if ($saved && $this->refusal === '') {
                 $this->store($this->wish);
@@ -75,9 +84,10 @@ final class Section
             $this->refusal = Guard::sentence($error);
         }
         // After "add" FreePBX shows the list of extensions, on which nothing else of ours appears.
-        if (Text::of($_REQUEST, 'action') === 'add') {
+        if ($adding) {
             echo SectionView::banner($this->wish->extension, $this->refusal, $this->note, $saved);
         }
+        return $this->refusal === '' && $this->wish->mac !== '' ? $this->wish->extension : null;
     }
 
     /** Shows the section. */
@@ -89,7 +99,7 @@ final class Section
             : Guard::call('reading the technology', function () use ($extension) {
                 return $this->directory->technology($extension);
             }, 'pjsip');
-        if (!in_array($technology, ['pjsip', 'sip'], true)) {
+        if (!in_array($technology, ['pjsip', 'sip'], true) || ($extension !== '' && !Account::mayChange($extension))) {
             return;
         }
         $view = new SectionView($component, $this->models);
@@ -115,7 +125,7 @@ final class Section
         $technology = strtolower(Text::of($_REQUEST, 'tech'));
         $extension = Text::of($_REQUEST, $action === 'edit' ? 'extdisplay' : 'extension');
         $ours = isset($_POST[self::MAC]) && in_array($technology, ['pjsip', 'sip'], true);
-        if (!$ours || !in_array($action, ['add', 'edit'], true) || preg_match('/^\d{1,20}\z/', $extension) !== 1) {
+        if (!$ours || !in_array($action, ['add', 'edit'], true) || !Text::isExtension($extension) || !Account::mayChange($extension)) {
             return null;
         }
         return new Wish(
@@ -126,6 +136,14 @@ final class Section
             Text::of($_POST, self::TARGET),
             $action === 'edit' ? Text::of($_POST, self::WAS) : ''
         );
+    }
+
+    /** Whether the phone would be what it was: an ordinary save of an extension that shares a phone with others. */
+    private function leavesAsItIs(string $mac, ?array $phone): bool
+    {
+        return $phone !== null && $this->wish->before() === [$mac, (int) $this->wish->button]
+            && $this->wish->target === (string) $phone['target_load']
+            && ($this->models->find($this->wish->model) ?? $this->wish->model) === ($this->models->find((string) $phone['model']) ?? (string) $phone['model']);
     }
 
     private function makeSafe(Assignment $plan): void

@@ -20,6 +20,12 @@ final class Text
         return is_array($list) ? array_values(array_filter($list, 'is_string')) : [];
     }
 
+    /** Whether it reads as the number of an extension; core's columns hold 20 characters. */
+    public static function isExtension(string $text): bool
+    {
+        return preg_match('/^\d{1,20}\z/', $text) === 1;
+    }
+
     /** For a message: printable, and at most 40 characters. */
     public static function short(string $text): string
     {

@@ -6,7 +6,7 @@ use FreePBX\modules\Offhook\PhonesPage;
 use FreePBX\modules\Offhook\Text;
 ?>
 <style>
-.offhook-phones td { vertical-align: top !important; }
+.offhook-phones td { vertical-align: top !important; overflow-wrap: anywhere; }
 .offhook-phones code { white-space: nowrap; }
 .offhook-bar { margin: 1em 0; }
 .offhook-bar input[type=text] { display: inline-block; width: 12em; }
@@ -29,7 +29,7 @@ use FreePBX\modules\Offhook\Text;
 <?php } ?>
 <?php if ($tcpSilent !== []) { ?>
   <div class="alert alert-danger" role="alert"><strong>TCP is on, and nobody answers there</strong>; <?= Text::html(implode(', ', $tcpSilent)) ?>
-  needs it: press Apply Config where it is pending, else this <strong>needs an Asterisk restart</strong> (fwconsole restart).</div>
+  <?= count($tcpSilent) === 1 ? 'needs' : 'need' ?> it: press Apply Config where it is pending, else this <strong>needs an Asterisk restart</strong> (fwconsole restart).</div>
 <?php } ?>
 <table class="table table-striped offhook-phones" id="offhook-phones">
 <thead><tr><th></th><th>MAC</th><th>Model</th><th>Lines</th><th>State</th><th>Address</th><th>Load</th></tr></thead>

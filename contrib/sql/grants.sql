@@ -2,10 +2,10 @@
 -- offhook-mariadb.sql, on the database the PBX has, then set a password of your own and put it into the configuration
 -- (`offhook setup` does both by these very statements):
 --   mariadb asterisk < grants.sql
---   mariadb -e "set password for 'offhook'@'localhost' = password('…')"
+--   mariadb -e "alter user 'offhook'@'localhost' identified by '…'"
 --   [pbx] database_url = "mysql://offhook:…@localhost/asterisk?socket=/run/mysqld/mysqld.sock"
--- Until then nobody can log in as it: no password has this hash.
-create user if not exists 'offhook'@'localhost' identified by password '*0000000000000000000000000000000000000000';
+-- Until then nobody can log in as it: no password has this hash. In the spelling that MySQL 8 takes, too.
+create user if not exists 'offhook'@'localhost' identified with mysql_native_password as '*0000000000000000000000000000000000000000';
 grant select on users to 'offhook'@'localhost';
 grant select on devices to 'offhook'@'localhost';
 grant select on sip to 'offhook'@'localhost';

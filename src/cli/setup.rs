@@ -57,7 +57,7 @@ async fn prepare(asked: Setup, facts: Facts, context: &Context) -> Result<(), Fa
     for step in &mut plan.steps {
         attend(step, &mut run, &mut ask, quiet).await;
     }
-    let next = next(&run.facts);
+    let next = next(&run.facts, &plan.steps);
     context.out.show(&Ended { found: &plan.found, steps: &plan.steps, next: &next }, |ended| {
         let changed = ended.steps.iter().any(|step| step.status == Status::Changed);
         let head = if changed || open { "" } else { "nothing was changed: what setup can do is done\n" };
@@ -90,6 +90,7 @@ async fn attend(step: &mut Step, run: &mut Run, ask: &mut Ask, quiet: bool) {
         tell(&described(step));
         return;
     }
+    *step = run.fresh(step);
     tell(&described(step));
     if !ask.agrees(&format!("{}?", step.what)) {
         step.status = Status::Declined;
@@ -206,11 +207,15 @@ fn typed(said: &str) -> Result<Vec<Ipv4Net>, String> {
 }
 
 /// What to do next, in five lines.
-fn next(facts: &Facts) -> Vec<String> {
+fn next(facts: &Facts, steps: &[Step]) -> Vec<String> {
     let address = facts.addresses.first().map_or_else(|| "this host's address".to_owned(), ToString::to_string);
+    let there = |step: &Step| step.id == "module" && matches!(step.status, Status::Done | Status::Changed);
     let phone = match facts.pbx {
-        crate::setup::facts::Pbx::FreePbx { .. } => {
+        crate::setup::facts::Pbx::FreePbx { .. } if steps.iter().any(there) => {
             "in FreePBX, open an extension, fill in the section \"Cisco phone\", submit, Apply Config"
+        }
+        crate::setup::facts::Pbx::FreePbx { .. } => {
+            "without the FreePBX module, give each phone its lines: offhook phones add MAC --model MODEL --line EXTENSION"
         }
         _ => "give each phone its lines: offhook phones add MAC --model MODEL --line EXTENSION (docs/asterisk.md)",
     };
@@ -249,12 +254,11 @@ async fn take_back(asked: Setup, mut facts: Facts, context: &Context) -> Result<
     }
     asks_somebody(&asked, true)?;
     let mut ask = Ask { all: asked.yes, none: false };
-    let gives_back = undo::gives_back_tftp(&facts);
+    let stops = undo::stops_daemon(&facts);
     let mut stopped = false;
     for entry in &mut undos {
         entry.outcome = if ask.agrees(&format!("{}?", entry.what)) {
-            // A port has one holder: the daemon lets go first.
-            if gives_back && !stopped {
+            if stops && !stopped {
                 stopped = undo::daemon("stop").await.is_ok();
             }
             undo::undo(&mut facts, &entry.change).await

@@ -6,14 +6,15 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
 use rand::distr::{Alphanumeric, SampleString as _};
 use tokio::time::Instant;
 
 use super::facts::{Facts, TextFile, Wishes};
 use super::files::{self, Attributes};
 use super::journal::{Change, fingerprint};
-use super::program::{copy_folder, program};
-use super::step::{Action, Step, run};
+use super::program::{copy_folder, output, program};
+use super::step::{Action, INSTALL, Step, run};
 use super::{database, fence, gather, manager, plan, port};
 use crate::config;
 use crate::domain::Secret;
@@ -37,6 +38,20 @@ impl Run {
         Self { facts, wishes, password: None }
     }
 
+    /// The step as it would be done now: an account that was declined, or made, is in the file or is not.
+    #[must_use]
+    pub fn fresh(&self, step: &Step) -> Step {
+        let wanted = || plan::shown(&plan::wanted_conf(&self.facts, &self.wishes, self.password.as_ref()));
+        let fresh = |action: &Action| match action {
+            Action::WriteConf { file, .. } => Action::WriteConf { file: file.clone(), shown: wanted() },
+            action => action.clone(),
+        };
+        let actions: Vec<Action> = step.actions.iter().map(fresh).collect();
+        let commands =
+            if actions.is_empty() { step.commands.clone() } else { actions.iter().flat_map(Action::shown).collect() };
+        Step { commands, actions, ..step.clone() }
+    }
+
     /// Does a step.
     ///
     /// # Errors
@@ -55,6 +70,7 @@ impl Run {
                 self.note(Change::Module { folder: to.clone() })?;
                 copy_folder(from, to).await
             }
+            Action::InstallModule => self.install().await,
             Action::Tables(statements) => {
                 self.note(Change::Tables { database: self.facts.database.name.clone() })?;
                 let access = self.freepbx_access();
@@ -76,9 +92,7 @@ impl Run {
                     let text = plan::wanted_conf(&self.facts, &self.wishes, self.password.as_ref()).emit();
                     self.tried(&self.facts.paths.setup_conf(), &text)?;
                 }
-                // Where it is not known what was trusted before, nobody can say whose this is.
-                self.note(Change::Trusted { network: network.to_string(), ours: self.facts.trusted.is_some() })?;
-                self.action_run(&["fwconsole", "firewall", "trust", &network.to_string()]).await
+                self.trust(*network).await
             }
             Action::JoinGroup => {
                 self.note(Change::Group)?;
@@ -87,6 +101,37 @@ impl Run {
             Action::WriteConf { file, .. } => self.configuration(file),
             Action::Answer => answer(&gather::socket(&self.facts)).await,
         }
+    }
+
+    async fn trust(&mut self, network: Ipv4Net) -> Result<(), String> {
+        let mut before = None;
+        for zone in ["internal", "external", "other"] {
+            if gather::zone(zone).await.is_some_and(|networks| networks.contains(&network)) {
+                before = Some(zone.to_owned());
+            }
+        }
+        // Where it is not known what was trusted before, nobody can say whose this is.
+        let ours = self.facts.trusted.is_some();
+        self.note(Change::Trusted { network: network.to_string(), ours, before })?;
+        self.action_run(&["fwconsole", "firewall", "trust", &network.to_string()]).await?;
+        // What it refuses it says, and ends with 0.
+        match gather::zone("trusted").await {
+            Some(trusted) if !trusted.contains(&network) => Err(format!(
+                "`fwconsole firewall trust {network}` ended well and FreePBX's firewall does not list {network} as trusted; add it in FreePBX: Connectivity, Firewall, Networks"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// `fwconsole` ends with 0 when a module that this one needs is missing, too (measured on FreePBX 16).
+    async fn install(&self) -> Result<(), String> {
+        let said = output(&INSTALL.map(str::to_owned), None).await?;
+        if database::has_module(&self.facts.database, self.freepbx_access().as_ref()).await? {
+            return Ok(());
+        }
+        let reasons: Vec<&str> = said.lines().filter_map(|line| line.trim().strip_prefix("- ")).collect();
+        let reasons = if reasons.is_empty() { "it does not say why".to_owned() } else { reasons.join("; ") };
+        Err(format!("`{}` ended well and FreePBX did not install the module: {reasons}", INSTALL.join(" ")))
     }
 
     async fn stop(&mut self, units: &[String]) -> Result<(), String> {

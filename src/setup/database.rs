@@ -186,6 +186,12 @@ async fn reopen(facts: &Database, access: Option<&DatabaseAccess>) -> Result<MyS
     opened.map_err(|why| format!("FreePBX's database {} was not reached: {why}", facts.name))
 }
 
+/// Whether FreePBX has the module installed.
+pub(super) async fn has_module(facts: &Database, access: Option<&DatabaseAccess>) -> Result<bool, String> {
+    let versions = texts(&mut reopen(facts, access).await?, MODULE).await;
+    versions.map(|versions| !versions.is_empty()).map_err(|why| format!("`{MODULE}` was refused: {why}"))
+}
+
 /// Makes our tables.
 pub(super) async fn make_tables(
     facts: &Database,

@@ -125,11 +125,11 @@ pub fn served_folder<'a>(words: impl Iterator<Item = &'a str>) -> Option<&'a str
     words.skip(1).filter(|word| word.starts_with('/') && !word.contains("..")).last()
 }
 
-/// The IPv4 networks in what `fwconsole firewall list trusted` prints; `None` = that is no such list.
-pub fn trusted(said: &str) -> Option<Vec<Ipv4Net>> {
+/// The IPv4 networks in what `fwconsole firewall list ZONE` prints; `None` = that is no such list.
+pub fn zone(said: &str, name: &str) -> Option<Vec<Ipv4Net>> {
     let words = || said.split(|c: char| c.is_whitespace() || "',\"".contains(c));
     let network = |word: &str| word.parse().ok().or_else(|| word.parse::<Ipv4Addr>().ok().map(Ipv4Net::from));
-    words().any(|word| word == "trusted").then(|| words().filter_map(network).collect())
+    words().any(|word| word == name).then(|| words().filter_map(network).collect())
 }
 
 #[cfg(test)]
@@ -208,12 +208,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_firewall_trusts() {
+    fn what_is_in_a_zone_of_the_firewall() {
         let said = "All entries in zone 'trusted':\n\t192.168.50.0/24\n\t10.1.2.3\n\tfe80::/64\n";
         let nets: Vec<Ipv4Net> = ["192.168.50.0/24", "10.1.2.3/32"].map(|net| net.parse().unwrap()).into();
-        assert_eq!(trusted(said), Some(nets));
-        assert_eq!(trusted("All entries in zone 'trusted':\n"), Some(Vec::new()));
-        assert_eq!(trusted("Firewall is not running\n"), None);
-        assert_eq!(trusted(""), None);
+        assert_eq!(zone(said, "trusted"), Some(nets));
+        assert_eq!(zone("All entries in zone 'internal':\n", "internal"), Some(Vec::new()));
+        assert_eq!(zone("Firewall is not running\n", "trusted"), None);
+        assert_eq!(zone("", "trusted"), None);
     }
 }

@@ -16,7 +16,7 @@ use super::database::Opening;
 use super::facts::{Configuration, Facts, Firewall, Manager, Paths, Pbx, TextFile};
 use super::journal::Journal;
 use super::port::{self, Holder};
-use super::program::output;
+use super::program::ran;
 use super::{database, fence, files, manager};
 use crate::config::{self, Protocol};
 use crate::domain::Secret;
@@ -71,8 +71,7 @@ pub async fn gather(paths: &Paths) -> Result<Facts, String> {
     facts.synchronised = synchronised();
     facts.firewall = firewall(paths, &facts.pbx);
     if facts.firewall == Firewall::FreePbx && privileged {
-        let words = ["fwconsole", "firewall", "list", "trusted"].map(str::to_owned);
-        facts.trusted = output(&words, None).await.ok().and_then(|said| fence::trusted(&said));
+        facts.trusted = zone("trusted").await;
     }
     (facts.addresses, facts.networks) = interfaces();
     facts.user = id_of(&paths.at("etc/passwd"), "offhook").is_some();
@@ -257,6 +256,14 @@ fn firewall(paths: &Paths, pbx: &Pbx) -> Firewall {
     }
     let ufw = fs::read_to_string(paths.at("etc/ufw/ufw.conf")).unwrap_or_default();
     if ufw.lines().any(|line| line.trim() == "ENABLED=yes") { Firewall::Ufw } else { Firewall::Other }
+}
+
+/// What is in a zone of FreePBX's firewall; `None` = it did not say.
+pub(super) async fn zone(name: &str) -> Option<Vec<Ipv4Net>> {
+    let ran = ran(&["fwconsole", "firewall", "list", name].map(str::to_owned), None).await.ok()?;
+    // Where no zone ever had a network it prints the head and ends with 2 over an empty list (firewall 16.0.57.7).
+    let whole = ran.status.success() || ran.err.contains("foreach()");
+    whole.then(|| fence::zone(&ran.out, name)).flatten()
 }
 
 /// Private addresses of interfaces that are up, and their networks.

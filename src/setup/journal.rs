@@ -75,6 +75,9 @@ pub enum Change {
         /// Whether it was not trusted before; `false` where that could not be seen.
         #[serde(default)]
         ours: bool,
+        /// The zone it was in before, if it was in one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<String>,
     },
     /// User `offhook` was put into the group `asterisk`.
     Group,

@@ -88,12 +88,17 @@ fn networks(facts: &Facts, wishes: &Wishes) -> Vec<ipnet::Ipv4Net> {
     wishes.networks.clone().or(kept).unwrap_or_else(|| facts.networks.clone())
 }
 
+/// The database server's socket.
+fn socket(facts: &Facts) -> String {
+    facts.database.socket.as_deref().unwrap_or(Path::new("/run/mysqld/mysqld.sock")).display().to_string()
+}
+
 /// What `10-setup.toml` is to say; `password` where the account gets a new one.
 pub fn wanted_conf(facts: &Facts, wishes: &Wishes, password: Option<&Secret>) -> SetupConf {
     let old = facts.config.conf.as_ref();
     let kept = old.and_then(|conf| conf.database_url.clone()).filter(|_| !facts.config.url_refused);
     let database = &facts.database;
-    let socket = database.socket.as_deref().unwrap_or(Path::new("/run/mysqld/mysqld.sock")).display().to_string();
+    let socket = socket(facts);
     let (source, url) = match &facts.pbx {
         Pbx::Asterisk if facts.config.url_works => ("sqlite", kept),
         Pbx::Asterisk => ("sqlite", Some(Secret::new(format!("sqlite://{}", facts.paths.sqlite().display())))),
@@ -145,7 +150,7 @@ fn configuration(facts: &Facts, wishes: &Wishes, steps: &[Step]) -> Step {
 }
 
 /// The text with the password that is in its URL masked.
-fn shown(conf: &SetupConf) -> String {
+pub(super) fn shown(conf: &SetupConf) -> String {
     let url = conf.database_url.as_ref().map(|url| {
         let text = url.expose();
         match text.split_once("://offhook:").and_then(|(head, rest)| Some((head, rest.split_once('@')?.1))) {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -17,6 +17,9 @@ const PROGRAM: Duration = Duration::from_mins(3);
 /// Most that is read of what a program said, in bytes.
 const WORDS: u64 = 1 << 16;
 
+/// Columns that a program is told the terminal has: `fwconsole` breaks its messages in the middle of words otherwise.
+const COLUMNS: &str = "400";
+
 /// Runs a program to its end: its exit status counts, and its words are shown only where it failed.
 pub(super) async fn program(words: &[String]) -> Result<(), String> {
     output(words, None).await.map(|_| ())
@@ -24,13 +27,29 @@ pub(super) async fn program(words: &[String]) -> Result<(), String> {
 
 /// Runs a program as this user and group, and gives what it printed.
 pub(super) async fn output(words: &[String], owner: Option<(u32, u32)>) -> Result<String, String> {
+    let ran = ran(words, owner).await?;
+    if ran.status.success() {
+        return Ok(ran.out);
+    }
+    Err(format!("`{}` failed, {}: {}", words.join(" "), ran.status, reason(&ran.out, &ran.err)))
+}
+
+/// A program's end.
+pub(super) struct Ran {
+    pub status: ExitStatus,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs a program as this user and group to its end, whatever that is.
+pub(super) async fn ran(words: &[String], owner: Option<(u32, u32)>) -> Result<Ran, String> {
     let shown = words.join(" ");
-    let Some((name, arguments)) = words.split_first() else { return Ok(String::new()) };
+    let (name, arguments) = words.split_first().ok_or("there is no program to run")?;
     let not_run = |why: std::io::Error| format!("`{shown}` could not be run: {why}");
     // Files, not pipes: what the program leaves running keeps a pipe open.
     let (mut out, mut err) = (tempfile::tempfile().map_err(not_run)?, tempfile::tempfile().map_err(not_run)?);
     let mut command = Command::new(name);
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(arguments).env("COLUMNS", COLUMNS).stdin(Stdio::null()).kill_on_drop(true);
     command.stdout(out.try_clone().map_err(not_run)?).stderr(err.try_clone().map_err(not_run)?);
     if let (Some((user, group)), true) = (owner, files::is_root()) {
         command.uid(user).gid(group).current_dir("/");
@@ -40,13 +59,17 @@ pub(super) async fn output(words: &[String], owner: Option<(u32, u32)>) -> Resul
         Ok(status) => status.map_err(not_run)?,
         Err(_) => return Err(format!("`{shown}` did not end within {} s", PROGRAM.as_secs())),
     };
-    if status.success() {
-        return Ok(said(&mut out));
-    }
-    let said = said(&mut err);
-    let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-    let last: String = last.trim().chars().take(200).collect();
-    Err(format!("`{shown}` failed, {status}: {last}"))
+    Ok(Ran { status, out: said(&mut out), err: said(&mut err) })
+}
+
+/// Why a program failed, by what it printed. An exception in `fwconsole` stands below a line `In FILE line N:`, and the
+/// command's usage comes last (Symfony, `Application::renderThrowable`); some of its refusals are on standard output.
+fn reason(out: &str, err: &str) -> String {
+    let filled = |line: &&str| !line.trim().is_empty();
+    let header = |line: &&str| line.starts_with("In ") && line.trim_end().ends_with(':') && line.contains(" line ");
+    let thrown = err.lines().skip_while(|line| !header(line)).skip(1).find(filled);
+    let last = || err.lines().rfind(filled).or_else(|| out.lines().rfind(filled));
+    thrown.or_else(last).unwrap_or("it said nothing").trim().chars().take(200).collect()
 }
 
 fn said(file: &mut File) -> String {
@@ -111,6 +134,30 @@ mod tests {
         assert!(start.elapsed() < Duration::from_secs(20), "it waited");
         assert!(failed.contains("exit status: 4") && failed.ends_with("last"), "{failed}");
         program(&["kill".to_owned(), pid.trim().to_owned()]).await.unwrap();
+    }
+
+    /// As FreePBX 16's `fwconsole` printed it.
+    #[test]
+    fn the_reason_is_found_in_what_fwconsole_prints() {
+        let thrown = "\nIn Firewall.class.php line 604:\n              \n  Sysadmin RPM not up to date, or not a known OS.  \n              \n\n\
+                      firewall [-f|--force] [-h|--help] [--] <cmd> [<opt>] [<ids>]...\n\n";
+        for (out, err, why) in [
+            ("Attempting to add ... ", thrown, "Sysadmin RPM not up to date, or not a known OS."),
+            (
+                "",
+                "\n      \n  Command \"firewall\" is not defined.  \n      \n\n",
+                "Command \"firewall\" is not defined.",
+            ),
+            (
+                "The following error(s) occured:\n - Failed to run un-installation scripts\n",
+                "",
+                "- Failed to run un-installation scripts",
+            ),
+            ("", "In the end: no\n", "In the end: no"),
+            ("", "\n", "it said nothing"),
+        ] {
+            assert_eq!(reason(out, err), why, "{out:?} {err:?}");
+        }
     }
 
     #[test]

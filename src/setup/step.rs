@@ -119,6 +119,8 @@ pub enum Action {
         /// `…/admin/modules/offhook`
         to: PathBuf,
     },
+    /// `fwconsole ma install offhook`, and a look whether FreePBX has the module then.
+    InstallModule,
     /// Statements on the PBX's database that make our tables.
     Tables(Vec<&'static str>),
     /// The PBX's tables in a SQLite file of the daemon's.
@@ -165,6 +167,9 @@ pub fn run(words: &[&str]) -> Action {
     Action::Run(words.iter().map(|&word| word.to_owned()).collect())
 }
 
+/// Installs the module that lies in FreePBX's folder.
+pub const INSTALL: [&str; 4] = ["fwconsole", "ma", "install", "offhook"];
+
 /// What stands for a secret that is made when it is needed.
 pub const MADE_THEN: &str = "a-long-random-word";
 
@@ -181,6 +186,7 @@ impl Action {
                     format!("chown -R --reference={parent} {}", to.display()),
                 ]
             }
+            Self::InstallModule => vec![INSTALL.join(" ")],
             Self::Tables(statements) => statements.iter().map(ended).collect(),
             Self::Sqlite(file) => vec![format!(
                 "sqlite3 {} </usr/share/offhook/sql/demo-sqlite.sql && chown offhook:offhook {0} && chmod 600 {0}",
@@ -189,7 +195,7 @@ impl Action {
             Self::Account { create, grants, password } => {
                 let create = create.then(grants::create_user);
                 let password =
-                    password.then(|| format!("set password for 'offhook'@'localhost' = password('{MADE_THEN}');"));
+                    password.then(|| format!("alter user 'offhook'@'localhost' identified by '{MADE_THEN}';"));
                 create.iter().chain(grants).map(ended).chain(password).collect()
             }
             Self::Manager { file, secret } => vec![

@@ -1,6 +1,7 @@
 //! Takes back what the journal says, newest first. Only what is still as setup left it: what was edited since is the
 //! admin's, and what holds phones stays.
 
+use ipnet::Ipv4Net;
 use serde::Serialize;
 
 use super::apply::save;
@@ -9,7 +10,7 @@ use super::files::{self, Attributes};
 use super::journal::Change;
 use super::program::{program, remove_folder};
 use super::step::{Action, run};
-use super::{database, fence};
+use super::{database, fence, gather};
 
 /// What would be taken back.
 #[derive(Clone, Debug, Serialize)]
@@ -52,20 +53,27 @@ fn what(change: &Change) -> String {
         Change::Module { folder } => format!("uninstall the FreePBX module and remove {}", folder.display()),
         Change::Tables { database } => format!("the tables of phones in database {database}"),
         Change::Account { .. } => "drop the database account 'offhook'@'localhost'".to_owned(),
-        Change::ManagerBlock { file, .. } => format!("take the manager user offhook out of {}", file.display()),
+        Change::ManagerBlock { file, .. } => {
+            format!("take the manager user offhook out of {}, and family offhook out of AstDB", file.display())
+        }
         Change::File { file, .. } => format!("remove {}", file.display()),
         Change::Sqlite { file } => format!("the phones' file {}", file.display()),
         Change::Unit { unit, enabled: true } => format!("enable and start {unit} again"),
         Change::Unit { unit, enabled: false } => format!("start {unit} again"),
         Change::Xinetd { file, .. } => format!("switch xinetd's TFTP on again in {}", file.display()),
-        Change::Trusted { network, .. } => format!("take {network} out of what FreePBX's firewall trusts"),
+        Change::Trusted { network, before, .. } => {
+            let back = before.as_ref().map(|zone| format!(", back into zone {zone}")).unwrap_or_default();
+            format!("take {network} out of what FreePBX's firewall trusts{back}")
+        }
         Change::Group => "take user offhook out of the group asterisk".to_owned(),
     }
 }
 
-/// Whether port 69 goes back to another server: then the daemon has to let go of it first.
-pub fn gives_back_tftp(facts: &Facts) -> bool {
-    facts.journal.changes.iter().any(|change| matches!(change, Change::Unit { .. } | Change::Xinetd { .. }))
+/// Whether the daemon has to stop first: port 69 goes back to another server, or what it writes is taken away.
+pub fn stops_daemon(facts: &Facts) -> bool {
+    let stops =
+        |change: &Change| matches!(change, Change::Unit { .. } | Change::Xinetd { .. } | Change::ManagerBlock { .. });
+    facts.journal.changes.iter().any(stops)
 }
 
 /// Stops the daemon, or starts it anew.
@@ -119,7 +127,11 @@ async fn take_back(facts: &Facts, change: &Change) -> Result<Outcome, String> {
             if !folder.exists() {
                 return Ok(Outcome::Undone);
             }
-            command(&["fwconsole", "ma", "uninstall", "offhook"]).await?;
+            // One that was copied and could not be installed is refused by `fwconsole`, and there is nothing to uninstall.
+            let access = gather::freepbx_access(&facts.paths).ok().and_then(Result::ok);
+            if database::has_module(&facts.database, access.as_ref()).await != Ok(false) {
+                command(&["fwconsole", "ma", "uninstall", "offhook"]).await?;
+            }
             remove_folder(folder).await.map(|()| Outcome::Undone)
         }
         Change::Tables { database } => Ok(Outcome::Left(format!(
@@ -142,7 +154,8 @@ async fn take_back(facts: &Facts, change: &Change) -> Result<Outcome, String> {
             // A file that is empty now stays: manager.conf may include it, and then it has to be there.
             files::replace(file, &fence::without_block(&text), Attributes { owner: None, mode: 0o640 })?;
             command(&["asterisk", "-rx", "manager reload"]).await?;
-            Ok(Outcome::Undone)
+            // What the daemon wrote there with that account: nobody would bring it up to date any more.
+            command(&["asterisk", "-rx", "database deltree offhook"]).await.map(|()| Outcome::Undone)
         }
         Change::File { file, .. } => match files::read(file) {
             TextFile::Absent => Ok(Outcome::Undone),
@@ -165,11 +178,21 @@ async fn take_back(facts: &Facts, change: &Change) -> Result<Outcome, String> {
             files::replace(file, &text.replacen(block, before, 1), Attributes { owner: None, mode: 0o644 })?;
             command(&["systemctl", "reload", "xinetd"]).await.map(|()| Outcome::Undone)
         }
-        Change::Trusted { network, ours: false } => Ok(Outcome::Left(format!(
+        Change::Trusted { network, ours: false, .. } => Ok(Outcome::Left(format!(
             "whether it was trusted before setup could not be seen; if nobody else needs it: fwconsole firewall untrust {network}"
         ))),
-        Change::Trusted { network, ours: true } => {
-            command(&["fwconsole", "firewall", "untrust", network]).await.map(|()| Outcome::Undone)
+        Change::Trusted { network, ours: true, before } => {
+            // The kernel's rule of the one zone goes before that of the other comes.
+            let untrusted = command(&["fwconsole", "firewall", "untrust", network]).await;
+            // It is out of the list, too, where the firewall cannot be told, as without Sysadmin.
+            let gone = |trusted: Vec<Ipv4Net>| !trusted.iter().any(|net| net.to_string() == *network);
+            if !gather::zone("trusted").await.is_some_and(gone) {
+                untrusted?;
+            }
+            if let Some(zone) = before {
+                command(&["fwconsole", "firewall", "add", zone, network]).await?;
+            }
+            Ok(Outcome::Undone)
         }
         Change::Group => command(&["deluser", "offhook", "asterisk"]).await.map(|()| Outcome::Undone),
     }

@@ -72,6 +72,10 @@ async fn a_freepbx_host_is_prepared_and_given_back() {
     assert_eq!(pbx.database.rows(&["mac"], "FROM offhook_phones").len(), 1, "the phones are lost");
     assert!(host.calls().contains(&"fwconsole ma uninstall offhook".to_owned()));
     assert!(!pbx.asterisk().cli("manager show users").contains("offhook"), "Asterisk still has the manager user");
+    assert!(
+        !pbx.asterisk().cli("database show offhook").contains("00087D0A0001"),
+        "AstDB still says how the phone was"
+    );
     let output = host.setup(&["--undo", "--yes"]);
     assert!(output.status.success() && text(&output.stdout).contains("nothing to undo"));
 }
@@ -225,6 +229,21 @@ fn each_change_is_asked_for_on_the_terminal() {
     }
     let pbx = freepbx_without_asterisk();
     let host = Host::with_freepbx(&pbx);
+    // The phones' networks; module no, tables yes, account no; then no more.
+    let said = on_terminal(&host, "127.0.0.0/8\nn\ny\nn\nq\n");
+    assert!(said.contains("Networks that the phones are in") && said.contains("[y]es, [n]o"), "{said}");
+    assert!(host.calls().is_empty() && accounts(&pbx).is_empty(), "what was declined was done: {:?}", host.calls());
+    assert!(!said.contains("database_url = \"mysql"), "a file is shown that would not be written: {said}");
+    assert!(said.contains("offhook phones add MAC"), "how phones are added without the module is not said: {said}");
+    let said = on_terminal(&host, "127.0.0.0/8\nn\ny\nq\n");
+    assert!(host.calls().is_empty(), "what was declined was done: {:?}", host.calls());
+    assert_eq!(accounts(&pbx).len(), 1, "{said}");
+    assert!(said.contains("database_url = \"mysql"), "{said}");
+    assert!(!host.path("etc/offhook/conf.d/10-setup.toml").exists(), "{said}");
+}
+
+/// What `offhook setup` says on a terminal on which this is typed.
+fn on_terminal(host: &Host, typing: &str) -> String {
     let command = host.command(&["setup", "--root"]);
     let words: Vec<String> = [command.get_program()]
         .into_iter()
@@ -233,8 +252,7 @@ fn each_change_is_asked_for_on_the_terminal() {
         .collect();
     let line = format!("{} {}", words.join(" "), host.path("").display());
     let typed = host.path("typed");
-    // The phones' networks; module no, tables yes, account yes; then no more.
-    fs::write(&typed, "127.0.0.0/8\nn\ny\ny\nq\n").unwrap();
+    fs::write(&typed, typing).unwrap();
     let mut script = Command::new("script");
     for (name, value) in command.get_envs() {
         match value {
@@ -243,12 +261,7 @@ fn each_change_is_asked_for_on_the_terminal() {
         };
     }
     let input = fs::File::open(&typed).unwrap();
-    let output = script.args(["-qec", &line, "/dev/null"]).stdin(input).output().unwrap();
-    let said = text(&output.stdout);
-    assert!(said.contains("Networks that the phones are in") && said.contains("[y]es, [n]o"), "{said}");
-    assert!(host.calls().is_empty(), "what was declined was done: {:?}", host.calls());
-    assert_eq!(accounts(&pbx).len(), 1, "{said}");
-    assert!(!host.path("etc/offhook/conf.d/10-setup.toml").exists(), "{said}");
+    text(&script.args(["-qec", &line, "/dev/null"]).stdin(input).output().unwrap().stdout)
 }
 
 #[test]
@@ -549,28 +562,91 @@ fn a_database_that_is_down_takes_no_account_away() {
     assert_eq!(host.read("etc/offhook/conf.d/10-setup.toml"), toml, "the account is gone");
 }
 
+/// A stand-in that prints and ends as `fwconsole firewall` of firewall 16.0.57.7 does, and keeps its zones in a file:
+/// without one it fails over an empty list, with the line `mute` it lists nothing, with `refuses` it takes nothing.
+const FIREWALL: &str = "case \"$*\" in
+'firewall list '*)
+  grep -q mute \"$ROOT/zones\" && exit 1
+  echo \"All entries in zone '$3':\"
+  if [ -f \"$ROOT/zones\" ]; then sed -n \"s/^\\(.*\\) $3\\$/\\t\\1/p\" \"$ROOT/zones\"; else
+    printf '\\nIn Firewall.class.php line 564:\\n  \\n  Invalid argument supplied for foreach()  \\n  \\n\\nfirewall [-f|--force] [-h|--help] [--] <cmd> [<opt>] [<ids>]...\\n\\n' >&2
+    exit 2
+  fi ;;
+'firewall trust '*)
+  if grep -q refuses \"$ROOT/zones\"; then echo 'Failed! Could not validate entry. Please try again.'; exit 0; fi
+  touch \"$ROOT/zones\"; sed -i \"\\,^$3 ,d\" \"$ROOT/zones\"; echo \"$3 trusted\" >>\"$ROOT/zones\" ;;
+'firewall untrust '*) sed -i \"\\,^$3 ,d\" \"$ROOT/zones\" ;;
+'firewall add '*) sed -i \"\\,^$4 ,d\" \"$ROOT/zones\"; echo \"$4 $3\" >>\"$ROOT/zones\" ;;
+esac";
+
+#[test]
+fn a_network_that_the_firewall_refuses_is_said() {
+    if !have(&[Component::MariaDb]) {
+        return;
+    }
+    let pbx = freepbx_without_asterisk();
+    let host = Host::with_freepbx(&pbx);
+    fs::create_dir_all(host.path("var/www/html/admin/modules/firewall")).unwrap();
+    host.write("var/www/html/admin/modules/firewall/module.xml", "<module></module>\n");
+    host.write("zones", "refuses\n");
+    host.program("fwconsole", FIREWALL);
+    let (_, statuses, value) = host.statuses(&[YES, &["--firewall"]].concat());
+    assert_eq!(statuses["firewall"], "failed", "{value:#}");
+}
+
+#[test]
+fn a_module_that_fwconsole_does_not_install_is_said() {
+    if !have(&[Component::MariaDb]) {
+        return;
+    }
+    let pbx = freepbx_without_asterisk();
+    let host = Host::with_freepbx(&pbx);
+    // As FreePBX 16 prints it, and ends with 0.
+    host.program(
+        "fwconsole",
+        "printf 'Unable to install module offhook:\\n - Cannot find module\\nUpdating Hooks...Done\\n'",
+    );
+    let (_, statuses, value) = host.statuses(YES);
+    assert_eq!(statuses["module"], "failed", "{value:#}");
+    assert!(value.to_string().contains("did not install the module: Cannot find module"), "{value:#}");
+    host.program(
+        "fwconsole",
+        "printf 'The following error(s) occured:\\n - Module not installed: cannot uninstall\\n'; exit 2",
+    );
+    let output = host.setup(&["--undo", "--yes"]);
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(!host.path("var/www/html/admin/modules/offhook").exists(), "half a module is left");
+}
+
 #[test]
 fn a_trust_of_the_admin_s_is_not_taken_back() {
     if !have(&[Component::MariaDb]) {
         return;
     }
     let pbx = freepbx_without_asterisk();
-    for (list, trusts, untrusts) in [
-        ("printf \"All entries in zone 'trusted':\\n\\t127.0.0.0/8\\n\"", false, false),
-        ("printf \"All entries in zone 'trusted':\\n\"", true, true),
-        ("exit 1", true, false),
+    // FreePBX's zones before, whether the network is trusted, whether that is taken back, and the zones then.
+    for (zones, trusts, untrusts, after) in [
+        (Some("127.0.0.0/8 trusted\n"), false, false, "127.0.0.0/8 trusted\n"),
+        (Some("10.0.0.0/8 trusted\n"), true, true, "10.0.0.0/8 trusted\n"),
+        (Some("127.0.0.0/8 internal\n"), true, true, "127.0.0.0/8 internal\n"),
+        (None, true, true, ""),
+        (Some("mute\n"), true, false, "mute\n127.0.0.0/8 trusted\n"),
     ] {
         let host = Host::with_freepbx(&pbx);
         fs::create_dir_all(host.path("var/www/html/admin/modules/firewall")).unwrap();
         host.write("var/www/html/admin/modules/firewall/module.xml", "<module></module>\n");
-        host.program("fwconsole", &format!("case \"$*\" in 'firewall list trusted') {list} ;; esac"));
+        if let Some(zones) = zones {
+            host.write("zones", zones);
+        }
+        host.program("fwconsole", FIREWALL);
         host.setup(&[YES, &["--firewall"]].concat());
         let output = host.setup(&["--undo", "--yes"]);
         let said = text(&output.stdout);
         let called = |call: &str| host.calls().contains(&call.to_owned());
-        assert_eq!(called("fwconsole firewall trust 127.0.0.0/8"), trusts, "{list}: {said}");
-        assert_eq!(called("fwconsole firewall untrust 127.0.0.0/8"), untrusts, "{list}: {said}");
-        assert_eq!(said.contains("fwconsole firewall untrust 127.0.0.0/8"), trusts && !untrusts, "{list}: {said}");
+        assert_eq!(called("fwconsole firewall trust 127.0.0.0/8"), trusts, "{zones:?}: {said}");
+        assert_eq!(called("fwconsole firewall untrust 127.0.0.0/8"), untrusts, "{zones:?}: {said}");
+        assert_eq!(said.contains("fwconsole firewall untrust 127.0.0.0/8"), trusts && !untrusts, "{zones:?}: {said}");
+        assert_eq!(host.read("zones"), after, "{zones:?}: {said}");
     }
 }
 

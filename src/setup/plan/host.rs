@@ -71,8 +71,9 @@ pub(super) fn firewall(facts: &Facts, wishes: &Wishes) -> Step {
                 "trust the phones' networks in FreePBX's firewall",
                 why,
                 new,
-                "fwconsole firewall untrust, for each",
+                "fwconsole firewall untrust, for each, and back into the zone it was in",
             )
+            .noting("a trusted network reaches every port of this host, SSH and FreePBX's pages, too; to open the two ports alone, leave this out and add them in FreePBX: Connectivity, Firewall, Services, Custom Services")
         }
         Firewall::Ufw => by_hand(
             commands(&|net| {

@@ -1,10 +1,12 @@
 //! Steps in the PBX: module, tables, account, manager user. Pure.
 
-use super::conf_is_theirs;
+use super::{conf_is_theirs, socket};
 use crate::config::PbxSource;
+use crate::domain::Secret;
+use crate::setup::conf::account_url;
 use crate::setup::facts::{Access, Account, Facts, Pbx, TextFile};
 use crate::setup::journal::Change;
-use crate::setup::step::{Action, Step, run};
+use crate::setup::step::{Action, MADE_THEN, Step, run};
 use crate::setup::{fence, grants};
 
 pub(super) fn module(facts: &Facts) -> Option<Step> {
@@ -14,14 +16,13 @@ pub(super) fn module(facts: &Facts) -> Option<Step> {
     if let Some(version) = module {
         return Some(Step::done(ID, format!("the FreePBX module {version} is in {}", to.display())));
     }
-    let install = run(&["fwconsole", "ma", "install", "offhook"]);
     let ours = Change::Module { folder: to.clone() };
     if *module_folder && !facts.journal.changes.contains(&ours) {
         let step = Step::todo(
             ID,
             format!("install the FreePBX module that lies in {}", to.display()),
             "it is there and FreePBX has not installed it",
-            vec![install],
+            vec![Action::InstallModule],
             "it stays: setup did not put it there",
         );
         return Some(if *fwconsole {
@@ -30,7 +31,7 @@ pub(super) fn module(facts: &Facts) -> Option<Step> {
             step.by_hand("fwconsole is not on PATH")
         });
     }
-    let actions = vec![Action::CopyModule { from: facts.paths.module(), to }, install];
+    let actions = vec![Action::CopyModule { from: facts.paths.module(), to }, Action::InstallModule];
     let step = Step::todo(
         ID,
         "install the FreePBX module",
@@ -135,9 +136,12 @@ pub(super) fn account(facts: &Facts) -> Option<Step> {
     let theirs = database.account == Account::There && !facts.journal.has_account() && password;
     Some(match (&database.access, theirs) {
         (Access::None(why), _) => step.by_hand(why.clone()),
-        (Access::Own, _) => step.by_hand(
-            "only root may make accounts, and root was not let in by the server's socket; until then the configuration says database_url = \"auto\", FreePBX's own account",
-        ),
+        (Access::Own, _) => step.by_hand(format!(
+            "only root may make accounts, and root was not let in by the server's socket; with root's password: mariadb -p {}, the statements below, and database_url = \"{}\" under [pbx] in {}; until then offhook uses FreePBX's own account",
+            database.name,
+            account_url(&Secret::new(MADE_THEN), &database.name, &socket(facts)).expose(),
+            facts.paths.home().join("conf.d/20-database.toml").display()
+        )),
         (Access::Root, true) => step.by_hand(
             "there is such an account that setup did not make: state it as pbx.database_url, or drop it and run setup again",
         ),

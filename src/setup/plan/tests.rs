@@ -182,6 +182,11 @@ fn where_setup_may_not_the_exact_words_are_left_to_the_admin() {
         ("tables", |f| f.database.access = Access::None("the server is down".into()), "the server is down"),
         ("account", |f| f.database.access = Access::None("the server is down".into()), "the server is down"),
         ("account", |f| f.database.access = Access::Own, "only root may make accounts"),
+        (
+            "account",
+            |f| f.database.access = Access::Own,
+            "database_url = \"mysql://offhook:a-long-random-word@localhost/asterisk?socket=/run/mysqld/mysqld.sock\" under [pbx]",
+        ),
         ("account", |f| f.database.account = Account::There, "that setup did not make"),
         ("manager", |f| f.manager.program = false, "not on PATH"),
         ("manager", |f| f.manager.main = "[general]\n".into(), "#tryinclude"),
@@ -222,7 +227,7 @@ fn without_root_all_is_left_to_the_admin() {
         account.commands.iter().any(|line| line == "grant select on users to 'offhook'@'localhost';"),
         "{account:?}"
     );
-    assert!(account.commands.iter().any(|line| line.starts_with("set password for 'offhook'@'localhost'")));
+    assert!(account.commands.iter().any(|line| line.starts_with("alter user 'offhook'@'localhost' identified by")));
     let manager = steps.iter().find(|step| step.id == "manager").unwrap();
     assert!(manager.commands.iter().any(|text| text.contains("[offhook]\nsecret = ")), "{manager:?}");
     assert!(manager.commands.iter().any(|text| text == "asterisk -rx 'manager reload'"), "{manager:?}");
@@ -286,7 +291,7 @@ fn only_freepbx_s_firewall_is_changed() {
     facts.trusted = Some(vec!["192.168.0.0/16".parse().unwrap()]);
     assert_eq!(step(&facts, &wishes, "firewall").status, Status::Done, "what is trusted is not made setup's");
     facts.trusted = Some(Vec::new());
-    facts.journal.note(Change::Trusted { network: "192.168.50.0/24".into(), ours: true });
+    facts.journal.note(Change::Trusted { network: "192.168.50.0/24".into(), ours: true, before: None });
     assert_eq!(step(&facts, &wishes, "firewall").status, Status::Todo, "somebody took it away since");
     facts.trusted = None;
     assert_eq!(step(&facts, &wishes, "firewall").status, Status::Done);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use jiff::{SignedDuration, Timestamp};
+use nix::ifaddrs::getifaddrs;
 use tokio::net::{TcpStream, UdpSocket as AsyncUdpSocket, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
@@ -45,17 +46,28 @@ impl Clock {
     }
 }
 
-/// The address of this host that faces these networks. Connecting a datagram socket sends nothing; it asks the kernel for
-/// the route.
+/// The address of this host that faces these networks: the one it would send to them from, else one that it has there. A
+/// host without a default route has no way to the whole of 10.0.0.0/8, and all the same an address in it.
 pub fn own_address(networks: &[Ipv4Net]) -> Option<Ipv4Addr> {
-    networks.iter().find_map(|net| {
-        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-        socket.connect((net.hosts().next()?, 9)).ok()?;
-        match socket.local_addr().ok()? {
-            SocketAddr::V4(address) if net.contains(address.ip()) => Some(*address.ip()),
-            _ => None,
-        }
+    networks.iter().copied().find_map(towards).or_else(|| {
+        let addresses: Vec<Ipv4Addr> = own_addresses().collect();
+        networks.iter().find_map(|net| addresses.iter().find(|ip| net.contains(*ip)).copied())
     })
+}
+
+/// Connecting a datagram socket sends nothing; it asks the kernel for the route.
+fn towards(net: Ipv4Net) -> Option<Ipv4Addr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((net.hosts().next()?, 9)).ok()?;
+    match socket.local_addr().ok()? {
+        SocketAddr::V4(address) if net.contains(address.ip()) => Some(*address.ip()),
+        _ => None,
+    }
+}
+
+/// Every IPv4 address that this host has.
+pub fn own_addresses() -> impl Iterator<Item = Ipv4Addr> {
+    getifaddrs().into_iter().flatten().filter_map(|one| Some(one.address?.as_sockaddr_in()?.ip()))
 }
 
 /// Connects, and hangs up at once.

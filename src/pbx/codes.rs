@@ -59,7 +59,7 @@ pub const CODES: &[(&str, &str, &str)] = &[
     (
         "table-missing",
         "offhook's tables are not in the PBX database",
-        "Run contrib/sql/offhook-mariadb.sql, in the package under /usr/share/offhook/sql, on the PBX database. Until then only phones of `offhook phones add` are served.",
+        "On FreePBX `offhook setup` installs the module, which makes them. Elsewhere run contrib/sql/offhook-mariadb.sql, in the package under /usr/share/offhook/sql, on the PBX database. Until then only phones of `offhook phones add` are served.",
     ),
     (
         "bad-mac",

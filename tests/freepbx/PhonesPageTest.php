@@ -94,7 +94,7 @@ final class PhonesPageTest extends HostCase
         ]);
         $html = self::act('restart', ['offhook_chosen' => ['00:1b:54:aa:bb:01', self::OTHER]]);
         self::assertStringContainsString('001B54AABB01 was told to restart', $html);
-        self::assertStringContainsString('no &lt;contact&gt; of 001B54AABB02', $html);
+        self::assertStringContainsString('No &lt;contact&gt; of 001B54AABB02', $html, 'the phone is named once');
         self::assertContains('POST /api/v1/phones/001B54AABB01/restart', $this->asked());
         self::assertStringContainsString('No phone was chosen', self::act('restart'));
         self::assertStringContainsString('is no MAC address', self::act('restart', ['offhook_chosen' => ['../check']]));

@@ -18,7 +18,7 @@ pub(super) fn assignments(rows: &PhoneRows, problems: &mut Vec<RowProblem>) -> B
             Problem::new(
                 "table-missing",
                 "the PBX database has no table offhook_phones or offhook_lines, so it assigns no phone",
-                "run contrib/sql/offhook-mariadb.sql on it (in the package: /usr/share/offhook/sql)",
+                "run `offhook setup`, which makes them with FreePBX's module; without FreePBX, run contrib/sql/offhook-mariadb.sql on it (in the package: /usr/share/offhook/sql)",
             ),
         ));
         return BTreeMap::new();

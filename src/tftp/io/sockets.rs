@@ -9,7 +9,6 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -202,8 +201,7 @@ pub(super) fn mtu(to: Ipv4Addr) -> u16 {
 }
 
 fn own_addresses() -> Vec<Ipv4Addr> {
-    let addresses = getifaddrs().into_iter().flatten();
-    let mut own: Vec<Ipv4Addr> = addresses.filter_map(|one| Some(one.address?.as_sockaddr_in()?.ip())).collect();
+    let mut own: Vec<Ipv4Addr> = crate::probe::own_addresses().collect();
     own.sort_unstable();
     own.dedup();
     own.truncate(ADDRESSES - 1);

@@ -180,7 +180,9 @@ final class PhonesPage
                     $this->say('danger', 'nothing was sent to ' . implode(', ', array_slice($macs, $at)) . ': ' . $error->getMessage());
                     return;
                 }
-                $this->say('danger', "phone $mac: " . Guard::sentence($error));
+                $sentence = Guard::sentence($error);
+                // The daemon's own sentences name the phone.
+                $this->say('danger', strpos($sentence, $mac) === false ? "phone $mac: $sentence" : $sentence);
             }
         }
     }

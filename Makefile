@@ -69,6 +69,7 @@ lint:
 
 bench:
 	tests/env/peers install
+	$(CARGO) bench --bench plan
 	$(CARGO) bench --bench tftp
 	$(CARGO) bench --bench roster
 

@@ -19,7 +19,8 @@
 //!
 //! # Pure cores
 //! [`catalog`] (what a model is), [`tftp`] (packets, negotiation, transfers), [`pbx::roster`] and [`pbx::ami::proto`],
-//! [`files::name`], [`timeline`], [`notify`] (what makes a phone read its files again).
+//! [`files::name`], [`timeline`], [`notify`] (what makes a phone read its files again), [`firmware::plan`] (the legal steps
+//! from one load to another).
 //!
 //! # Pure joins
 //! [`fleet`] (who gets which lines), [`render`] (phone + model + site -> bytes), [`files::resolve()`] (one place decides
@@ -54,6 +55,7 @@ pub mod demo;
 pub mod diagnose;
 pub mod domain;
 pub mod files;
+pub mod firmware;
 pub mod fleet;
 pub mod hub;
 pub mod log;

@@ -112,6 +112,8 @@ fn the_cores_touch_nothing_of_the_world() {
         "src/domain",
         "src/diagnose",
         "src/files",
+        "src/firmware/plan.rs",
+        "src/firmware/plan",
         "src/fleet",
         "src/render",
         "src/status",

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use ipnet::Ipv4Net;
 
+use super::firmware::Firmware;
 use crate::domain::MacAddr;
 
 /// Zero-touch provisioning of Cisco IP phones for Asterisk and FreePBX
@@ -60,6 +61,9 @@ pub(super) enum Command {
     /// The catalogue of phone models
     #[command(subcommand)]
     Models(Models),
+    /// Firmware: the legal steps from one load to another
+    #[command(subcommand)]
+    Firmware(Firmware),
     /// Write man pages or completions into a folder
     #[command(hide = true)]
     Generate { what: Generate, folder: PathBuf },

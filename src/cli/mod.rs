@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod client;
 mod explain;
+mod firmware;
 mod generate;
 mod models;
 mod phones;
@@ -91,6 +92,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Render { mac, file, reveal } => render::render(mac, file.as_deref(), reveal, context).await,
         Command::Simulate(play) => simulate::simulate(play, context.out).await,
         Command::Models(verb) => models::run(verb, context.out),
+        Command::Firmware(verb) => firmware::run(verb, context).await,
         Command::Generate { what, folder } => generate::generate(what, &folder),
         Command::Other(words) => Err(planned::refuse(&words)),
     }

@@ -4,15 +4,17 @@ use std::ffi::OsString;
 
 use super::report::Failure;
 
-const NOUNS: &[&str] = &["firmware", "convert", "import", "dhcp", "watch", "support-bundle"];
-const PHONE_VERBS: &[&str] = &["adopt", "ignore", "ring", "import", "export"];
+const NOUNS: &[&str] = &["convert", "import", "dhcp", "watch", "support-bundle"];
+const VERBS: &[(&str, &[&str])] =
+    &[("phones", &["adopt", "ignore", "ring", "import", "export"]), ("firmware", &["add", "list", "check", "remove"])];
 
 pub(super) fn refuse(words: &[OsString]) -> Failure {
     sentence("", words, NOUNS)
 }
 
 pub(super) fn refuse_verb(noun: &str, words: &[OsString]) -> Failure {
-    sentence(&format!("{noun} "), words, PHONE_VERBS)
+    let planned = VERBS.iter().find(|(of, _)| *of == noun).map_or(&[][..], |(_, verbs)| verbs);
+    sentence(&format!("{noun} "), words, planned)
 }
 
 fn sentence(noun: &str, words: &[OsString], planned: &[&str]) -> Failure {

@@ -12,9 +12,23 @@ pub enum Signalling {
     Sccp,
 }
 
+/// What the boot code of a 7940 or 7960 is like that a load brings with it: it decides which files carry the next load
+/// to the phone. Java phones have no such ages; all their loads are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Era {
+    /// One unsigned `.bin`; the old boot asks `OS79XX.TXT`. Before 5.0 [DOC-68244].
+    Unsigned,
+    /// A signed `.sbn` (and the same as `.bin`), still with the old boot. SCCP 5.x, SIP 5.x and 6.x [5455].
+    Signed,
+    /// The universal application loader and a signed `.sb2`. SCCP from 6.x, SIP from 7.x on [5455].
+    UniversalLoader,
+}
+
 /// A load name split into what it says: `P0S3-8-12-00` or `SIP42.9-4-2SR3-1S`.
 ///
-/// `version` compares in order (major, minor, maintenance, service release); parts a name does not state are 0.
+/// `version` compares in order (major, minor, maintenance, service release); parts a name does not state are 0. On 7940
+/// and 7960 the fourth is the maintenance subversion, or the service release where the name has one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
     /// The name as reported, without an extension.
@@ -27,17 +41,24 @@ pub struct Load {
     pub version: [u16; 4],
 }
 
+/// [`Load::product`] of 7940 and 7960.
+const LEGACY: &str = "P0";
+
 impl Load {
     /// Reads a load name; `.loads` and surrounding blanks are dropped. `None` for names of no known shape
-    /// (`term42.default` says nothing of its version).
+    /// (`term42.default` says nothing of its version) and for the universal loader of a SIP set (`P003-8-12-00`), which
+    /// is named like an SCCP load and is none.
     pub fn parse(text: &str) -> Option<Self> {
         let name = text.trim();
         let name = name.strip_suffix(".loads").unwrap_or(name);
         if let Some(rest) = name.strip_prefix("P0S3").or_else(|| name.strip_prefix("P003")) {
             let signalling = if name.starts_with("P0S3") { Signalling::Sip } else { Signalling::Sccp };
+            if signalling == Signalling::Sccp && rest.starts_with('-') {
+                return None;
+            }
             return Some(Self {
                 name: name.to_owned(),
-                product: "P0".to_owned(),
+                product: LEGACY.to_owned(),
                 signalling,
                 version: legacy_version(rest)?,
             });
@@ -52,6 +73,25 @@ impl Load {
             return None;
         }
         Some(Self { name: name.to_owned(), product: product.to_owned(), signalling, version: java_version(release)? })
+    }
+
+    /// The age of a load for 7940 and 7960; `None` for Java loads.
+    pub fn era(&self) -> Option<Era> {
+        let universal = match self.signalling {
+            Signalling::Sip => 7,
+            Signalling::Sccp => 6,
+        };
+        (self.product == LEGACY).then_some(match self.major() {
+            0..5 => Era::Unsigned,
+            major if major < universal => Era::Signed,
+            _ => Era::UniversalLoader,
+        })
+    }
+
+    /// The name of the universal loader that comes with this load: `P003-8-12-00` with `P0S3-8-12-00`; SCCP loads share
+    /// one name with theirs and differ in extension. `None` for loads that bring none.
+    pub fn loader(&self) -> Option<String> {
+        (self.era()? == Era::UniversalLoader).then(|| self.name.replacen("P0S3", "P003", 1))
     }
 
     /// Major version: 8 for `P0S3-8-12-00`, 9 for `SIP42.9-4-2SR3-1S`.
@@ -76,7 +116,7 @@ fn legacy_version(rest: &str) -> Option<[u16; 4]> {
         return None;
     }
     let mut parts = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok()?.parse::<u16>().ok());
-    for slot in version.iter_mut().take(3) {
+    for slot in &mut version {
         *slot = parts.next().flatten().unwrap_or(0);
     }
     if let (Some(service), [_, _, _, last]) = (service, &mut version) {
@@ -112,7 +152,7 @@ mod tests {
             ("P0S30202", "P0", Signalling::Sip, [2, 2, 0, 0]),
             ("P00308000900", "P0", Signalling::Sccp, [8, 0, 9, 0]),
             ("P0030801SR02", "P0", Signalling::Sccp, [8, 1, 0, 2]),
-            ("P003-8-12-00", "P0", Signalling::Sccp, [8, 12, 0, 0]),
+            ("P00303010102", "P0", Signalling::Sccp, [3, 1, 1, 2]),
             ("SIP42.9-4-2SR3-1S", "42", Signalling::Sip, [9, 4, 2, 3]),
             ("SIP41.8-5-2SR1S", "41", Signalling::Sip, [8, 5, 2, 1]),
             ("SCCP70.8-3-3SR2S", "70", Signalling::Sccp, [8, 3, 3, 2]),
@@ -130,8 +170,28 @@ mod tests {
 
     #[test]
     fn other_names_say_nothing() {
-        for name in ["", "term42.default", "sip88xx.12-5-1", "P0S3", "SIP.9-4", "P003\u{e9}1", "SIP42.x"] {
+        for name in
+            ["", "term42.default", "sip88xx.12-5-1", "P0S3", "SIP.9-4", "P003\u{e9}1", "SIP42.x", "P003-8-12-00"]
+        {
             assert_eq!(Load::parse(name), None, "{name}");
+        }
+    }
+    #[test]
+    fn the_age_of_a_legacy_load_says_how_it_boots() {
+        for (name, era, loader) in [
+            ("P0S30202", Some(Era::Unsigned), None),
+            ("P00303010102", Some(Era::Unsigned), None),
+            ("P0S3-04-4-00", Some(Era::Unsigned), None),
+            ("P00305000500", Some(Era::Signed), None),
+            ("P0S3-06-3-00", Some(Era::Signed), None),
+            ("P00306000100", Some(Era::UniversalLoader), Some("P00306000100")),
+            ("P0S3-07-4-00", Some(Era::UniversalLoader), Some("P003-07-4-00")),
+            ("P0030801SR02", Some(Era::UniversalLoader), Some("P0030801SR02")),
+            ("P0S3-8-12-00", Some(Era::UniversalLoader), Some("P003-8-12-00")),
+            ("SIP42.8-5-4S", None, None),
+        ] {
+            let load = Load::parse(name).unwrap();
+            assert_eq!((load.era(), load.loader().as_deref()), (era, loader), "{name}");
         }
     }
 }

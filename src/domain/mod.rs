@@ -18,7 +18,7 @@ pub use backoff::backoff;
 pub use event::{BootEvent, EventKind, Transport};
 pub use extension::{Extension, ExtensionError, Secret};
 pub use line::{LeftOut, Line, Problem};
-pub use load::{Load, Signalling};
+pub use load::{Era, Load, Signalling};
 pub use mac::{MacAddr, MacError};
 pub use model::ModelName;
 pub use phone::{LineKind, Phone, PhoneOptions, SipTransport};

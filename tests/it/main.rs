@@ -28,6 +28,7 @@ mod clients;
 mod config;
 mod docs;
 mod faults;
+mod firmware_path;
 mod lifecycle;
 mod manager;
 mod models;

@@ -16,6 +16,7 @@ struct Played<'a> {
     lines: &'a [LineOutcome],
     complaints: &'a [String],
     load: &'a Option<String>,
+    flash: String,
 }
 
 pub(super) async fn simulate(play: Simulate, out: Out) -> Result<(), Failure> {
@@ -45,6 +46,7 @@ pub(super) async fn simulate(play: Simulate, out: Out) -> Result<(), Failure> {
             lines: &outcome.lines,
             complaints: &outcome.complaints,
             load: &outcome.load,
+            flash: outcome.flash.to_string(),
         };
         out.show(&played, |_| String::new());
     }

@@ -15,7 +15,7 @@ use tokio::net::{TcpStream, UdpSocket};
 
 use super::registrar::{Account, StandIn};
 use crate::domain::{MacAddr, Secret};
-use crate::simulate::{Ending, Outcome, PhoneEvent, Registration, Setup, Timing, boot};
+use crate::simulate::{Ending, Outcome, PhoneEvent, Registration, Setup, Timing, boot, firmware};
 
 const LEGACY: &str = "001B54AABB01";
 const JAVA: &str = "001B54AABB02";
@@ -291,7 +291,7 @@ async fn a_missing_or_bad_file_has_its_ending() {
             LEGACY,
             "loader",
             of("SIPDefault.cnf", "image_version: P0S3-8-12-00\n"),
-            Box::new(lacks("P0S3-8-12-00.loads")),
+            Box::new(|e| matches!(e, Ending::ApplicationInvalid { why } if why.contains("P0S3-8-12-00.loads"))),
         ),
         (
             "7960",
@@ -314,11 +314,7 @@ async fn a_missing_or_bad_file_has_its_ending() {
 async fn a_conversion_ends_in_a_registration() {
     let pbx = stand_in().await;
     let mut files = legacy_files(pbx.sip.port(), &[("1001", "pw1001")]);
-    let mut manifest = vec![1, 0, 2, 1, 1, 2, 0, 2, 0, 12, 13, 13];
-    manifest.extend_from_slice(b"P003-8-12-00.sbn\nP0S3-8-12-00.sb2\nLA_VERSION=PAS30830\n");
-    files.insert("P0S3-8-12-00.loads".to_owned(), manifest);
-    files.insert("P003-8-12-00.sbn".to_owned(), vec![1; 1024]);
-    files.insert("P0S3-8-12-00.sb2".to_owned(), vec![2; 1500]);
+    files.extend(firmware::set("P0S3-8-12-00").unwrap().into_iter().map(|file| (file.name, file.bytes)));
     let sep = "<device><deviceProtocol>SIP</deviceProtocol><loadInformation>P0S3-8-12-00</loadInformation></device>";
     files.insert(format!("SEP{LEGACY}.cnf.xml"), sep.as_bytes().to_vec());
     for state in ["sccp:P00308000900", "loader"] {
@@ -470,15 +466,10 @@ async fn the_manager_keeps_a_database_and_refuses_strangers() {
 async fn an_erased_java_phone_recovers_and_registers() {
     let pbx = stand_in().await;
     let mut files = java_files(pbx.sip.port(), 1, "pw1001");
-    let mut manifest = vec![1, 0, 2, 1, 1, 2, 0, 2, 0, 12, 13, 13];
-    manifest
-        .extend_from_slice(b"# RELEASE load version 9-4-2ES26\r\njar42sip.9-4-2ES26.sbn\r\ndsp42.9-4-2ES26.sbn \r\n");
-    files.insert("term62.default.loads".to_owned(), manifest);
-    files.insert("jar42sip.9-4-2ES26.sbn".to_owned(), vec![1; 700]);
-    files.insert("dsp42.9-4-2ES26.sbn".to_owned(), vec![2; 512]);
+    files.extend(firmware::set("SIP42.9-4-2SR3-1S").unwrap().into_iter().map(|file| (file.name, file.bytes)));
     let (outcome, asked) = play("7962", JAVA, "factory", files).await;
     assert_eq!(outcome.ending, Ending::Registered, "{asked:?}");
-    assert_eq!(asked[..3], ["term62.default.loads", "jar42sip.9-4-2ES26.sbn", "dsp42.9-4-2ES26.sbn"]);
+    assert_eq!(asked[..3], ["term62.default.loads", "jar42sip.9-4-2ES26.sbn", "cnu42.9-4-2ES26.sbn"]);
 }
 
 #[tokio::test]

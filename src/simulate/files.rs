@@ -1,7 +1,7 @@
-//! The smaller files of both families: dial templates, ring lists, `XMLDefault.cnf.xml`, the list of images (`.loads`).
+//! The smaller files of both families: dial templates, ring lists, `XMLDefault.cnf.xml`.
 //!
 //! Grammar: Cisco's dial template rules (SIP administration guide 6.x/7.x; usecallmanager.nz), ring lists of public
-//! 7940/7960 set-ups, the TLV header of signed 79xx files as public tools read it (usecallmanagernz/certutils).
+//! 7940/7960 set-ups.
 
 use roxmltree::{Document, Node};
 
@@ -166,24 +166,6 @@ pub fn sep_load(bytes: &[u8]) -> Result<Option<String>, String> {
     }
 }
 
-/// The files that a `.loads` list names, in its order; `None` where the signed header cannot be read.
-///
-/// The header is tag (1 byte), length (2 bytes, big-endian), value; tag 02 holds the length of the whole header.
-pub fn manifest_members(bytes: &[u8]) -> Option<Vec<String>> {
-    let [1, a, b, rest @ ..] = bytes else { return None };
-    let rest = rest.get(usize::from(u16::from_be_bytes([*a, *b]))..)?;
-    let [2, 0, 2, hi, lo, ..] = rest else { return None };
-    let payload = bytes.get(usize::from(u16::from_be_bytes([*hi, *lo]))..)?;
-    let text = std::str::from_utf8(payload).ok()?;
-    let members: Vec<String> = text
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty() && !l.starts_with('#') && !l.contains('='))
-        .map(str::to_owned)
-        .collect();
-    (!members.is_empty()).then_some(members)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,17 +212,5 @@ mod tests {
         assert_eq!(xml_default(file.as_bytes(), &"7940".parse().unwrap()).unwrap().load, None);
         assert!(xml_default(b"<Default><loadInformation7>P0S3-8-12-00</loadInformation7></Default>", &model).is_err());
         assert!(xml_default(b"<device/>", &model).is_err());
-    }
-
-    #[test]
-    fn manifests() {
-        let mut bytes = vec![1, 0, 2, 1, 1, 2, 0, 2, 0, 16];
-        bytes.resize(16, 0x0d);
-        bytes.extend_from_slice(b"P003-8-12-00.sbn\nP0S3-8-12-00.sb2\nLA_VERSION=PAS30830\n");
-        assert_eq!(manifest_members(&bytes).unwrap(), ["P003-8-12-00.sbn", "P0S3-8-12-00.sb2"]);
-        for cut in 0..16 {
-            assert_eq!(manifest_members(&bytes[..cut]), None, "{cut}");
-        }
-        assert_eq!(manifest_members(b"<html></html>"), None);
     }
 }

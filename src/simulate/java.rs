@@ -2,6 +2,8 @@
 //!
 //! Order as public logs of a 7942 and a 7962 on 9.4(2)SR3 show it; recovery from the boot loader as on 7945 and 7965.
 
+use super::flash::java::install;
+use super::flash::steps::Release;
 use super::model::{Family, LoadId, Protocol};
 use super::sep::{self, Generation, Settings};
 use super::sip::{Plan, Transport};
@@ -9,19 +11,16 @@ use super::{Ending, Phone, files};
 
 /// Plays the boot; `Ok` is what the phone registers with.
 pub(crate) async fn boot(phone: &mut Phone<'_>) -> Result<Plan, Ending> {
-    if phone.running.is_none() {
-        let load = format!("term{}.default", phone.setup.model.term);
-        phone.install(&load).await?;
-    }
     loop {
-        let Some(running) = phone.running.clone() else {
-            return Err(Ending::NotServed { file: format!("term{}.default.loads", phone.setup.model.term) });
+        let Some(running) = phone.running() else {
+            change(phone, &format!("term{}.default", phone.setup.model.term)).await?;
+            continue;
         };
         let found = trust_lists_and_file(phone).await?;
         let sip = running.protocol() == Some(Protocol::Sip);
         let (wanted, settings) = match found {
             Found::Sep(name, bytes) if sip => {
-                let settings = read(phone, &running, name, &bytes)?;
+                let settings = read(phone, name, &bytes)?;
                 (settings.load.clone(), Some(settings))
             }
             // An SCCP load looks at the call managers and at the load only.
@@ -32,8 +31,9 @@ pub(crate) async fn boot(phone: &mut Phone<'_>) -> Result<Plan, Ending> {
             Found::Default(load) => (load, None),
             Found::Nothing => (None, None),
         };
+        // After a recovery this is the second download: the same images under their own name.
         if let Some(wanted) = wanted.filter(|w| !w.eq_ignore_ascii_case(running.as_str())) {
-            phone.install(&wanted).await?;
+            change(phone, &wanted).await?;
             continue;
         }
         if !sip {
@@ -44,6 +44,22 @@ pub(crate) async fn boot(phone: &mut Phone<'_>) -> Result<Plan, Ending> {
         };
         rest_of_files(phone, &settings).await?;
         return plan(phone, &running, settings);
+    }
+}
+
+/// Goes to `load`, or starts over where that fails.
+async fn change(phone: &mut Phone<'_>, load: &str) -> Result<(), Ending> {
+    match install(phone, load).await {
+        Err(ending @ (Ending::NotServed { .. } | Ending::Looping { .. })) => phone.again(ending).await,
+        done => done,
+    }
+}
+
+/// Firmware generation of what runs: a recovery load's name does not say.
+fn generation(phone: &Phone<'_>) -> Generation {
+    match phone.flash.release() {
+        Some(Release([8, ..])) => Generation::V8,
+        _ => Generation::V9,
     }
 }
 
@@ -81,9 +97,9 @@ async fn trust_lists_and_file(phone: &mut Phone<'_>) -> Result<Found, Ending> {
     }
 }
 
-fn read(phone: &mut Phone<'_>, running: &LoadId, name: String, bytes: &[u8]) -> Result<Settings, Ending> {
+fn read(phone: &mut Phone<'_>, name: String, bytes: &[u8]) -> Result<Settings, Ending> {
     let rules = sep::Rules {
-        generation: if running.version().first() == Some(&8) { Generation::V8 } else { Generation::V9 },
+        generation: generation(phone),
         keys: phone.setup.model.keys,
         short_passwords: phone.setup.short_passwords,
     };
@@ -133,7 +149,7 @@ fn plan(phone: &mut Phone<'_>, running: &LoadId, settings: Settings) -> Result<P
     }
     let (mac, model) = (phone.setup.mac, phone.setup.model);
     // The alarm's form changed between 8.x and 9.x; both name the load.
-    let alarm = if running.version().first() == Some(&8) {
+    let alarm = if generation(phone) == Generation::V8 {
         format!("cisco-alarm:25 Name=SEP{mac} Load={running} Last=reset-reset")
     } else {
         format!("cisco-alarm:25 Name=SEP{mac} ActiveLoad={running}.loads InactiveLoad={running}.loads Last=reset-reset")
@@ -145,7 +161,7 @@ fn plan(phone: &mut Phone<'_>, running: &LoadId, settings: Settings) -> Result<P
         advertised: settings.nat_address.unwrap_or_else(|| phone.ip.to_string()),
         listen: phone.setup.sip_port_override.unwrap_or(settings.listen),
         transport: if settings.tcp { Transport::Tcp } else { Transport::Udp },
-        user_agent: model.user_agent(&running.release()),
+        user_agent: model.user_agent(&phone.flash.release().map(|release| release.to_string()).unwrap_or_default()),
         reason: Some(format!("SIP;cause=200;text=\"{alarm}\"")),
         expires: settings.expires,
         refresh_before: settings.refresh_before,

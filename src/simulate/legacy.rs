@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::flash::{Boot, legacy as flash};
 use super::model::{Family, LoadId, Protocol};
 use super::sip::{Line, Plan, Server, Transport};
 use super::{Ending, Phone, cnf, files};
@@ -12,33 +13,49 @@ use super::{Ending, Phone, cnf, files};
 /// Plays the boot; `Ok` is what the phone registers with.
 pub(crate) async fn boot(phone: &mut Phone<'_>) -> Result<Plan, Ending> {
     loop {
-        let wanted = match &phone.running {
-            Some(load) if load.is_before_universal_loader() => old_boot(phone).await?,
-            _ => hunt(phone).await?,
-        };
-        if let Some(wanted) = wanted
-            && change(phone, &wanted).await?
-        {
-            continue;
+        match start(phone).await {
+            Ok(Some(plan)) => return Ok(plan),
+            Ok(None) => {}
+            Err(ending @ Ending::ApplicationInvalid { .. }) => phone.again(ending).await?,
+            Err(ending) => return Err(ending),
         }
-        let Some(running) = phone.running.clone() else {
-            return Err(Ending::NotServed { file: "SIPDefault.cnf".to_owned() });
-        };
-        if running.protocol() != Some(Protocol::Sip) {
-            sccp_application(phone).await?;
-            return Err(Ending::StaysOnLoad { load: running.to_string() });
-        }
-        let values = application(phone).await?;
-        if let Some(load) = values.get("image_version").filter(|v| is_set(v))
-            && !load.eq_ignore_ascii_case(running.as_str())
-        {
-            phone.complain(format!("Load id different: {load} is wanted, {running} runs"));
-            if change(phone, load).await? {
-                continue;
-            }
-        }
-        return plan(phone, &values);
     }
+}
+
+/// One start; `None` = the phone restarted with something new in its flash.
+async fn start(phone: &mut Phone<'_>) -> Result<Option<Plan>, Ending> {
+    let wanted = if phone.flash.has_universal_loader() { hunt(phone).await? } else { os79xx(phone).await? };
+    if let Some(wanted) = wanted
+        && flash::change(phone, &wanted).await?
+    {
+        return Ok(None);
+    }
+    let Some(running) = phone.running() else {
+        return Err(Ending::ApplicationInvalid { why: "no file names a load".to_owned() });
+    };
+    if running.protocol() != Some(Protocol::Sip) {
+        if phone.flash.has_universal_loader() {
+            sccp_application(phone).await?;
+        } else if let Some(wanted) = old_sccp_application(phone, &running).await?
+            && flash::change(phone, &wanted).await?
+        {
+            return Ok(None);
+        }
+        return Err(match phone.refused.pop() {
+            Some((load, why)) => Ending::RejectedLoad { load, runs: running.to_string(), why },
+            None => Ending::StaysOnLoad { load: running.to_string() },
+        });
+    }
+    let values = application(phone).await?;
+    if let Some(load) = values.get("image_version").filter(|v| is_set(v))
+        && !load.eq_ignore_ascii_case(running.as_str())
+    {
+        phone.complain(format!("Load id different: {load} is wanted, {running} runs"));
+        if flash::change(phone, load).await? {
+            return Ok(None);
+        }
+    }
+    plan(phone, &values).map(Some)
 }
 
 /// The loader's hunt, in its fixed order; the load it is sent to, if any.
@@ -67,64 +84,35 @@ async fn hunt(phone: &mut Phone<'_>) -> Result<Option<String>, Ending> {
     Ok(phone.fetch("SIPDefault.cnf").await?.and_then(|bytes| image_version(&bytes)))
 }
 
-/// A load from before the universal loader: `OS79XX.TXT` decides first.
-async fn old_boot(phone: &mut Phone<'_>) -> Result<Option<String>, Ending> {
-    if let Some(bytes) = phone.fetch("OS79XX.TXT").await? {
-        let text = String::from_utf8_lossy(&bytes);
-        // Only the line end is taken off: a trailing blank becomes part of the name that is asked for (CSCdv19260).
-        let named = text.lines().next().unwrap_or_default().to_owned();
-        let first_four = |name: &str| name.get(..4).map(str::to_ascii_uppercase);
-        let running = phone.running.as_ref().map(|l| l.as_str().to_owned()).unwrap_or_default();
-        if !named.is_empty() && first_four(&named) != first_four(&running) {
-            // Unsigned loads take the unsigned image, signed ones (from 5.0) the signed.
-            let signed = phone.running.as_ref().and_then(|l| l.version().first().copied()).is_some_and(|v| v >= 5);
-            let image = format!("{named}.{}", if signed { "sbn" } else { "bin" });
-            if phone.fetch(&image).await?.is_none() {
-                return Err(Ending::NotServed { file: image });
-            }
-            phone.step(true, format!("restarts with {named}"));
-            let loader = named.starts_with("P003-");
-            phone.running = (!loader).then(|| LoadId::new(&named));
-            return hunt(phone).await;
+/// A load from before the universal loader asks for `OS79XX.TXT` first; the load it is sent to, if any.
+async fn os79xx(phone: &mut Phone<'_>) -> Result<Option<String>, Ending> {
+    let Some(bytes) = phone.fetch("OS79XX.TXT").await? else { return Ok(None) };
+    let text = String::from_utf8_lossy(&bytes);
+    // Only the line end is taken off: a trailing blank becomes part of the name that is asked for (CSCdv19260).
+    let named = text.lines().next().unwrap_or_default();
+    let running = phone.running().map(|load| load.as_str().to_owned()).unwrap_or_default();
+    // Signed loads compare the first four characters, protocol and all; older ones follow any other name.
+    let start = |name: &str| name.get(..4).map(str::to_ascii_uppercase);
+    let other = match phone.flash.boot() {
+        Some(Boot::Signed) => start(named) != start(&running),
+        _ => !named.eq_ignore_ascii_case(&running),
+    };
+    Ok((other && !named.is_empty()).then(|| named.to_owned()))
+}
+
+/// What an SCCP application of an old load asks for; the load it is sent to, if any. Before 3.0 it reads no XML.
+async fn old_sccp_application(phone: &mut Phone<'_>, running: &LoadId) -> Result<Option<String>, Ending> {
+    if running.version().first().is_some_and(|major| *major >= 3) {
+        let name = format!("SEP{}.cnf.xml", phone.setup.mac);
+        if let Some(bytes) = phone.fetch(&name).await? {
+            return files::sep_load(&bytes).map_err(|why| Ending::Refused { file: name, complaints: vec![why] });
         }
-    }
-    if phone.running.as_ref().and_then(LoadId::protocol) == Some(Protocol::Sip) {
-        return Ok(None);
-    }
-    let name = format!("SEP{}.cnf.xml", phone.setup.mac);
-    if let Some(bytes) = phone.fetch(&name).await? {
-        return files::sep_load(&bytes).map_err(|why| Ending::Refused { file: name, complaints: vec![why] });
-    }
-    if let Some(bytes) = phone.fetch("XMLDefault.cnf.xml").await? {
-        return Ok(files::xml_default(&bytes, &phone.setup.model).ok().and_then(|default| default.load));
+        if let Some(bytes) = phone.fetch("XMLDefault.cnf.xml").await? {
+            return Ok(files::xml_default(&bytes, &phone.setup.model).ok().and_then(|default| default.load));
+        }
     }
     phone.fetch("SEPDefault.cnf").await?;
     Ok(None)
-}
-
-/// Goes to `wanted` if it is another load and its files are served; true = the phone restarted with it.
-async fn change(phone: &mut Phone<'_>, wanted: &str) -> Result<bool, Ending> {
-    let Some(running) = phone.running.clone() else {
-        phone.install(wanted).await?;
-        return Ok(true);
-    };
-    if wanted.eq_ignore_ascii_case(running.as_str()) {
-        // Nothing new, and still the list is fetched and compared.
-        let manifest = format!("{wanted}.loads");
-        if phone.fetch(&manifest).await?.is_none() {
-            phone.step(true, format!("{manifest} is not there to compare: goes on with {running}"));
-        }
-        return Ok(false);
-    }
-    match phone.install(wanted).await {
-        Ok(_) => Ok(true),
-        // A SIP application whose loader finds nothing carries on; an SCCP one was asked for SIP and cannot.
-        Err(Ending::NotServed { file }) if running.protocol() == Some(Protocol::Sip) => {
-            phone.complain(format!("W710 Loader failed upgrade to {wanted} ({file} not served), ignoring reset"));
-            Ok(false)
-        }
-        Err(ending) => Err(ending),
-    }
 }
 
 /// What an SCCP application asks for after its loader; what it then does is not SIP.
@@ -246,7 +234,7 @@ fn plan(phone: &mut Phone<'_>, values: &BTreeMap<String, String>) -> Result<Plan
         transport: Transport::Udp,
         // The first number only, whatever the maintenance release: a phone on 8.12 says 8.0.
         user_agent: {
-            let major = phone.running.as_ref().and_then(|l| l.version().first().copied()).unwrap_or(8);
+            let major = phone.running().and_then(|l| l.version().first().copied()).unwrap_or(8);
             phone.setup.model.user_agent(&format!("{major}.0"))
         },
         reason: None,

@@ -72,6 +72,19 @@ impl Model {
         if self.name.ends_with("GE") { self.name.to_owned() } else { format!("{}G", self.name) }
     }
 
+    /// The digits in the names of its images, `45` for a 7965: six-line models, twins and the 7906 run those of a sister.
+    /// Empty on 7940/7960.
+    pub fn images(&self) -> &'static str {
+        match self.term {
+            "06" => "11",
+            "61" => "41",
+            "62" => "42",
+            "65" => "45",
+            "71" => "70",
+            own => own,
+        }
+    }
+
     /// DHCP option 60 of a phone with an application, its trailing NUL included, as public DHCP server rules for 79xx
     /// phones match it.
     pub fn vendor_class(&self) -> Vec<u8> {

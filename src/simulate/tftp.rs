@@ -49,6 +49,12 @@ pub enum FetchError {
         /// Tries made.
         tries: u32,
     },
+    /// The phone was switched off ([`Watch::Off`]).
+    #[error("switched off after {bytes} bytes")]
+    Off {
+        /// Bytes received by then.
+        bytes: usize,
+    },
     /// The server answered what a plain RFC 1350 client did not ask for.
     #[error("protocol error: {0}")]
     Protocol(&'static str),
@@ -63,16 +69,44 @@ impl From<std::io::Error> for FetchError {
     }
 }
 
+/// What happens to a phone when a block has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Nothing: it acknowledges.
+    Go,
+    /// It does not acknowledge, hears nothing more on this port, and asks again after its wait for a stalled transfer.
+    Silent,
+    /// Its power fails.
+    Off,
+}
+
+/// Who is told how many bytes have arrived, and says what then happens.
+pub type Watcher<'a> = &'a mut (dyn FnMut(usize) -> Watch + Send);
+
 /// Fetches `name` from `server`, sending from `from` (any free port).
 ///
 /// # Errors
 /// As [`FetchError`] says; the waits are in `timing`.
 pub async fn fetch(from: IpAddr, server: SocketAddr, name: &str, timing: &Timing) -> Result<Vec<u8>, FetchError> {
+    fetch_watched(from, server, name, timing, &mut |_| Watch::Go).await
+}
+
+/// As [`fetch`], asking `watch` at each block.
+///
+/// # Errors
+/// As [`FetchError`] says; the waits are in `timing`.
+pub async fn fetch_watched(
+    from: IpAddr,
+    server: SocketAddr,
+    name: &str,
+    timing: &Timing,
+    watch: Watcher<'_>,
+) -> Result<Vec<u8>, FetchError> {
     let mut silent = 0;
     let mut stalled = 0;
     loop {
         let socket = UdpSocket::bind((from, 0)).await?;
-        match one_port(&socket, server, name, timing).await {
+        match one_port(&socket, server, name, timing, watch).await {
             Err(FetchError::Silence { tries }) => {
                 silent += 1;
                 if silent >= timing.tftp_ports {
@@ -91,7 +125,13 @@ pub async fn fetch(from: IpAddr, server: SocketAddr, name: &str, timing: &Timing
 }
 
 /// The transfer from one source port. `Silence` and `Stalled` invite another port.
-async fn one_port(socket: &UdpSocket, server: SocketAddr, name: &str, timing: &Timing) -> Result<Vec<u8>, FetchError> {
+async fn one_port(
+    socket: &UdpSocket,
+    server: SocketAddr,
+    name: &str,
+    timing: &Timing,
+    watch: Watcher<'_>,
+) -> Result<Vec<u8>, FetchError> {
     let mut request = RRQ.to_be_bytes().to_vec();
     request.extend_from_slice(name.as_bytes());
     request.extend_from_slice(b"\0octet\0");
@@ -138,6 +178,14 @@ async fn one_port(socket: &UdpSocket, server: SocketAddr, name: &str, timing: &T
                 file.extend_from_slice(rest);
                 if file.len() > LARGEST {
                     return Err(FetchError::Protocol("a file of more than 16 MiB"));
+                }
+                match watch(file.len()) {
+                    Watch::Go => {}
+                    Watch::Silent => {
+                        tokio::time::sleep(timing.tftp_stall).await;
+                        return Err(FetchError::Stalled { bytes: file.len(), tries: 1 });
+                    }
+                    Watch::Off => return Err(FetchError::Off { bytes: file.len() }),
                 }
                 acknowledge(socket, source, number).await?;
                 if rest.len() < BLOCK {

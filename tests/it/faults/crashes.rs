@@ -27,6 +27,8 @@ const IMPATIENT: Timing = Timing {
     sip_t1: Duration::from_millis(500),
     sip_t2: Duration::from_secs(4),
     sip_timeout: Duration::from_secs(32),
+    hunt_retry: Duration::from_secs(1),
+    hunt_tries: 1,
 };
 
 /// Tells the other threads of a test that it is over, also when it failed.

@@ -19,8 +19,9 @@
 //!
 //! # Pure cores
 //! [`catalog`] (what a model is), [`tftp`] (packets, negotiation, transfers), [`pbx::roster`] and [`pbx::ami::proto`],
-//! [`files::name`], [`timeline`], [`notify`] (what makes a phone read its files again), [`firmware::plan`] (the legal steps
-//! from one load to another).
+//! [`files::name`], [`firmware::container`], [`firmware::manifest`], [`firmware::set`] and [`firmware::plan`] (the legal
+//! steps from one load to another), [`timeline`], [`notify`] (what makes a phone
+//! read its files again).
 //!
 //! # Pure joins
 //! [`fleet`] (who gets which lines), [`render`] (phone + model + site -> bytes), [`files::resolve()`] (one place decides
@@ -29,7 +30,7 @@
 //!
 //! # Edges
 //! [`tftp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
-//! [`status::sinks`], [`store`], [`log`], [`probe`], [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes
+//! [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`], [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes
 //! them and is the only one that knows everyone; [`cli`] runs one command; [`setup`] prepares a PBX for all this and takes it
 //! back, by hand and never from the daemon. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the
 //! whole on loopback.

@@ -21,6 +21,8 @@ const LEAST: &[(&str, usize)] = &[
     ("cnf_parse_back", 50),
     ("sep_parse_back", 50),
     ("config", 50),
+    ("firmware_archive", 40),
+    ("firmware_file", 30),
 ];
 
 #[test]

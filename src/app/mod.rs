@@ -2,6 +2,7 @@
 //! everyone.
 
 mod faults;
+mod incoming;
 mod manager;
 mod parts;
 mod pbx;
@@ -26,6 +27,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::catalog::Catalog;
 use crate::config::{Config, Listen};
 use crate::files::fall_through::FallThrough;
+use crate::firmware::{self, import::Unpack};
 use crate::fleet::{self, Snapshot};
 use crate::hub::{self, Hub, Operations, Prober, Surroundings};
 use crate::pbx::poll::Poll;
@@ -128,6 +130,8 @@ pub async fn start(config: Config) -> Result<Running, String> {
         );
     }
     let store = Arc::new(Store::open(&config.server.state_dir).await.map_err(|why| why.to_string())?);
+    let firmware = firmware::store::Store::open(&config.server.state_dir.join("firmware"), Unpack::own());
+    let firmware = Arc::new(firmware.map_err(|why| why.to_string())?);
     let socket = bind_socket(&config.server.socket, web::Members::Own).await?;
     let pbx_socket = bind_socket(&config.server.socket.with_file_name(PBX_SOCKET), web::Members::Asterisk).await?;
 
@@ -190,12 +194,14 @@ pub async fn start(config: Config) -> Result<Running, String> {
             held: waiting.held(),
             dropped,
             networks: config.server.phone_networks.clone(),
+            firmware,
             fall_through: fall_through.clone(),
             ami: asking,
             listens,
             sinks,
         },
     ));
+    incoming::spawn(&mut edges, &operations, &config.server.state_dir);
     for (place, bound) in http {
         let router = faults::in_requests("http", web::phone_router(Arc::clone(&hub), fall_through.clone()));
         let (networks, ending) = (config.server.phone_networks.clone(), edges.ending());

@@ -61,9 +61,12 @@ pub(super) enum Command {
     /// The catalogue of phone models
     #[command(subcommand)]
     Models(Models),
-    /// Firmware: the legal steps from one load to another
+    /// Firmware: the store, and the legal steps from one load to another
     #[command(subcommand)]
     Firmware(Firmware),
+    /// Take apart the archive on standard input; the daemon runs this for itself
+    #[command(hide = true)]
+    FirmwareUnpack { name: OsString },
     /// Write man pages or completions into a folder
     #[command(hide = true)]
     Generate { what: Generate, folder: PathBuf },

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 use super::report::Failure;
 use crate::api::Refused;
 
+/// How long an archive may take, its import included.
+const UPLOAD: Duration = Duration::from_mins(6);
+
 /// A connection to the daemon's socket.
 pub(super) struct Client {
     http: reqwest::Client,
@@ -43,6 +46,17 @@ impl Client {
         answer.bytes().await.map(Into::into).map_err(|why| self.broken(&why))
     }
 
+    /// Sends octets as they come, however long that takes.
+    pub(super) async fn send_body<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: impl hyper::body::Body<Data = bytes::Bytes, Error = std::io::Error> + Send + Sync + 'static,
+    ) -> Result<T, Failure> {
+        let request = self.http.post(format!("http://offhook{path}")).timeout(UPLOAD).body(reqwest::Body::wrap(body));
+        let answer = self.answer(request, path).await?;
+        answer.json().await.map_err(|why| self.broken(&why))
+    }
+
     async fn json<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -63,6 +77,10 @@ impl Client {
         if let Some(body) = body {
             request = request.json(body);
         }
+        self.answer(request, path).await
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder, path: &str) -> Result<reqwest::Response, Failure> {
         let answer = request.send().await.map_err(|why| self.unreachable(&why))?;
         let status = answer.status();
         if status.is_success() {

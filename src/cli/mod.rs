@@ -46,6 +46,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
+    if let Command::FirmwareUnpack { name } = &cli.command {
+        return crate::firmware::import::child(&name.to_string_lossy());
+    }
     let out = Out::new(cli.json);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -93,6 +96,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Simulate(play) => simulate::simulate(play, context.out).await,
         Command::Models(verb) => models::run(verb, context.out),
         Command::Firmware(verb) => firmware::run(verb, context).await,
+        // Done before any thread was started.
+        Command::FirmwareUnpack { .. } => Ok(()),
         Command::Generate { what, folder } => generate::generate(what, &folder),
         Command::Other(words) => Err(planned::refuse(&words)),
     }

@@ -49,6 +49,43 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "Timelines begin anew. Phones and what they are served are not touched.",
     ),
     (
+        "firmware-added",
+        "An archive was taken in",
+        "The line says how many files are new, and which loads are complete with them. `offhook firmware list` shows \
+         all.",
+    ),
+    (
+        "firmware-damaged",
+        "A stored firmware file is gone or damaged",
+        "Its SHA-256 is not what it was when it came, or the file is not there: somebody touched the folder, or the \
+         disk fails. Loads with it are not offered. Bring its archive again (`offhook firmware add`); see the disk's \
+         health.",
+    ),
+    (
+        "firmware-index-lost",
+        "The index of the firmware store was made anew",
+        "It was gone or could not be read. Files were named by their signed headers; what says no name of itself is \
+         in `firmware/lost/` of server.state_dir: bring it again by its name. See the disk's health.",
+    ),
+    (
+        "firmware-refused",
+        "An archive was not taken in",
+        "Nothing of it was kept; the line says why. `docs/firmware.md` has the usual reasons.",
+    ),
+    ("firmware-removed", "A load was removed", "By `offhook firmware remove`. What other loads are made of stays."),
+    (
+        "firmware-rest",
+        "Files that nothing names could not be deleted",
+        "They take room in `firmware/blobs/` of server.state_dir and do no harm; they go at the next start. See that \
+         the folder is writable.",
+    ),
+    (
+        "firmware-result",
+        "What came of a dropped archive could not be written",
+        "The archive in `firmware-drop/` was looked at; the log says what came of it. Make room, or see that the \
+         folder is writable.",
+    ),
+    (
         "http-accept",
         "A caller over HTTP could not be taken",
         "Usually there was no file descriptor left. TFTP goes on. See who holds the connections (`ss -tn`), and LimitNOFILE \

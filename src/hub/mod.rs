@@ -3,6 +3,7 @@
 //! Edges call in with a value and a time; nothing here waits. The snapshot is swapped whole and read without a lock;
 //! the rest is behind one lock that is held for microseconds, once per file or event, never per packet.
 
+mod firmware;
 mod notify;
 mod operations;
 mod prober;

@@ -41,6 +41,8 @@ pub struct Surroundings {
     pub dropped: Arc<Dropped>,
     /// Who is served.
     pub networks: Vec<Ipv4Net>,
+    /// The firmware of the house.
+    pub firmware: Arc<crate::firmware::store::Store>,
     /// Folder for names that are not ours.
     pub fall_through: Option<FallThrough>,
     /// Where a manager session is wanted: sends actions.
@@ -228,7 +230,9 @@ impl Operations {
             shadowed,
             links,
         };
-        check::run(&facts)
+        let mut checks = check::run(&facts);
+        checks.extend(self.check_firmware());
+        checks
     }
 
     /// Fetches `SIPDefault.cnf` as a phone would over HTTP; `None` where HTTP is off.

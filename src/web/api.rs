@@ -24,7 +24,7 @@ pub fn router(desk: Arc<Operations>) -> Router {
         .route("/api/v1/phones/{mac}", delete(remove))
         .route("/api/v1/phones/{mac}/files", get(files))
         .route("/api/v1/phones/{mac}/files/{*name}", get(file));
-    own.merge(for_the_pbx()).with_state(desk).merge(people)
+    own.merge(super::firmware::own()).merge(for_the_pbx()).with_state(desk).merge(people)
 }
 
 /// What the PBX's pages have of it.
@@ -35,6 +35,7 @@ pub fn pbx_router(desk: Arc<Operations>) -> Router {
 fn for_the_pbx() -> Router<Arc<Operations>> {
     Router::new()
         .route("/api/v1/check", get(check))
+        .route("/api/v1/firmware", get(super::firmware::list))
         .route("/api/v1/phones", get(phones))
         .route("/api/v1/phones/{mac}", get(phone))
         .route("/api/v1/phones/{mac}/timeline", get(timeline))
@@ -43,7 +44,7 @@ fn for_the_pbx() -> Router<Arc<Operations>> {
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "this path is not served by this version of offhook") })
 }
 
-fn refuse(status: StatusCode, sentence: impl Into<String>) -> Response {
+pub(super) fn refuse(status: StatusCode, sentence: impl Into<String>) -> Response {
     (status, Json(Refused { error: sentence.into() })).into_response()
 }
 

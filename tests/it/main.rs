@@ -15,6 +15,7 @@
 //! - `setup`, `docs`: a host is prepared, and given back; what the documents say is typed
 //! - `catalogue`: every row of the bad-input catalogue, by its id
 //! - `faults`: the fault table, each row by its id
+//! - `firmware`: the store from the archive to the set, table Z where it takes the daemon, and the process that unpacks
 // The helpers of a test binary are tests too, where a broken assumption ends the test.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -29,6 +30,7 @@ mod config;
 mod docs;
 mod faults;
 mod firmware_path;
+mod firmware;
 mod lifecycle;
 mod manager;
 mod models;

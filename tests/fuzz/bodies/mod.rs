@@ -3,6 +3,7 @@
 
 mod ami;
 mod config;
+mod firmware;
 mod rendered;
 mod tftp;
 
@@ -17,6 +18,8 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("cnf_parse_back", rendered::cnf),
     ("sep_parse_back", rendered::sep),
     ("config", config::file),
+    ("firmware_archive", firmware::archive),
+    ("firmware_file", firmware::file),
 ];
 
 /// Runs a target.

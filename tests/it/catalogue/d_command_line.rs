@@ -62,7 +62,7 @@ pub(super) fn typed() -> Vec<Typed> {
         row("D11", "phone set-mac ../../x", &["phone", "set-mac", "../../x"], &["no command"]),
         row("D11", "phones show ../../x", &["phones", "show", "../../x"], &["MAC", "../../x"]),
         row("D11", "phones add ../../x", &["phones", "add", "../../x", "--line", "1"], &["MAC", "../../x"]),
-        row("D11", "firmware add -", &["firmware", "add", "-"], &["firmware", "not built"]),
+        row("D11", "firmware add -", &["firmware", "add", "-"], &["firmware add", "name a file"]),
         row("D11", "-rf", &["phones", "remove", "-rf"], &["-r"]),
         row("D11", "-- -rf", &["phones", "remove", "--", "-rf"], &["MAC", "-rf"]),
         row(

@@ -6,6 +6,7 @@ mod chan_sip;
 pub(crate) mod clients;
 pub(crate) mod daemon;
 pub(crate) mod dice;
+pub(crate) mod firmware;
 pub(crate) mod host;
 pub(crate) mod impair;
 pub(crate) mod manager;

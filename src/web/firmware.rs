@@ -1,0 +1,169 @@
+//! `/api/v1/firmware`: the store over the unix socket. A body is one archive, streamed to the disk as it comes.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, post};
+use axum::{Json, Router};
+use hyper::body::Frame;
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use super::api::refuse;
+use crate::api::Done;
+use crate::firmware::import::{ImportError, Imported};
+use crate::firmware::store::StoreError;
+use crate::hub::Operations;
+
+/// Pieces of a body that wait for the disk.
+const PIECES: usize = 8;
+
+/// What root and group `offhook` have.
+pub(super) fn own() -> Router<Arc<Operations>> {
+    Router::new()
+        .route("/api/v1/firmware", post(add))
+        .route("/api/v1/firmware/check", post(check_all))
+        .route("/api/v1/firmware/{load}", delete(remove))
+        .route("/api/v1/firmware/{load}/check", post(check))
+}
+
+pub(super) async fn list(State(desk): State<Arc<Operations>>) -> Response {
+    let index = desk.firmware().index();
+    Json(index.sets.values().collect::<Vec<_>>()).into_response()
+}
+
+#[derive(Deserialize)]
+struct Adding {
+    name: String,
+    #[serde(default)]
+    replace: bool,
+}
+
+/// A sender that sends nothing for so long listens.
+const SILENCE: Duration = Duration::from_millis(500);
+
+async fn next(body: &mut Body) -> Option<Result<Frame<Bytes>, axum::Error>> {
+    std::future::poll_fn(|task| Pin::new(&mut *body).poll_frame(task)).await
+}
+
+/// What the disk is told of a body.
+enum Piece {
+    Octets(Bytes),
+    /// It was whole: an archive whose sender left half-way is dropped.
+    End,
+}
+
+async fn add(
+    State(desk): State<Arc<Operations>>,
+    asked: Result<Query<Adding>, QueryRejection>,
+    mut body: Body,
+) -> Response {
+    let Adding { name, replace } = match asked {
+        Ok(Query(asked)) => asked,
+        Err(why) => return refuse(StatusCode::BAD_REQUEST, format!("the archive has no name: {why}")),
+    };
+    let stated = body.size_hint().exact();
+    let (pieces, taken) = mpsc::channel(PIECES);
+    // To the end, also where the sender leaves after the last octet.
+    let import = tokio::task::spawn_blocking(move || take(&desk, &name, replace, stated.unwrap_or(0), taken));
+    loop {
+        let frame = tokio::select! {
+            frame = next(&mut body) => frame,
+            // It is refused already.
+            () = pieces.closed() => break,
+        };
+        let piece = match frame {
+            None => Piece::End,
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(octets) => Piece::Octets(octets),
+                Err(_) => continue,
+            },
+            Some(Err(why)) => {
+                drop(pieces);
+                return refuse(StatusCode::BAD_REQUEST, format!("the archive did not arrive whole: {why}"));
+            }
+        };
+        let last = matches!(piece, Piece::End);
+        if pieces.send(piece).await.is_err() || last {
+            break;
+        }
+    }
+    // A sender that is answered while it sends may not hear it: what comes is taken, and dropped.
+    while let Ok(Some(Ok(_))) = tokio::time::timeout(SILENCE, next(&mut body)).await {}
+    match import.await {
+        Ok(Ok(imported)) => Json(imported).into_response(),
+        Ok(Err(why)) => refuse(status(&why), why.to_string()),
+        Err(why) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("the import ended early: {why}; see the log")),
+    }
+}
+
+fn take(
+    desk: &Operations,
+    name: &str,
+    replace: bool,
+    stated: u64,
+    mut pieces: mpsc::Receiver<Piece>,
+) -> Result<Imported, ImportError> {
+    let mut spool = desk.firmware().spool(name, stated)?;
+    loop {
+        match pieces.blocking_recv() {
+            Some(Piece::Octets(octets)) => spool.push(&octets)?,
+            Some(Piece::End) => break,
+            None => {
+                let (archive, why) = (name.to_owned(), "its sender left before it was whole".to_owned());
+                return Err(ImportError::Refused { archive, why });
+            }
+        }
+    }
+    desk.add_firmware(name, spool.archive()?, replace)
+}
+
+fn status(why: &ImportError) -> StatusCode {
+    match why {
+        ImportError::Refused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ImportError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        ImportError::NoRoom { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        ImportError::Clash { .. } | ImportError::InUse { .. } => StatusCode::CONFLICT,
+        ImportError::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+async fn check_all(State(desk): State<Arc<Operations>>) -> Response {
+    verified(desk, None).await
+}
+
+async fn check(State(desk): State<Arc<Operations>>, Path(load): Path<String>) -> Response {
+    verified(desk, Some(load)).await
+}
+
+async fn verified(desk: Arc<Operations>, load: Option<String>) -> Response {
+    let verify = move || desk.firmware().verify(load.as_deref());
+    match tokio::task::spawn_blocking(verify).await {
+        Ok(Ok(sets)) => Json(sets).into_response(),
+        Ok(Err(why)) => stored(&why),
+        Err(why) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("the check ended early: {why}; see the log")),
+    }
+}
+
+async fn remove(State(desk): State<Arc<Operations>>, Path(load): Path<String>) -> Response {
+    match tokio::task::spawn_blocking(move || desk.remove_firmware(&load)).await {
+        Ok(Ok(set)) => Json(Done { summary: format!("load {} was removed", set.load) }).into_response(),
+        Ok(Err(why)) => stored(&why),
+        Err(why) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("the removal ended early: {why}; see the log")),
+    }
+}
+
+fn stored(why: &StoreError) -> Response {
+    let status = match why {
+        StoreError::Unknown(_) => StatusCode::NOT_FOUND,
+        StoreError::InUse(_) => StatusCode::CONFLICT,
+        StoreError::Folder { .. } | StoreError::Blob { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    refuse(status, why.to_string())
+}

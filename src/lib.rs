@@ -9,6 +9,7 @@
 //! ```text
 //! desired   pbx source -> Roster -> fleet -> Snapshot (Arc, swapped) -> files::resolve -> render -> TFTP / HTTP
 //!                                     ^ catalog
+//! firmware  archive -> import -> store -> Index -> convert (a path for each phone) -> Offer -> files::resolve
 //! observed  tftp/web -> BootEvent -> timeline -> diagnose -> Finding --+-> web, CLI
 //!           AMI      -> Contact ------------------> status -> PhoneStatus -> sinks -> PBX
 //! ```
@@ -20,7 +21,7 @@
 //! # Pure cores
 //! [`catalog`] (what a model is), [`tftp`] (packets, negotiation, transfers), [`pbx::roster`] and [`pbx::ami::proto`],
 //! [`files::name`], [`firmware::container`], [`firmware::manifest`], [`firmware::set`] and [`firmware::plan`] (the legal
-//! steps from one load to another), [`timeline`], [`notify`] (what makes a phone
+//! steps from one load to another), [`convert`] (each phone at its own step), [`timeline`], [`notify`] (what makes a phone
 //! read its files again).
 //!
 //! # Pure joins
@@ -30,10 +31,10 @@
 //!
 //! # Edges
 //! [`tftp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
-//! [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`], [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes
-//! them and is the only one that knows everyone; [`cli`] runs one command; [`setup`] prepares a PBX for all this and takes it
-//! back, by hand and never from the daemon. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the
-//! whole on loopback.
+//! [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`], [`ports`] (who holds one),
+//! [`notify::exchange`]; [`app`] composes them and is the only one that knows everyone; [`cli`] runs one command; [`setup`]
+//! prepares a PBX for all this and takes it back, by hand and never from the daemon. [`simulate`] plays phones against a
+//! running server and shares nothing with [`render`]; [`demo`] puts the whole on loopback.
 //!
 //! # Invariants, as absences (`tests/house.rs` greps for them)
 //! - No `tokio`, `sqlx`, `reqwest`, `std::fs`, `UdpSocket`, `Instant::now`, `Timestamp::now`, `rand` below the edges.
@@ -52,6 +53,7 @@ pub mod catalog;
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod convert;
 pub mod demo;
 pub mod diagnose;
 pub mod domain;

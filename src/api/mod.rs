@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::convert::StepState;
+use crate::convert::belief::Confidence;
 use crate::domain::{BootEvent, EventKind, MacAddr};
 
 /// A phone.
@@ -96,7 +98,7 @@ fn summary(what: &EventKind) -> String {
         EventKind::Registered { extension, uri, .. } => format!("extension {extension} registered as {uri}"),
         EventKind::Unregistered { extension } => format!("extension {extension} is not registered any more"),
         EventKind::Unreachable { extension } => format!("extension {extension} does not answer"),
-        EventKind::Told { what } | EventKind::Assigned { what } => what.clone(),
+        EventKind::Told { what } | EventKind::Assigned { what } | EventKind::Firmware { what } => what.clone(),
     }
 }
 
@@ -170,4 +172,86 @@ pub struct FileName {
     pub served: bool,
     /// Why not.
     pub refused: Option<String>,
+}
+
+/// The conversion of one phone, begun or only planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversion {
+    /// Which phone.
+    pub mac: MacAddr,
+    /// Catalogue name.
+    pub model: String,
+    /// What it ran when the way was made: a load, `loader`, `factory` or `unknown`.
+    pub from: String,
+    /// What it is to run.
+    pub target: String,
+    /// Of the present step.
+    pub state: StepState,
+    /// Share of the present step's set that it has, while it downloads.
+    pub percent: Option<u8>,
+    /// Why the step failed, kebab-case.
+    pub reason: Option<String>,
+    /// Likewise, a sentence.
+    pub summary: Option<String>,
+    /// A step cannot be undone.
+    pub one_way: bool,
+    /// Its turn has come.
+    pub armed: bool,
+    /// What made the state so.
+    pub because: String,
+    /// What comes next.
+    pub next: String,
+    /// Since when the state is so.
+    pub since: Timestamp,
+    /// What is believed to run, by whose word.
+    pub runs: String,
+    /// How sure that is.
+    pub confidence: Confidence,
+    /// The way.
+    pub steps: Vec<ConversionStep>,
+    /// Why there is no way; of a plan only.
+    pub refused: Option<String>,
+}
+
+/// A step of a conversion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversionStep {
+    /// What runs before.
+    pub from: String,
+    /// The load after.
+    pub to: String,
+    /// Control files that name it.
+    pub via: Vec<String>,
+    /// Row of the catalogue.
+    pub rule: String,
+    /// Who says so.
+    pub source: String,
+    /// It cannot be undone.
+    pub one_way: bool,
+    /// How far it is.
+    pub state: StepState,
+    /// Since when.
+    pub since: Timestamp,
+    /// Because of what.
+    pub because: String,
+}
+
+/// Which phones are to be converted, and to what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Convert {
+    /// These phones.
+    pub macs: Vec<MacAddr>,
+    /// All that are assigned.
+    pub all: bool,
+    /// Of them those of this model.
+    pub model: Option<String>,
+    /// The load; absent = each phone's own target.
+    pub to: Option<String>,
+    /// What an administrator says that they run.
+    pub running: Option<String>,
+    /// Most phones that begin.
+    pub limit: Option<usize>,
+    /// Steps that cannot be undone are meant.
+    pub accept_one_way: bool,
 }

@@ -1,6 +1,7 @@
 //! The composition root: opens and binds everything, joins the tasks, ends them in order. The only part that knows
 //! everyone.
 
+mod converting;
 mod faults;
 mod incoming;
 mod manager;
@@ -26,13 +27,14 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::catalog::Catalog;
 use crate::config::{Config, Listen};
+use crate::files::Shelves;
 use crate::files::fall_through::FallThrough;
 use crate::firmware::{self, import::Unpack};
 use crate::fleet::{self, Snapshot};
 use crate::hub::{self, Hub, Operations, Prober, Surroundings};
 use crate::pbx::poll::Poll;
 use crate::probe;
-use crate::store::Store;
+use crate::store::{Kept, Store};
 use crate::web;
 use place::{Place, Waiting};
 use stage::{Panics, Stage};
@@ -151,11 +153,22 @@ pub async fn start(config: Config) -> Result<Running, String> {
     }
     let (events_in, events_out) = mpsc::channel(EVENT_QUEUE);
     let hub = Arc::new(Hub::new(first, own, past, events_in, now));
+    hub.firmware_settings(config.firmware.clone());
+    hub.firmware_index(firmware.index());
+    let kept = store.conversions().await.unwrap_or_else(|why| {
+        tracing::error!(code = "conversions-unreadable", "{why}; no phone is under way, start conversion anew");
+        Kept::default()
+    });
+    for row in &kept.unreadable {
+        tracing::error!(code = "conversions-unreadable", "{row}; this phone's conversion is forgotten");
+    }
+    hub.recall_conversions(kept, now);
 
     let panics = Panics::default();
     let (mut edges, mut publishing, mut last) = (Stage::new(&panics), Stage::new(&panics), Stage::new(&panics));
     let (nudge, accept) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let fall_through = config.tftp.fall_through.as_deref().map(FallThrough::new);
+    let shelves = Shelves { fall_through: fall_through.clone(), firmware: Some(Arc::clone(&firmware)) };
 
     if config.ami.is_some() {
         hub.await_manager();
@@ -180,7 +193,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     parts::spawn_events(&mut last, events_out, &store);
     parts::spawn_snapshots(&mut last, &store);
     let progress = parts::spawn_tick(&mut edges, &hub);
-    tftp::spawn(&mut edges, tftp, &limits, &hub, fall_through.as_ref());
+    tftp::spawn(&mut edges, tftp, &limits, &hub, &shelves);
 
     let operations = Arc::new(Operations::new(
         Arc::clone(&hub),
@@ -194,16 +207,17 @@ pub async fn start(config: Config) -> Result<Running, String> {
             held: waiting.held(),
             dropped,
             networks: config.server.phone_networks.clone(),
-            firmware,
+            firmware: Arc::clone(&firmware),
             fall_through: fall_through.clone(),
             ami: asking,
             listens,
             sinks,
         },
     ));
+    converting::spawn(&mut edges, &hub, &store, &firmware, &operations);
     incoming::spawn(&mut edges, &operations, &config.server.state_dir);
     for (place, bound) in http {
-        let router = faults::in_requests("http", web::phone_router(Arc::clone(&hub), fall_through.clone()));
+        let router = faults::in_requests("http", web::phone_router(Arc::clone(&hub), shelves.clone()));
         let (networks, ending) = (config.server.phone_networks.clone(), edges.ending());
         edges.spawn(async move {
             let Some(listener) = place.take(bound, listen, &ending).await? else { return Ok(()) };
@@ -265,6 +279,7 @@ impl Running {
     /// Takes a new configuration over as far as that needs no restart. Returns what needs one.
     pub async fn reload(&self, new: Config) -> Vec<&'static str> {
         self.hub.settings(settings(&new, probe::answers_time().await), Timestamp::now());
+        self.hub.firmware_settings(new.firmware.clone());
         self.operations.set_notes(new.notes.clone());
         let restart = reload::needs_restart(&self.started, &new);
         self.operations.set_restart(&restart);

@@ -9,8 +9,7 @@ use super::stage::Stage;
 use super::{DRAIN, faults};
 use crate::config::{Config, Listen};
 use crate::domain::{EventKind, Transport};
-use crate::files::Answer;
-use crate::files::fall_through::FallThrough;
+use crate::files::{Answer, Shelves};
 use crate::hub::Hub;
 use crate::tftp;
 use crate::tftp::exchange::{Content, Dropped};
@@ -47,19 +46,19 @@ pub(super) fn spawn(
     places: Vec<(Place, Option<tftp::io::Listener>)>,
     limits: &tftp::exchange::Config,
     hub: &Arc<Hub>,
-    fall_through: Option<&FallThrough>,
+    shelves: &Shelves,
 ) {
     for (place, mut bound) in places {
         let limits = limits.clone();
-        let (hub, folder, ending) = (Arc::clone(hub), fall_through.cloned(), stage.ending());
+        let (hub, shelves, ending) = (Arc::clone(hub), shelves.clone(), stage.ending());
         stage.keep("TFTP", move || {
             // Anew after a fault: its sockets went with it.
             let (bound, place, limits) = (bound.take(), place.clone(), limits.clone());
-            let (asked, told, folder, ending) = (Arc::clone(&hub), Arc::clone(&hub), folder.clone(), ending.clone());
+            let (asked, told, shelves, ending) = (Arc::clone(&hub), Arc::clone(&hub), shelves.clone(), ending.clone());
             async move {
                 let bind = |address| tftp::io::bind(address, limits.clone());
                 let Some(listener) = place.take(bound, bind, &ending).await? else { return Ok(()) };
-                let answer = move |request: Asked| reply(&asked, folder.as_ref(), &request);
+                let answer = move |request: Asked| reply(&asked, &shelves, &request);
                 let report = move |event| outcome(&told, event);
                 listener.run(answer, report, ending, DRAIN).await.map_err(|why| format!("TFTP ended: {why}"))
             }
@@ -67,17 +66,16 @@ pub(super) fn spawn(
     }
 }
 
-fn reply(hub: &Arc<Hub>, folder: Option<&FallThrough>, request: &Asked) -> Reply {
+fn reply(hub: &Arc<Hub>, shelves: &Shelves, request: &Asked) -> Reply {
     faults::strike("tftp");
     match hub.ask(&request.name, *request.source.ip(), request.destination, Transport::Tftp, Timestamp::now()) {
         Answer::Serve(bytes) => Reply::Serve(Content { bytes, text: true }),
         Answer::Refuse(_) => Reply::Absent,
-        Answer::FallThrough(name) => {
-            let (hub, folder, ip) = (Arc::clone(hub), folder.cloned(), *request.source.ip());
+        answer @ (Answer::Image(_) | Answer::FallThrough(_)) => {
+            let (hub, shelves, ip) = (Arc::clone(hub), shelves.clone(), *request.source.ip());
+            let asked = request.name.clone();
             Reply::Later(Box::pin(async move {
-                let asked = name.clone();
-                let read = move || folder.and_then(|folder| folder.read(&name).ok());
-                let bytes = tokio::task::spawn_blocking(read).await.ok().flatten();
+                let bytes = shelves.read(answer).await;
                 if bytes.is_none() {
                     hub.absent(&asked, ip, Transport::Tftp, Timestamp::now());
                 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use ipnet::Ipv4Net;
 
+use super::convert::Convert;
 use super::firmware::Firmware;
 use crate::domain::MacAddr;
 
@@ -64,6 +65,9 @@ pub(super) enum Command {
     /// Firmware: the store, and the legal steps from one load to another
     #[command(subcommand)]
     Firmware(Firmware),
+    /// Conversion: each phone to its load by the legal steps, many at once
+    #[command(subcommand)]
+    Convert(Convert),
     /// Take apart the archive on standard input; the daemon runs this for itself
     #[command(hide = true)]
     FirmwareUnpack { name: OsString },

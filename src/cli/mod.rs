@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod client;
+mod convert;
 mod explain;
 mod firmware;
 mod generate;
@@ -95,6 +96,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Render { mac, file, reveal } => render::render(mac, file.as_deref(), reveal, context).await,
         Command::Simulate(play) => simulate::simulate(play, context.out).await,
         Command::Models(verb) => models::run(verb, context.out),
+        Command::Convert(verb) => convert::run(verb, context).await,
         Command::Firmware(verb) => firmware::run(verb, context).await,
         // Done before any thread was started.
         Command::FirmwareUnpack { .. } => Ok(()),

@@ -4,9 +4,8 @@ use std::ffi::OsString;
 
 use super::report::Failure;
 
-const NOUNS: &[&str] = &["convert", "import", "dhcp", "watch", "support-bundle"];
-const VERBS: &[(&str, &[&str])] =
-    &[("phones", &["adopt", "ignore", "ring", "import", "export"])];
+const NOUNS: &[&str] = &["import", "dhcp", "watch", "support-bundle"];
+const VERBS: &[(&str, &[&str])] = &[("phones", &["adopt", "ignore", "ring", "import", "export"])];
 
 pub(super) fn refuse(words: &[OsString]) -> Failure {
     sentence("", words, NOUNS)

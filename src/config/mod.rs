@@ -3,10 +3,12 @@
 //! [`load`] reads all layers and reports every problem at once; `wire` is the shape as written, [`Config`] the shape
 //! as used. Checking needs no network and no root; only `load` touches files.
 
+mod firmware;
 mod load;
 mod validate;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
-use crate::domain::{PhoneOptions, Secret, SipTransport};
+use crate::domain::{ModelName, PhoneOptions, Secret, SipTransport};
 
 pub use load::{Environment, load};
 
@@ -35,6 +37,8 @@ pub struct Config {
     pub admin: Vec<SocketAddrV4>,
     /// `access.policy`
     pub access: Access,
+    /// `[firmware]`
+    pub firmware: Firmware,
     /// `[phones]`: `None` in an option means `auto`.
     pub phones: PhoneOptions,
     /// `[publish]`
@@ -152,6 +156,32 @@ pub enum Access {
     Network,
     /// As `Network`; kept apart because the contract names it, and because `own-mac` will differ from both.
     Open,
+}
+
+/// `[firmware]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firmware {
+    /// Who is converted.
+    pub conversion: Conversion,
+    /// Steps that cannot be undone need no confirmation of their own.
+    pub accept_one_way: bool,
+    /// Most phones under way at once.
+    pub concurrent: u16,
+    /// The load that a model is to run.
+    pub target: BTreeMap<ModelName, String>,
+    /// The set whose term file (`term42`) erased phones get that cannot say who they are.
+    pub erased: BTreeMap<String, String>,
+    /// How long after the start of a conversion `OS79XX.TXT` is answered to unknown phones.
+    pub os79xx_window: Duration,
+}
+
+/// `firmware.conversion`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conversion {
+    /// Whom somebody starts.
+    Manual,
+    /// Phones that are bound to an extension, by themselves.
+    Adopted,
 }
 
 /// `[publish]`

@@ -154,13 +154,26 @@ fn what_is_named_but_not_built_is_refused() {
         ("[access]\npolicy = \"own-mac\"\n", "own-mac"),
         ("[store]\nurl = \"postgres://h/d\"\n", "store.url"),
         ("[publish]\nwebhook = [\"http://h/\"]\n", "publish.webhook"),
-        ("[firmware]\nconversion = \"adopted\"\n", "firmware.conversion"),
     ] {
         complains(&format!("{LEAST}{text}"), &[key]);
     }
     complains("[pbx]\nsource = \"realtime\"\n", &["not built yet"]);
     complains("[pbx]\nsource = [\"freepbx\", \"sqlite\"]\n", &["several sources"]);
     complains("", &["pbx.source: has no default"]);
+}
+
+#[test]
+fn firmware_is_checked() {
+    for (text, key) in [
+        ("conversion = \"always\"", "firmware.conversion"),
+        ("concurrent = 0", "firmware.concurrent"),
+        ("target = { \"7960\" = \"latest\" }", "firmware.target.7960"),
+        ("erased = { \"42\" = \"SIP42.9-4-2SR3-1S\" }", "firmware.erased.42"),
+        ("erased = { term42 = \"newest\" }", "firmware.erased.term42"),
+        ("os79xx_window = \"soon\"", "firmware.os79xx_window"),
+    ] {
+        complains(&format!("{LEAST}[firmware]\n{text}\n"), &[key]);
+    }
 }
 
 #[test]

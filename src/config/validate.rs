@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
+use super::firmware;
 use super::wire::{self, OneOrMany, Wire};
 use super::{Access, Ami, AmiSecret, Config, ConfigProblem, DatabaseUrl, Pbx, PbxSource, Publish, Server, Tftp};
 use crate::domain::{PhoneOptions, Secret, SipTransport};
 
 /// Collects problems while reading on.
-struct Report(Vec<ConfigProblem>);
+pub(super) struct Report(Vec<ConfigProblem>);
 
 impl Report {
-    fn add(&mut self, key: &str, what: impl Into<String>) {
+    pub(super) fn add(&mut self, key: &str, what: impl Into<String>) {
         self.0.push(ConfigProblem { place: String::new(), line: None, key: key.to_owned(), what: what.into() });
     }
 
@@ -81,11 +82,12 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     }
     report.not_built("pbx.config_dir", wire.pbx.config_dir != "/etc/asterisk");
     let phones = phones(&mut report, wire.phones);
-    unbuilt(&mut report, &wire.store, &wire.dhcp, &wire.firmware, &wire.sntp, &wire.syslog, &wire.publish);
+    let firmware = firmware::validate(&mut report, wire.firmware);
+    unbuilt(&mut report, &wire.store, &wire.dhcp, &wire.sntp, &wire.syslog, &wire.publish);
     let publish = Publish { database: wire.publish.database, astdb: wire.publish.astdb };
     match (server, pbx, report.0.is_empty()) {
         (Some(server), Some(pbx), true) => {
-            Ok(Config { server, pbx, ami, tftp, http, admin, access, phones, publish, notes })
+            Ok(Config { server, pbx, ami, tftp, http, admin, access, firmware, phones, publish, notes })
         }
         _ => Err(report.0),
     }
@@ -316,7 +318,7 @@ fn sockets(report: &mut Report, key: &str, texts: &[String]) -> Vec<SocketAddrV4
     addresses
 }
 
-fn duration(report: &mut Report, key: &str, text: &str) -> Option<Duration> {
+pub(super) fn duration(report: &mut Report, key: &str, text: &str) -> Option<Duration> {
     report.take(
         key,
         humantime::parse_duration(text)
@@ -342,7 +344,6 @@ fn unbuilt(
     report: &mut Report,
     store: &wire::Store,
     dhcp: &wire::Dhcp,
-    firmware: &wire::Firmware,
     sntp: &wire::Sntp,
     syslog: &wire::Syslog,
     publish: &wire::Publish,
@@ -352,13 +353,6 @@ fn unbuilt(
     report.not_built("dhcp.interfaces", !dhcp.interfaces.is_empty());
     report.not_built("dhcp.beside_other_server", dhcp.beside_other_server);
     report.not_built("dhcp.subnet", !dhcp.subnet.is_empty());
-    report.not_built("firmware.conversion", firmware.conversion != "manual");
-    report.not_built("firmware.accept_one_way", firmware.accept_one_way);
-    report.not_built("firmware.concurrent", firmware.concurrent != 10);
-    report.not_built("firmware.target", !firmware.target.is_empty());
-    report.not_built("firmware.erased", !firmware.erased.is_empty());
-    report
-        .not_built("firmware.os79xx_window", humantime::parse_duration(&firmware.os79xx_window) != Ok(Duration::ZERO));
     report.not_built("sntp.listen", !sntp.listen.is_empty());
     report.not_built("syslog.listen", !syslog.listen.is_empty());
     report.not_built("publish.user_event", publish.user_event);

@@ -11,7 +11,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use super::registrar::{Account, StandIn};
 use crate::app::{Running, start};
-use crate::config::{Access, Ami, AmiSecret, Config, Pbx, PbxSource, Publish, Server, Tftp};
+use crate::config::{Access, Ami, AmiSecret, Config, Conversion, Firmware, Pbx, PbxSource, Publish, Server, Tftp};
 use crate::domain::{MacAddr, PhoneOptions, Secret, SipTransport};
 use crate::simulate::{Registered, Setup, State, boot};
 use crate::status::Stage;
@@ -228,6 +228,14 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
         http: vec![anywhere],
         admin: vec![anywhere],
         access: Access::Network,
+        firmware: Firmware {
+            conversion: Conversion::Manual,
+            accept_one_way: false,
+            concurrent: 10,
+            target: BTreeMap::new(),
+            erased: BTreeMap::new(),
+            os79xx_window: Duration::ZERO,
+        },
         phones: PhoneOptions {
             language: Some("en_US".to_owned()),
             phone_password: Some("cisco".to_owned()),

@@ -20,11 +20,34 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
          dnsmasq, xinetd): `offhook setup` takes the port over, or stop and disable that one. It is tried every 30 s, and at \
          once after `systemctl reload offhook`. `offhook check`, as root, names the process.",
     ),
+    ("audit", "Somebody changed what phones are to run", "Who did what; `offhook convert log` prints all of it."),
     (
         "clock-stepped",
         "The wall clock was put",
         "By more than a minute at once: a time server was reached, or somebody set it. What phones get is the same; times in \
          the timeline before and after do not compare. Where it happens again and again, see the host's time service.",
+    ),
+    (
+        "conversion",
+        "A phone's conversion came a step further, or did not",
+        "`offhook convert status` says where each phone is.",
+    ),
+    (
+        "conversion-halted",
+        "Conversion stopped by itself",
+        "Two phones in a row failed, or more than one in twenty. No further phone begins; those under way finish and are served \
+         on. `offhook convert status` says what became of each; once that is understood, `offhook convert resume`.",
+    ),
+    (
+        "conversion-not-kept",
+        "The state of a conversion could not be written",
+        "A phone is offered a step only after it was kept, so none goes further until the disk of server.state_dir takes it. What \
+         phones are in the middle of is served on.",
+    ),
+    (
+        "conversions-unreadable",
+        "A stored conversion could not be read",
+        "That phone counts as not begun. Start it again with `offhook convert start`: the way is made from what it runs.",
     ),
     (
         "drain-cut",
@@ -47,6 +70,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "events-unreadable",
         "The stored timelines could not be read",
         "Timelines begin anew. Phones and what they are served are not touched.",
+    ),
+    (
+        "firmware-unreadable",
+        "A stored firmware file could not be read",
+        "Loads with it are not offered any more. See the disk of server.state_dir, and bring the archive again.",
     ),
     (
         "firmware-added",

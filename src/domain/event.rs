@@ -80,6 +80,11 @@ pub enum EventKind {
         /// One sentence.
         what: String,
     },
+    /// Its conversion came a step further, or did not.
+    Firmware {
+        /// One sentence.
+        what: String,
+    },
     /// The PBX's desire for this phone changed: bound, changed, removed.
     Assigned {
         /// One sentence.

@@ -5,5 +5,7 @@
 pub mod fall_through;
 pub mod name;
 mod resolve;
+mod shelves;
 
-pub use resolve::{Answer, Asker, Refusal, Secrets, resolve};
+pub use resolve::{Answer, Asker, Refusal, Secrets, Unknown, resolve};
+pub use shelves::Shelves;

@@ -2,14 +2,17 @@
 //!
 //! Pure. The fall-through folder is the caller's to read; here it is only said whether it may be asked.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use bytes::Bytes;
 
 use super::name::{FileRequest, PhoneFile, SharedFile};
 use crate::catalog::Family;
-use crate::domain::{MacAddr, Secret};
-use crate::fleet::{Desired, Seen, Snapshot};
+use crate::domain::{Load, MacAddr, Secret};
+use crate::firmware::set::SetFile;
+use crate::firmware::store::Index;
+use crate::fleet::{Desired, Firmware, Seen, Snapshot};
 use crate::render::{FileKind, Site, render};
 
 /// The answer to a request.
@@ -17,6 +20,8 @@ use crate::render::{FileKind, Site, render};
 pub enum Answer {
     /// These bytes; all our files are text.
     Serve(Bytes),
+    /// A part of a firmware set, out of the store.
+    Image(SetFile),
     /// Not ours: the fall-through folder may have it under this name.
     FallThrough(String),
     /// Nothing, and why: for the timeline, never for the phone (it hears "file not found" whatever the reason).
@@ -64,10 +69,23 @@ pub struct Asker<'a> {
     pub server: Ipv4Addr,
     /// The phone that asks, where its address is known: for the files that all phones share.
     pub phone: Option<&'a Desired>,
-    /// What was seen of the phone that the name speaks of.
+    /// What was seen of the phone that the name speaks of, or that asks.
     pub seen: &'a Seen,
+    /// What the firmware store holds.
+    pub firmware: &'a Index,
+    /// What phones get that cannot say who they are.
+    pub unknown: &'a Unknown,
     /// A phone gets its secrets; a person who looks does not, unless told to.
     pub secrets: Secrets,
+}
+
+/// What is served to phones that nobody knows: a phone that was erased has no name to give, and nothing to lose.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unknown {
+    /// By term file without its ending (`term42`), the load whose set is served.
+    pub erased: BTreeMap<String, String>,
+    /// The name in `OS79XX.TXT`, while the window is open.
+    pub os79xx: Option<String>,
 }
 
 /// Whether secrets are in the bytes.
@@ -85,13 +103,15 @@ pub fn resolve(request: &FileRequest, snapshot: &Snapshot, asker: &Asker<'_>) ->
         FileRequest::Phone(file, mac) => {
             let family = match file {
                 PhoneFile::SipCnf => Family::Legacy,
+                // To a 7940 or 7960 it names a load and nothing else; where none is to be named it must not find one.
+                PhoneFile::SepXml if asker.seen.firmware.sep_for_legacy(snapshot, *mac, asker.seen) => Family::Legacy,
                 PhoneFile::SepXml => Family::Java,
                 PhoneFile::SepXmlSigned | PhoneFile::Ctl | PhoneFile::Itl | PhoneFile::Mgcp => {
                     return Answer::Refuse(Refusal::NotFound);
                 }
             };
             own(
-                if family == Family::Legacy { FileKind::SipMac } else { FileKind::SepMac },
+                if *file == PhoneFile::SipCnf { FileKind::SipMac } else { FileKind::SepMac },
                 *mac,
                 family,
                 snapshot,
@@ -112,16 +132,24 @@ pub fn resolve(request: &FileRequest, snapshot: &Snapshot, asker: &Asker<'_>) ->
                 SharedFile::XmlDefault => FileKind::XmlDefault,
                 SharedFile::RingList => FileKind::RingList,
                 SharedFile::DialPlan => FileKind::DialPlan,
-                SharedFile::Os79xx | SharedFile::SyncInfo => return Answer::Refuse(Refusal::NotFound),
+                SharedFile::Os79xx => return os79xx(asker),
+                SharedFile::SyncInfo => return Answer::Refuse(Refusal::NotFound),
             };
             if snapshot.ready() {
-                made(kind, asker.phone, &snapshot.site(asker.server))
+                let mut phone = asker.phone.cloned();
+                if let Some(desired) = &mut phone {
+                    desired.phone.offered_load = asker.seen.firmware.names(kind);
+                }
+                made(kind, phone.as_ref(), &snapshot.site(asker.server))
             } else {
                 Answer::Refuse(Refusal::NoRoster)
             }
         }
         FileRequest::Firmware(name) | FileRequest::Other(name) => {
-            if request.steers() || !FileRequest::is_plain(name) {
+            if let Some(image) = image(name, asker) {
+                return Answer::Image(image);
+            }
+            if request.steers() || !FileRequest::is_plain(name) || names_ours(name, snapshot, asker.firmware) {
                 Answer::Refuse(Refusal::NotFound)
             } else {
                 Answer::FallThrough(name.clone())
@@ -150,6 +178,7 @@ fn own(kind: FileKind, mac: MacAddr, family: Family, snapshot: &Snapshot, asker:
             line.secret = Secret::new("********");
         }
     }
+    desired.phone.offered_load = asker.seen.firmware.names(kind);
     let site = snapshot.site(asker.server);
     snapshot.tell_time_server(&mut desired.phone.options, site.server);
     made(kind, Some(&desired), &site)
@@ -159,5 +188,67 @@ fn made(kind: FileKind, desired: Option<&Desired>, site: &Site) -> Answer {
     match render(kind, desired.map(|d| (&d.phone, d.model.as_ref())), site) {
         Ok(bytes) => Answer::Serve(bytes),
         Err(_) => Answer::Refuse(Refusal::NotRendered),
+    }
+}
+
+/// A part of a set. The phone's own step first: term files of one name stand in many releases, and what is served does not
+/// change under a phone. Then what only one set has, whoever asks: no secret is in it, and a phone that was offered
+/// something must be able to take it to the end.
+fn image(name: &str, asker: &Asker<'_>) -> Option<SetFile> {
+    let term = name.to_ascii_lowercase();
+    let term = term.strip_suffix(".default.loads").filter(|stem| stem.starts_with("term"));
+    if let Some(offer) = &asker.seen.firmware.offer {
+        let legacy = offer.set.starts_with("P0");
+        let family = if legacy { Family::Legacy } else { Family::Java };
+        if let Some(file) = offer.file(name, family) {
+            return Some(file.clone());
+        }
+    }
+    if let Some(term) = term {
+        let set = asker.unknown.erased.get(term)?;
+        let set = asker.firmware.set(set).filter(|set| set.complete)?;
+        return set.file(name).cloned();
+    }
+    let file = asker.firmware.file(name, None)?;
+    let whole = asker.firmware.sets.values().any(|set| set.complete && set.files.contains(&file));
+    whole.then_some(file)
+}
+
+/// Whether this is a manifest for phones whose firmware is in the store: then it comes from there or not at all, since an old
+/// one in the fall-through folder would reflash a phone.
+fn names_ours(name: &str, snapshot: &Snapshot, firmware: &Index) -> bool {
+    let lower = name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase();
+    let Some(stem) = lower.strip_suffix(".loads") else { return false };
+    let held = |family: &str| firmware.sets.values().any(|set| set.family == family);
+    // Load names are upper case but for the kind of phone that comes after these.
+    let own = Load::parse(&stem.to_ascii_uppercase()).is_some_and(|load| held(&load.product));
+    own || snapshot.catalog.by_term(&lower).any(|model| held(&model.load_family))
+}
+
+/// What ends the one line of `OS79XX.TXT`. Files in the field end with it, or with CR LF; a blank before it would become part
+/// of the name (CSCdv19260) [SIP2SCCP].
+const LINE_END: &str = "\n";
+
+fn os79xx(asker: &Asker<'_>) -> Answer {
+    let own = asker.seen.firmware.offer.as_ref().and_then(|offer| offer.os79xx.clone());
+    let name = own.or_else(|| asker.unknown.os79xx.clone().filter(|_| asker.phone.is_none()));
+    name.map_or(Answer::Refuse(Refusal::NotFound), |name| Answer::Serve(Bytes::from(name + LINE_END)))
+}
+
+impl Firmware {
+    /// The load that a file names.
+    fn names(&self, kind: FileKind) -> Option<String> {
+        let Some(offer) = &self.offer else { return self.named.clone() };
+        match kind {
+            FileKind::SipMac | FileKind::SipDefault | FileKind::SyncInfo { .. } => offer.image_version.clone(),
+            FileKind::SepMac => offer.sep.clone(),
+            FileKind::XmlDefault => offer.xml_default.clone(),
+            FileKind::RingList | FileKind::DialPlan => None,
+        }
+    }
+
+    fn sep_for_legacy(&self, snapshot: &Snapshot, mac: MacAddr, seen: &Seen) -> bool {
+        self.offer.as_ref().is_some_and(|offer| offer.sep.is_some())
+            && snapshot.desired(mac, seen).is_some_and(|desired| desired.model.family == Family::Legacy)
     }
 }

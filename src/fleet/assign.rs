@@ -97,7 +97,7 @@ impl Snapshot {
             lines,
             left_out,
             options,
-            load: None,
+            load: seen.firmware.reads(),
             offered_load: None,
             transport,
         };

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use crate::catalog::Family;
-use crate::domain::{MacAddr, ModelName};
+use crate::convert::Offer;
+use crate::domain::{Load, MacAddr, ModelName};
 use crate::files::name::{FileRequest, PhoneFile};
 
 /// Strangers remembered at most; beyond that the one seen first is forgotten.
@@ -25,6 +26,8 @@ pub struct Seen {
     pub model: Option<ModelName>,
     /// What its User-Agent says of its load: `9.4.2`, `8.0`.
     pub load: Option<String>,
+    /// What concerns its firmware; filled in by who knows of conversions.
+    pub firmware: Firmware,
     /// It was told to restart and has not come back for its file since: what `syncinfo.xml` says.
     pub restart: bool,
     /// Asked for `SIP<MAC>.cnf`: a 7940 or 7960.
@@ -33,6 +36,25 @@ pub struct Seen {
     asked_itl: bool,
     /// How often it asked for `SEP<MAC>.cnf.xml`.
     asked_sep: u32,
+}
+
+/// What a phone's files are to say of firmware.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Firmware {
+    /// The load it is believed to run.
+    pub runs: Option<Load>,
+    /// That load's name, where nobody contradicts and its set is whole: what is named where nothing is offered.
+    pub named: Option<String>,
+    /// What its conversion offers now.
+    pub offer: Option<Offer>,
+}
+
+impl Firmware {
+    /// The load that reads what is served now: the one on its way, else the one that runs.
+    pub fn reads(&self) -> Option<Load> {
+        let coming = self.offer.as_ref().and_then(|offer| Load::parse(&offer.set));
+        coming.or_else(|| self.runs.clone())
+    }
 }
 
 /// The 7940/7960 loader asks for the SEP file first and goes on to `SIP<MAC>.cnf`; a phone that comes back to the SEP
@@ -51,8 +73,11 @@ impl Seen {
         }
     }
 
-    /// Major version of its load.
+    /// Major version of the load that reads its files.
     pub fn major(&self) -> Option<u16> {
+        if let Some(load) = self.firmware.reads() {
+            return Some(load.major());
+        }
         self.load.as_ref()?.split('.').next()?.parse().ok()
     }
 

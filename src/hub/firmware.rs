@@ -15,9 +15,10 @@ impl Operations {
         &self.around.firmware
     }
 
-    /// Whether a load is promised to a phone: it is the target of an assignment.
+    /// Whether a load is promised to a phone: it is the target of an assignment, or on somebody's way.
     fn in_use(&self, load: &str) -> bool {
         self.hub.snapshot().assignments.values().any(|assignment| assignment.target_load.as_deref() == Some(load))
+            || self.hub.firmware_in_use(load)
     }
 
     /// Takes an archive in; blocks.

@@ -3,9 +3,13 @@
 //! Edges call in with a value and a time; nothing here waits. The snapshot is swapped whole and read without a lock;
 //! the rest is behind one lock that is held for microseconds, once per file or event, never per packet.
 
+mod conversions;
+mod converting;
+mod converts;
 mod firmware;
 mod notify;
 mod operations;
+mod planning;
 mod prober;
 mod state;
 mod views;
@@ -101,19 +105,33 @@ impl Hub {
         let (mut state, snapshot) = self.locked();
         let mac =
             state.directory.note_request(&request, ip.into(), server, now, |mac| snapshot.assignment(mac).is_some());
-        let seen = mac.and_then(|mac| state.directory.get(mac)).cloned().unwrap_or_default();
+        let seen = mac.map(|mac| state.seen(mac)).unwrap_or_default();
+        let (index, unknown) = (Arc::clone(&state.converting.index), state.converting.unknown(now));
         drop(state);
         let asker = mac.and_then(|mac| snapshot.desired(mac, &seen));
-        let asker = Asker { server, phone: asker.as_ref(), seen: &seen, secrets: Secrets::Shown };
+        let family = asker.as_ref().filter(|asker| asker.model_known).map(|asker| asker.model.family).or(seen.family());
+        let asker = Asker {
+            server,
+            phone: asker.as_ref(),
+            seen: &seen,
+            firmware: &index,
+            unknown: &unknown,
+            secrets: Secrets::Shown,
+        };
         let answer = resolve(&request, &snapshot, &asker);
         if let Some(mac) = mac {
             let refused = match &answer {
-                Answer::Serve(_) | Answer::FallThrough(_) => None,
+                Answer::Serve(_) | Answer::Image(_) | Answer::FallThrough(_) => None,
                 Answer::Refuse(why) => Some(why.code().to_owned()),
             };
             let (mut state, snapshot) = self.locked();
             let what = EventKind::FileAsked { name: printable(name), transport, refused };
+            let served = matches!(answer, Answer::Serve(_) | Answer::Image(_));
             self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: Some(ip.into()), what });
+            if snapshot.assignment(mac).is_some() {
+                let said = state.converting.asked(mac, &request, family, served, now);
+                self.converted(&mut state, &snapshot, mac, said, now);
+            }
         }
         answer
     }
@@ -123,11 +141,10 @@ impl Hub {
         let (mut state, snapshot) = self.locked();
         let mac = FileRequest::parse(name).mac().or_else(|| state.directory.at_address(ip.into()));
         if let Some(mac) = mac {
-            self.note(
-                &mut state,
-                &snapshot,
-                BootEvent { at: now, mac, ip: Some(ip.into()), what: what(printable(name)) },
-            );
+            let what = what(printable(name));
+            let said = state.converting.delivered(mac, &what, now);
+            self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: Some(ip.into()), what });
+            self.converted(&mut state, &snapshot, mac, said, now);
         }
     }
 
@@ -135,6 +152,15 @@ impl Hub {
     pub fn absent(&self, name: &str, ip: Ipv4Addr, transport: Transport, now: Timestamp) {
         let what = |name| EventKind::FileFailed { name, transport, reason: "not-found".to_owned(), said: None };
         self.delivered(name, ip, what, now);
+    }
+
+    /// Notes what became of a phone's conversion.
+    fn converted(&self, state: &mut State, snapshot: &Snapshot, mac: MacAddr, said: Option<String>, at: Timestamp) {
+        if let Some(what) = said {
+            tracing::info!(code = "conversion", %mac, "phone {mac} {what}");
+            let ip = state.directory.get(mac).and_then(|seen| seen.ip);
+            self.note(state, snapshot, BootEvent { at, mac, ip, what: EventKind::Firmware { what } });
+        }
     }
 
     fn note(&self, state: &mut State, snapshot: &Snapshot, event: BootEvent) {
@@ -288,6 +314,7 @@ impl Hub {
                 let sole = macs.len() == 1;
                 state.saw_contact(snapshot, mac, contact.ip.filter(|_| sole), &contact.user_agent, now);
             }
+            let contact_agent = after.as_ref().map(|contact| contact.user_agent.clone());
             let extension = endpoint.name.clone();
             let what = match (before.as_ref().map(|c| c.state), after) {
                 (Some(ContactState::Registered), Some(c)) if c.state == ContactState::Registered && !anew => None,
@@ -303,7 +330,13 @@ impl Hub {
             match what {
                 Some(what) => {
                     let ip = state.directory.get(mac).and_then(|seen| seen.ip);
+                    let registered = matches!(what, EventKind::Registered { .. });
                     self.note(state, snapshot, BootEvent { at: now, mac, ip, what });
+                    if let Some(desired) = snapshot.desired(mac, &state.seen(mac)).filter(|_| registered) {
+                        let version = contact_agent.as_deref().and_then(state::load);
+                        let said = state.converting.registered(mac, &desired.model, version.as_deref(), now);
+                        self.converted(state, snapshot, mac, said, now);
+                    }
                 }
                 None => state.judge(snapshot, mac, now),
             }

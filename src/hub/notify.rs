@@ -155,7 +155,7 @@ async fn by_asterisk(to: &Addressee, notify: &Notify, asking: &AmiHandle) -> Res
 impl Hub {
     fn addressee(&self, mac: MacAddr) -> Result<Addressee, String> {
         let (state, snapshot) = self.locked();
-        let seen = state.directory.get(mac).cloned().unwrap_or_default();
+        let seen = state.seen(mac);
         let Some(desired) = snapshot.desired(mac, &seen) else {
             return Err("it has no extension here; see `offhook phones list`".to_owned());
         };

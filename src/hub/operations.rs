@@ -58,7 +58,7 @@ pub struct Surroundings {
 /// What people can ask for.
 pub struct Operations {
     pub(super) hub: Arc<Hub>,
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     prober: Arc<Prober>,
     pub(super) around: Surroundings,
     /// Phones that were told something of late.
@@ -175,6 +175,9 @@ impl Operations {
                     tracing::warn!(code = "secrets-shown", %mac, file = name, "a phone's file was shown with its secrets");
                 }
                 Ok(bytes)
+            }
+            Answer::Image(file) => {
+                Err(format!("{name} is firmware of {} octets (SHA-256 {}), which is not shown", file.size, file.sha256))
             }
             Answer::FallThrough(name) => {
                 Err(format!("{name} is none of our files; a phone gets it from tftp.fall_through, if it is there"))

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use super::Ami;
+use super::converting::Converting;
 use crate::api;
 use crate::diagnose::{Evidence, Probed};
 use crate::domain::{self, BootEvent, Contact, ContactState, Endpoint, EventKind, Line, MacAddr};
@@ -36,14 +37,23 @@ pub(super) struct State {
     pub(super) probed: Probed,
     /// Statuses changed since they were last handed out.
     pub(super) dirty: bool,
+    /// What concerns firmware.
+    pub(super) converting: Converting,
 }
 
 impl State {
+    /// What was seen of a phone, with what its files are to say of firmware.
+    pub(super) fn seen(&self, mac: MacAddr) -> Seen {
+        let mut seen = self.directory.get(mac).cloned().unwrap_or_default();
+        seen.firmware = self.converting.of(mac);
+        seen
+    }
+
     pub(super) fn judge(&mut self, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) {
         if snapshot.assignment(mac).is_none() {
             return;
         }
-        let seen = self.directory.get(mac).cloned().unwrap_or_default();
+        let seen = self.seen(mac);
         let judged = self.judgement(snapshot, mac, &seen, now);
         if self.judged.get(&mac) != Some(&judged) {
             self.forget(mac);
@@ -101,7 +111,7 @@ impl State {
 
     /// Contacts that were there before the phone was: what they say of it.
     pub(super) fn meet(&mut self, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) {
-        let seen = self.directory.get(mac).cloned().unwrap_or_default();
+        let seen = self.seen(mac);
         let Some(desired) = snapshot.desired(mac, &seen) else { return };
         for endpoint in endpoints(snapshot, &desired) {
             let sole = self.users.get(&endpoint).is_some_and(|macs| macs.len() == 1);
@@ -136,7 +146,7 @@ impl State {
     pub(super) fn shown(&self, snapshot: &Snapshot, judged: &Judged) -> api::Phone {
         let status = &judged.status;
         let assignment = snapshot.assignment(status.mac);
-        let seen = self.directory.get(status.mac).cloned().unwrap_or_default();
+        let seen = self.seen(status.mac);
         let desired = snapshot.desired(status.mac, &seen);
         api::Phone {
             mac: status.mac,

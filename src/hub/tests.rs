@@ -10,6 +10,8 @@ use crate::pbx::roster::{
     RowProblem,
 };
 
+mod firmware;
+
 const IP: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 60);
 const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const MAC: &str = "001B54AABB01";
@@ -73,6 +75,7 @@ fn ask(hub: &Hub, name: &str, second: i64) -> Result<(), &'static str> {
             hub.delivered(name, IP, what, at(second));
             Ok(())
         }
+        Answer::Image(_) => Err("image"),
         Answer::FallThrough(_) => Err("fall-through"),
         Answer::Refuse(why) => Err(why.code()),
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -10,7 +11,7 @@ use crate::api;
 use crate::diagnose::Finding;
 use crate::domain::{Driver, MacAddr};
 use crate::files::name::FileRequest;
-use crate::files::{Answer, Asker, Secrets, resolve};
+use crate::files::{Answer, Asker, Secrets, Unknown, resolve};
 use crate::fleet::Desired;
 use crate::pbx::roster::Assignment;
 use crate::status::{Health, Stage};
@@ -84,15 +85,20 @@ impl Hub {
     /// `server` is the address a phone never seen would be told.
     pub fn preview(&self, mac: MacAddr, name: &str, server: Ipv4Addr, secrets: Secrets) -> Answer {
         let snapshot = self.snapshot();
-        let seen = self.lock().directory.get(mac).cloned().unwrap_or_default();
+        let state = self.lock();
+        let (seen, index) = (state.seen(mac), Arc::clone(&state.converting.index));
+        drop(state);
         let server = seen.server.unwrap_or(server);
         let desired = snapshot.desired(mac, &seen);
-        resolve(&FileRequest::parse(name), &snapshot, &Asker { server, phone: desired.as_ref(), seen: &seen, secrets })
+        let unknown = Unknown::default();
+        let (phone, firmware, unknown) = (desired.as_ref(), &*index, &unknown);
+        let asker = Asker { server, phone, seen: &seen, firmware, unknown, secrets };
+        resolve(&FileRequest::parse(name), &snapshot, &asker)
     }
 
     /// The phone as it should be.
     pub fn desired(&self, mac: MacAddr) -> Option<Desired> {
-        let seen = self.lock().directory.get(mac).cloned().unwrap_or_default();
+        let seen = self.lock().seen(mac);
         self.snapshot().desired(mac, &seen)
     }
 

@@ -4,6 +4,7 @@
 //! What is kept is on the disk before it is acknowledged. A database that cannot be believed is set aside, and the newest
 //! sound copy in `snapshots/` takes its place.
 
+mod conversions;
 mod folder;
 mod recover;
 mod roster;
@@ -23,6 +24,7 @@ use tokio::sync::Notify;
 use crate::domain::{BootEvent, MacAddr};
 use crate::pbx::roster::{Assignment, Roster};
 use crate::timeline::EVENTS_PER_PHONE;
+pub use conversions::{Audited, Kept, ToKeep};
 use folder::{inode, lock, private};
 pub use recover::Damaged;
 

@@ -126,7 +126,7 @@ impl Boot {
                 self.lost = self.registered.map(|_| event.at);
             }
             EventKind::FileFailed { .. } | EventKind::Unreachable { .. } => self.last = Some(event.at),
-            EventKind::Told { .. } | EventKind::Assigned { .. } => {}
+            EventKind::Told { .. } | EventKind::Assigned { .. } | EventKind::Firmware { .. } => {}
         }
     }
 

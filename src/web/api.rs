@@ -24,7 +24,11 @@ pub fn router(desk: Arc<Operations>) -> Router {
         .route("/api/v1/phones/{mac}", delete(remove))
         .route("/api/v1/phones/{mac}/files", get(files))
         .route("/api/v1/phones/{mac}/files/{*name}", get(file));
-    own.merge(super::firmware::own()).merge(for_the_pbx()).with_state(desk).merge(people)
+    own.merge(super::firmware::own())
+        .merge(super::conversions::own())
+        .merge(for_the_pbx())
+        .with_state(desk)
+        .merge(people)
 }
 
 /// What the PBX's pages have of it.
@@ -143,7 +147,7 @@ async fn files(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) -> 
     let list: Vec<FileName> = names
         .into_iter()
         .map(|name| match desk.preview(mac, &name, Secrets::Masked) {
-            Answer::Serve(_) => FileName { name, served: true, refused: None },
+            Answer::Serve(_) | Answer::Image(_) => FileName { name, served: true, refused: None },
             Answer::FallThrough(_) => FileName { name, served: false, refused: Some("fall-through".to_owned()) },
             Answer::Refuse(why) => FileName { name, served: false, refused: Some(why.code().to_owned()) },
         })

@@ -3,6 +3,7 @@
 mod admin;
 mod api;
 mod connections;
+mod conversions;
 mod firmware;
 mod phone_files;
 mod socket;

@@ -13,20 +13,19 @@ use percent_encoding::percent_decode_str;
 
 use super::Ends;
 use crate::domain::{EventKind, Transport};
-use crate::files::Answer;
-use crate::files::fall_through::FallThrough;
+use crate::files::{Answer, Shelves};
 use crate::hub::Hub;
 
 /// The phones' side. Anything but GET and HEAD is 405, every absent name the same 404.
-pub fn router(hub: Arc<Hub>, fall_through: Option<FallThrough>) -> Router {
-    Router::new().fallback_service(get(answer).with_state((hub, fall_through)))
+pub fn router(hub: Arc<Hub>, shelves: Shelves) -> Router {
+    Router::new().fallback_service(get(answer).with_state((hub, shelves)))
 }
 
 /// The longest name a phone sends is well below; TFTP has the same limit.
 const NAME_LIMIT: usize = 128;
 
 async fn answer(
-    State((hub, fall_through)): State<(Arc<Hub>, Option<FallThrough>)>,
+    State((hub, shelves)): State<(Arc<Hub>, Shelves)>,
     ConnectInfo(ends): ConnectInfo<Ends>,
     method: Method,
     uri: Uri,
@@ -37,17 +36,13 @@ async fn answer(
         return absent();
     };
     let answer = hub.ask(&name, ends.peer, ends.local, Transport::Http, Timestamp::now());
-    let fell_through = matches!(answer, Answer::FallThrough(_));
+    let on_disk = matches!(answer, Answer::Image(_) | Answer::FallThrough(_));
     let bytes = match answer {
         Answer::Serve(bytes) => Some(bytes),
-        Answer::Refuse(_) => None,
-        Answer::FallThrough(name) => match fall_through {
-            Some(folder) => tokio::task::spawn_blocking(move || folder.read(&name).ok()).await.ok().flatten(),
-            None => None,
-        },
+        answer => shelves.read(answer).await,
     };
     let Some(bytes) = bytes else {
-        if fell_through {
+        if on_disk {
             hub.absent(&name, ends.peer, Transport::Http, Timestamp::now());
         }
         return absent();

@@ -1,7 +1,7 @@
 //! `offhook firmware …`: one file per verb.
 
-mod path;
 mod add;
+mod path;
 mod store;
 
 use std::ffi::OsString;

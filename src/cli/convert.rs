@@ -1,0 +1,195 @@
+//! `offhook convert …`: plans, starts, steers and shows the conversion of phones.
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use super::report::{Failure, table};
+use super::{Context, planned};
+use crate::api::{self, Done, Outcome};
+use crate::convert::StepState;
+use crate::domain::MacAddr;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Convert {
+    /// The steps of each phone, and what is missing for them; nothing is begun
+    Plan(Which),
+    /// Begin: one phone of each model first, then ten, then as many at once as firmware.concurrent says
+    Start(Which),
+    /// Where every phone is on its way, and what comes next
+    Status,
+    /// Let no further phone begin; those under way finish their step
+    Pause,
+    /// Let phones begin again
+    Resume,
+    /// Pause, and let go of phones that have not begun
+    Abort,
+    /// Who did what, and when
+    Log,
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// The phones, in any spelling
+    #[arg(value_name = "MAC", required_unless_present = "all", conflicts_with = "all")]
+    macs: Vec<MacAddr>,
+    /// All phones that have an extension
+    #[arg(long)]
+    all: bool,
+    /// Of them those of this model
+    #[arg(long, requires = "all")]
+    model: Option<String>,
+    /// The load to end on [default: the phone's own target, firmware.target, or the newest complete SIP set]
+    #[arg(long, value_name = "LOAD")]
+    to: Option<String>,
+    /// What they run now, where you know better: a load, loader, factory or unknown
+    #[arg(long, value_name = "LOAD")]
+    running: Option<String>,
+    /// Most phones that begin
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+    /// Steps that cannot be undone are meant, too
+    #[arg(long)]
+    accept_one_way: bool,
+}
+
+impl Which {
+    fn asked(self) -> api::Convert {
+        api::Convert {
+            macs: self.macs,
+            all: self.all,
+            model: self.model,
+            to: self.to,
+            running: self.running,
+            limit: self.limit.and_then(|limit| limit.try_into().ok()),
+            accept_one_way: self.accept_one_way,
+        }
+    }
+}
+
+pub(super) async fn run(verb: Convert, context: &Context) -> Result<(), Failure> {
+    match verb {
+        Convert::Plan(which) => plan(which, context).await,
+        Convert::Start(which) => start(which, context).await,
+        Convert::Status => status(context).await,
+        Convert::Pause => steer("pause", context).await,
+        Convert::Resume => steer("resume", context).await,
+        Convert::Abort => steer("abort", context).await,
+        Convert::Log => log(context).await,
+        Convert::Other(words) => Err(planned::refuse_verb("convert", &words)),
+    }
+}
+
+async fn plan(which: Which, context: &Context) -> Result<(), Failure> {
+    let plans: Vec<api::Conversion> = context.client()?.post("/api/v1/conversions/plan", &which.asked()).await?;
+    context.out.show(&plans, |plans| plans.iter().map(planned_text).collect::<Vec<_>>().join("\n"));
+    Failure::of_many(plans.iter().filter(|plan| plan.refused.is_some()).count(), plans.len())
+}
+
+/// A phone's way, a step a line.
+fn planned_text(plan: &api::Conversion) -> String {
+    if let Some(why) = &plan.refused {
+        return format!("{}: no way: {why}\n", plan.mac);
+    }
+    if plan.steps.is_empty() {
+        return format!("{} ({}) runs {} already\n", plan.mac, plan.model, plan.target);
+    }
+    let mut text = format!("{} ({}), from {} to {}:\n", plan.mac, plan.model, plan.from, plan.target);
+    for (number, step) in (1..).zip(&plan.steps) {
+        let door = if step.one_way { "; cannot be undone" } else { "" };
+        text +=
+            &format!("  {number}. {} by {} [{}, {}]{door}\n", step.to, step.via.join(" and "), step.rule, step.source);
+    }
+    text
+}
+
+async fn start(which: Which, context: &Context) -> Result<(), Failure> {
+    let outcomes: Vec<Outcome> = context.client()?.post("/api/v1/conversions", &which.asked()).await?;
+    context.out.show(&outcomes, |outcomes| {
+        let mut text = outcomes.iter().map(|outcome| outcome.summary.clone()).collect::<Vec<_>>().join("\n");
+        if outcomes.iter().any(|outcome| outcome.done) {
+            text += "\nphones that are registered are told to boot as their turn comes; power-cycle the others. See `offhook convert status`";
+        }
+        text
+    });
+    Failure::of_many(outcomes.iter().filter(|outcome| !outcome.done).count(), outcomes.len())
+}
+
+async fn status(context: &Context) -> Result<(), Failure> {
+    let client = context.client()?;
+    let phones: Vec<api::Conversion> = client.get("/api/v1/conversions").await?;
+    let campaign: Option<serde_json::Value> = client.get("/api/v1/conversions/campaign").await?;
+    context.out.show(&phones, |phones| status_text(phones, campaign.as_ref()));
+    Ok(())
+}
+
+fn status_text(phones: &[api::Conversion], campaign: Option<&serde_json::Value>) -> String {
+    let Some(campaign) = campaign else {
+        return "no conversion was started yet; see `offhook convert plan`".to_owned();
+    };
+    let word = |key: &str| campaign.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
+    let done = phones.iter().filter(|phone| phone.state == StepState::Verified).count();
+    let failed = phones.iter().filter(|phone| phone.state == StepState::Failed).count();
+    let head = format!(
+        "conversion is {} ({}): {done} of {} phones are through, {failed} failed\n",
+        word("mode"),
+        word("because"),
+        phones.len()
+    );
+    let rows: Vec<Vec<String>> = phones
+        .iter()
+        .map(|phone| {
+            let step = phone.steps.iter().filter(|step| step.state == StepState::Verified).count();
+            let share = phone.percent.map_or_else(String::new, |percent| format!(" {percent} %"));
+            let state = if phone.armed || phone.state != StepState::Todo { state_word(phone.state) } else { "waits" };
+            vec![
+                phone.mac.to_string(),
+                phone.model.clone(),
+                phone.target.clone(),
+                format!("{step}/{}", phone.steps.len()),
+                format!("{state}{share}"),
+                phone.next.clone(),
+            ]
+        })
+        .collect();
+    head + &table(&["mac", "model", "target", "steps", "state", "next"], &rows)
+}
+
+fn state_word(state: StepState) -> &'static str {
+    match state {
+        StepState::Todo => "todo",
+        StepState::Offered => "offered",
+        StepState::Downloading => "downloading",
+        StepState::Verified => "verified",
+        StepState::Failed => "failed",
+        StepState::Skipped => "skipped",
+    }
+}
+
+async fn steer(verb: &str, context: &Context) -> Result<(), Failure> {
+    let done: Done = context.client()?.post(&format!("/api/v1/conversions/campaign/{verb}"), &()).await?;
+    context.out.show(&done, |done| done.summary.clone());
+    Ok(())
+}
+
+/// A line of the audit log.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Audited {
+    at: Timestamp,
+    who: String,
+    what: String,
+}
+
+async fn log(context: &Context) -> Result<(), Failure> {
+    let lines: Vec<Audited> = context.client()?.get("/api/v1/conversions/log").await?;
+    context.out.show(&lines, |lines| {
+        if lines.is_empty() {
+            return "nothing was done yet".to_owned();
+        }
+        lines.iter().map(|line| format!("{}  {} {}", line.at, line.who, line.what)).collect::<Vec<_>>().join("\n")
+    });
+    Ok(())
+}

@@ -1,0 +1,291 @@
+//! Who may begin: a canary of each model, then ten, then as many at once as allowed; and when nobody may.
+//!
+//! A campaign is a filter, a limit and a state over the conversions of its phones. Nothing of the waves is stored: how many
+//! of a model are through follows from the conversions.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Conversion, StepState};
+use crate::domain::{MacAddr, ModelName};
+
+/// What a campaign does at present.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Phones begin as their turn comes.
+    #[default]
+    Running,
+    /// No further phone begins; those that began finish.
+    Paused,
+    /// As paused, by the stop rule.
+    Halted,
+    /// As paused, and those that have not begun are let go.
+    Aborted,
+}
+
+/// The campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Campaign {
+    /// When it was started.
+    pub started: Timestamp,
+    /// What it does.
+    pub mode: Mode,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub because: String,
+    /// Most phones that begin in all; `None` = all of them.
+    #[serde(default)]
+    pub limit: Option<usize>,
+}
+
+/// Phones at once after the canary of their model.
+const SECOND_WAVE: usize = 10;
+
+/// Failures in a row that stop a campaign, and the share of all that does (I9).
+const IN_A_ROW: usize = 2;
+const SHARE: usize = 20;
+
+impl Campaign {
+    /// A new one.
+    pub fn new(limit: Option<usize>, now: Timestamp) -> Self {
+        Self { started: now, mode: Mode::Running, since: now, because: "it was started".to_owned(), limit }
+    }
+
+    /// Goes over into another mode.
+    pub fn go(&mut self, mode: Mode, because: impl Into<String>, now: Timestamp) {
+        (self.mode, self.since, self.because) = (mode, now, because.into());
+    }
+
+    /// Why it has to stop, if it has to.
+    pub fn halts(&self, all: &BTreeMap<MacAddr, Conversion>) -> Option<String> {
+        if self.mode != Mode::Running {
+            return None;
+        }
+        // What was looked at since the campaign went on counts: failures of before are known to whoever resumed it.
+        let ended = |conversion: &&Conversion| conversion.steps.iter().any(|step| step.since >= self.since);
+        let mut ends: Vec<(Timestamp, bool)> = all
+            .values()
+            .filter(ended)
+            .filter_map(|conversion| {
+                let last = conversion.steps.iter().map(|step| step.since).max()?;
+                if conversion.failed().is_some() {
+                    Some((last, false))
+                } else {
+                    conversion.done().then_some((last, true))
+                }
+            })
+            .filter(|(at, _)| *at >= self.since)
+            .collect();
+        ends.sort_unstable();
+        let row = ends.iter().rev().take_while(|(_, well)| !well).count();
+        let failed = ends.iter().filter(|(_, well)| !well).count();
+        if row >= IN_A_ROW {
+            Some(format!("{row} phones in a row failed"))
+        } else if failed > 1 && failed * SHARE > all.len() {
+            Some(format!("{failed} of {} phones failed, more than one in twenty", all.len()))
+        } else {
+            None
+        }
+    }
+
+    /// Phones that may begin now, in order of MAC. `concurrent` = `firmware.concurrent`; `ready`: was seen of late, is not
+    /// in a call, has a path (I6). A phone in a box is not ready, and keeps no other waiting.
+    pub fn may_begin(
+        &self,
+        all: &BTreeMap<MacAddr, Conversion>,
+        concurrent: usize,
+        ready: impl Fn(&Conversion) -> bool,
+    ) -> Vec<MacAddr> {
+        if self.mode != Mode::Running {
+            return Vec::new();
+        }
+        let under_way = |c: &&Conversion| c.armed.is_some() && !c.done() && c.failed().is_none();
+        let active = all.values().filter(under_way).count();
+        let armed = all.values().filter(|c| c.armed.is_some()).count();
+        let mut left = concurrent.saturating_sub(active).min(self.limit.unwrap_or(usize::MAX).saturating_sub(armed));
+        let mut waves: BTreeMap<&ModelName, usize> = BTreeMap::new();
+        let mut begin = Vec::new();
+        let waits = |c: &Conversion| c.armed.is_none() && !c.done() && c.failed().is_none();
+        for (mac, conversion) in all.iter().filter(|(_, c)| waits(c)) {
+            if left == 0 {
+                break;
+            }
+            if !ready(conversion) {
+                continue;
+            }
+            let wave = waves.entry(&conversion.model).or_insert_with(|| wave(all, &conversion.model, concurrent));
+            if *wave > 0 {
+                *wave -= 1;
+                left -= 1;
+                begin.push(*mac);
+            }
+        }
+        begin
+    }
+}
+
+/// How many more of a model may begin: one until one is through, ten until all of those are, then any number.
+fn wave(all: &BTreeMap<MacAddr, Conversion>, model: &ModelName, concurrent: usize) -> usize {
+    let of_model = || all.values().filter(|c| c.model == *model && c.armed.is_some());
+    let through = of_model().filter(|c| c.done() && c.steps.iter().any(|s| s.state == StepState::Verified)).count();
+    // One that failed proves nothing; the stop rule looks after those.
+    let begun = of_model().filter(|c| c.failed().is_none()).count();
+    let most = match through {
+        0 => 1,
+        n if n <= SECOND_WAVE => 1 + SECOND_WAVE,
+        _ => usize::MAX,
+    };
+    most.saturating_sub(begun).min(concurrent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Family;
+    use crate::convert::{Failure, Step, Trace};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Phones 0..n of one model, none begun.
+    fn phones(n: u32, model: &str) -> BTreeMap<MacAddr, Conversion> {
+        let phone = |n: u32| {
+            let mac: MacAddr = format!("001B54{n:06X}").parse().unwrap();
+            let step = Step {
+                from: "SCCP42.8-5-2S".to_owned(),
+                to: "SIP42.9-4-2SR3-1S".to_owned(),
+                via: Vec::new(),
+                rule: String::new(),
+                source: String::new(),
+                one_way: false,
+                fallback: false,
+                files: Vec::new(),
+                state: StepState::Todo,
+                since: at(0),
+                because: String::new(),
+                failure: None,
+                trace: Trace::default(),
+            };
+            let conversion = Conversion {
+                mac,
+                model: ModelName::new(model),
+                family: Family::Java,
+                from: step.from.clone(),
+                target: step.to.clone(),
+                steps: vec![step],
+                armed: None,
+                started: at(0),
+                accept_one_way: false,
+                refused: Vec::new(),
+            };
+            (mac, conversion)
+        };
+        (0..n).map(phone).collect()
+    }
+
+    fn begin(campaign: &Campaign, all: &mut BTreeMap<MacAddr, Conversion>, concurrent: usize) -> usize {
+        let macs = campaign.may_begin(all, concurrent, |_| true);
+        for mac in &macs {
+            all.get_mut(mac).unwrap().armed = Some(at(1));
+        }
+        macs.len()
+    }
+
+    fn end(all: &mut BTreeMap<MacAddr, Conversion>, well: bool, second: i64) {
+        let under_way = |c: &&mut Conversion| c.armed.is_some() && !c.done() && c.failed().is_none();
+        let conversion = all.values_mut().find(under_way).expect("one is under way");
+        let step = conversion.steps.first_mut().unwrap();
+        (step.state, step.since) = (if well { StepState::Verified } else { StepState::Failed }, at(second));
+        step.failure = (!well).then_some(Failure::NotBack);
+    }
+
+    /// I7: a canary of each model, then ten, then the rest. I8: never more at once than allowed.
+    #[test]
+    fn i7_i8_canary_then_waves() {
+        let campaign = Campaign::new(None, at(0));
+        let mut all = phones(60, "7942");
+        assert_eq!(begin(&campaign, &mut all, 30), 1, "the canary alone");
+        assert_eq!(begin(&campaign, &mut all, 30), 0, "nobody moves while it is stuck");
+        end(&mut all, true, 2);
+        assert_eq!(begin(&campaign, &mut all, 30), 10);
+        for second in 3..13 {
+            assert_eq!(begin(&campaign, &mut all, 30), 0, "the second wave goes through whole");
+            end(&mut all, true, second);
+        }
+        assert_eq!(begin(&campaign, &mut all, 30), 30);
+        end(&mut all, true, 20);
+        assert_eq!(begin(&campaign, &mut all, 30), 1, "the queue moves up");
+    }
+
+    #[test]
+    fn each_model_has_a_canary_of_its_own() {
+        let campaign = Campaign::new(None, at(0));
+        let mut all = phones(5, "7942");
+        let others: Vec<MacAddr> = all.keys().copied().skip(3).collect();
+        for mac in others {
+            all.get_mut(&mac).unwrap().model = ModelName::new("7965");
+        }
+        assert_eq!(begin(&campaign, &mut all, 10), 2);
+    }
+
+    /// I6: a phone that is not ready keeps nobody waiting.
+    #[test]
+    fn i6_a_phone_in_a_box_is_no_canary() {
+        let campaign = Campaign::new(None, at(0));
+        let all = phones(3, "7942");
+        let boxed = *all.keys().next().unwrap();
+        let begins = campaign.may_begin(&all, 10, |conversion| conversion.mac != boxed);
+        assert_eq!(begins, [*all.keys().nth(1).unwrap()]);
+    }
+
+    /// I9: two failures in a row stop it, and so do more than one in twenty.
+    #[test]
+    fn i9_the_stop_rule() {
+        let campaign = Campaign::new(None, at(0));
+        let mut all = phones(60, "7942");
+        for conversion in all.values_mut() {
+            conversion.armed = Some(at(1));
+        }
+        end(&mut all, false, 2);
+        assert_eq!(campaign.halts(&all), None, "one failure is none");
+        end(&mut all, true, 3);
+        end(&mut all, false, 4);
+        assert_eq!(campaign.halts(&all), None);
+        end(&mut all, false, 5);
+        assert!(campaign.halts(&all).unwrap().contains("2 phones in a row"));
+
+        let mut all = phones(60, "7942");
+        for conversion in all.values_mut() {
+            conversion.armed = Some(at(1));
+        }
+        for round in 0..4 {
+            end(&mut all, false, 2 + 2 * round);
+            end(&mut all, true, 3 + 2 * round);
+        }
+        assert!(campaign.halts(&all).unwrap().contains("4 of 60"));
+        // Who goes on after that has seen them.
+        let mut campaign = campaign;
+        campaign.go(Mode::Running, "it was resumed", at(100));
+        assert_eq!(campaign.halts(&all), None);
+    }
+
+    /// I11, and `--limit`.
+    #[test]
+    fn i11_nobody_begins_while_it_is_paused() {
+        let mut campaign = Campaign::new(Some(1), at(0));
+        let mut all = phones(3, "7942");
+        for mode in [Mode::Paused, Mode::Halted, Mode::Aborted] {
+            campaign.go(mode, "", at(1));
+            assert_eq!(begin(&campaign, &mut all, 10), 0, "{mode:?}");
+        }
+        campaign.go(Mode::Running, "", at(2));
+        assert_eq!(begin(&campaign, &mut all, 10), 1);
+        end(&mut all, true, 3);
+        assert_eq!(begin(&campaign, &mut all, 10), 0, "the limit is reached");
+    }
+}

@@ -1,0 +1,295 @@
+//! The steps of one phone: what it is offered, and what each sign of it means.
+//!
+//! A step is *offered* once a control file with its load was given, *downloading* from the first request for a part of the
+//! set, *verified* when the phone was seen running it. A manifest alone proves nothing [HIP]: it takes every image
+//! acknowledged and a phone that came back and asked for no more of them, or a phone that does what only the new load
+//! does. The next step is offered after that, and not before.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::belief::alike;
+use super::signs::Sign;
+use super::step::{Failure, Step, StepState, TIMES, Trace, is_manifest};
+use super::text;
+use crate::catalog::Family;
+use crate::domain::{Load, MacAddr, ModelName, Signalling};
+use crate::files::name::{FileRequest, PhoneFile, SharedFile};
+use crate::firmware::set::SetFile;
+
+/// What a phone is offered at present.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// Name in `OS79XX.TXT`.
+    pub os79xx: Option<String>,
+    /// Name in `image_version` of both `.cnf` files.
+    pub image_version: Option<String>,
+    /// Name in `loadInformation` of `SEP<MAC>.cnf.xml`.
+    pub sep: Option<String>,
+    /// Name in `loadInformationN` of `XMLDefault.cnf.xml`.
+    pub xml_default: Option<String>,
+    /// The load whose files are served, the term file too.
+    pub set: String,
+    /// Its files.
+    pub files: Vec<SetFile>,
+}
+
+impl Offer {
+    /// Whether that file, as it is served, names the load.
+    pub fn tells(&self, request: &FileRequest) -> bool {
+        match request {
+            FileRequest::Phone(PhoneFile::SipCnf, _) | FileRequest::Shared(SharedFile::SipDefault) => {
+                self.image_version.is_some()
+            }
+            FileRequest::Phone(PhoneFile::SepXml, _) => self.sep.is_some(),
+            FileRequest::Shared(SharedFile::XmlDefault) => self.xml_default.is_some(),
+            FileRequest::Shared(SharedFile::Os79xx) => self.os79xx.is_some(),
+            _ => false,
+        }
+    }
+
+    /// The pinned part of that name; case counts for 7940 and 7960 alone.
+    pub fn file(&self, name: &str, family: Family) -> Option<&SetFile> {
+        self.files.iter().find(|file| match family {
+            Family::Legacy => file.name == name,
+            Family::Java => file.name.eq_ignore_ascii_case(name),
+        })
+    }
+}
+
+/// The conversion of one phone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversion {
+    /// Which phone.
+    pub mac: MacAddr,
+    /// What it is: decides how its signs are read.
+    pub model: ModelName,
+    /// Which configuration it reads.
+    pub family: Family,
+    /// What it ran when the path was made.
+    pub from: String,
+    /// What it is to run in the end.
+    pub target: String,
+    /// The path, with what became of it.
+    pub steps: Vec<Step>,
+    /// Its turn has come: it is offered what the present step says.
+    pub armed: Option<Timestamp>,
+    /// Who started it, when.
+    pub started: Timestamp,
+    /// Steps that cannot be undone are meant.
+    #[serde(default)]
+    pub accept_one_way: bool,
+    /// Loads that it was offered and refused: none of them again.
+    #[serde(default)]
+    pub refused: Vec<String>,
+}
+
+impl Conversion {
+    /// The step that is to be done now.
+    pub fn step(&self) -> Option<&Step> {
+        self.steps.iter().find(|step| !matches!(step.state, StepState::Verified | StepState::Skipped))
+    }
+
+    fn step_mut(&mut self) -> Option<&mut Step> {
+        self.steps.iter_mut().find(|step| !matches!(step.state, StepState::Verified | StepState::Skipped))
+    }
+
+    /// Whether nothing is left to do.
+    pub fn done(&self) -> bool {
+        self.step().is_none()
+    }
+
+    /// Whether it came to an end that needs a person.
+    pub fn failed(&self) -> Option<Failure> {
+        self.step().filter(|step| step.state == StepState::Failed).and_then(|step| step.failure)
+    }
+
+    /// Whether the phone may be in the middle of writing its flash.
+    pub fn in_flash(&self) -> bool {
+        self.step().is_some_and(|step| step.state == StepState::Downloading)
+    }
+
+    /// Whether the present step was begun: from there on its offer stays, whatever becomes of the campaign.
+    pub fn begun(&self) -> bool {
+        self.step().is_some_and(|step| match step.state {
+            StepState::Offered | StepState::Downloading => true,
+            // It may need exactly these files to come back (I13).
+            StepState::Failed => step.trace.image.is_some(),
+            _ => false,
+        })
+    }
+
+    /// What the phone is offered. Complete at the moment of asking is the caller's to check.
+    pub fn offer(&self) -> Option<Offer> {
+        let step = self.step()?;
+        if self.armed.is_none() || (step.state == StepState::Failed && !self.begun()) {
+            return None;
+        }
+        let named = |file: &str| step.via.iter().find(|(control, _)| control == file).map(|(_, name)| name.clone());
+        Some(Offer {
+            os79xx: named("OS79XX.TXT"),
+            image_version: named("SIPDefault.cnf"),
+            // A universal loader that a step brings finds SIP<MAC>.cnf before XMLDefault.cnf.xml, and stops there; the phone's own
+            // SEP file it finds before both [CME-FILES].
+            sep: named("SEP<MAC>.cnf.xml").or_else(|| named("XMLDefault.cnf.xml")),
+            xml_default: named("XMLDefault.cnf.xml"),
+            set: step.to.clone(),
+            files: step.files.clone(),
+        })
+    }
+
+    /// Share of the present step's set that was taken, in percent.
+    pub fn percent(&self) -> Option<u8> {
+        let step = self.step().filter(|step| step.state == StepState::Downloading)?;
+        let whole: u64 = step.files.iter().map(|file| file.size).sum();
+        let taken = |file: &&SetFile| step.trace.taken.keys().any(|name| name.eq_ignore_ascii_case(&file.name));
+        let have: u64 = step.files.iter().filter(taken).map(|file| file.size).sum();
+        u8::try_from(have.saturating_mul(100).checked_div(whole)?).ok()
+    }
+
+    /// The phone was given a control file that names the present step's load.
+    pub fn told(&mut self, at: Timestamp) -> bool {
+        let family = self.family;
+        self.step_mut().is_some_and(|step| step.told(family, at))
+    }
+
+    /// It asked for something. Returns whether a state changed.
+    pub fn asked(&mut self, sign: &Sign<'_>, at: Timestamp) -> bool {
+        let family = self.family;
+        let Some(step) = self.step_mut() else { return false };
+        // Before an offer nothing that a phone asks for is its answer.
+        if step.trace.told.is_none() && !matches!(sign, Sign::Term(_)) {
+            return false;
+        }
+        match sign {
+            Sign::Manifest(load) if load.eq_ignore_ascii_case(&step.to) => step.manifest_asked(at),
+            Sign::Term(name) if step.has(name) => {
+                step.trace.told.get_or_insert(at);
+                step.manifest_asked(at)
+            }
+            Sign::Image(name) if step.has(name) => {
+                step.image_at(at);
+                if step.state == StepState::Downloading {
+                    return false;
+                }
+                step.go(StepState::Downloading, at, &format!("it asked for {name}"));
+                true
+            }
+            Sign::Application(protocol) if Load::parse(&step.to).is_some_and(|to| to.signalling == *protocol) => {
+                step.trace.application = Some(at);
+                step.application_asks(*protocol, family, at)
+            }
+            Sign::SignedOnly => step.fail(Failure::TrustList, at),
+            _ => false,
+        }
+    }
+
+    /// It took a file whole.
+    pub fn sent(&mut self, name: &str, at: Timestamp) -> bool {
+        let bare = name.trim_start_matches("./").trim_start_matches('/');
+        let Some(step) = self.step_mut() else { return false };
+        if !step.has(bare) || matches!(step.state, StepState::Verified | StepState::Failed | StepState::Skipped) {
+            return false;
+        }
+        let times = step.trace.taken.entry(bare.to_owned()).or_default();
+        *times = times.saturating_add(1);
+        let times = *times;
+        step.trace.failed.remove(bare);
+        if is_manifest(bare) {
+            return false;
+        }
+        step.image_at(at);
+        // Two are no loop: a phone whose power was cut takes an image again, and a Java phone that was reset takes the same
+        // release a second time under its real name [HIP].
+        if times >= TIMES {
+            return step.fail(Failure::ImageRefused, at);
+        }
+        if step.state == StepState::Offered {
+            step.go(StepState::Downloading, at, &format!("it took {bare}"));
+        }
+        true
+    }
+
+    /// A transfer failed.
+    pub fn not_sent(&mut self, name: &str, at: Timestamp) -> bool {
+        let bare = name.trim_start_matches("./").trim_start_matches('/');
+        let Some(step) = self.step_mut() else { return false };
+        if !step.has(bare) || step.state == StepState::Failed {
+            return false;
+        }
+        let times = step.trace.failed.entry(bare.to_owned()).or_default();
+        *times = times.saturating_add(1);
+        if *times >= TIMES { step.fail(Failure::TransferStalled, at) } else { false }
+    }
+
+    /// It registered, as this version and protocol says.
+    pub fn registered(&mut self, told: Option<&Load>, at: Timestamp) -> bool {
+        let Some(step) = self.step_mut() else { return false };
+        let Some(to) = Load::parse(&step.to).filter(|to| to.signalling == Signalling::Sip) else { return false };
+        let Some(since) = step.trace.told.filter(|since| *since <= at) else { return false };
+        let changed =
+            Load::parse(&step.from).is_none_or(|from| from.signalling != Signalling::Sip || !alike(&from, &to));
+        let said = told.is_some_and(|told| alike(&to, told));
+        let whole = step.whole() && step.trace.image.is_some_and(|image| image >= since || image <= at);
+        let against = told.is_some_and(|told| !alike(&to, told));
+        if !against && (whole || (said && changed)) {
+            step.go(StepState::Verified, at, "it registered with it");
+            return true;
+        }
+        false
+    }
+
+    /// Somebody who knows said that it runs this load.
+    pub fn runs(&mut self, load: &str, whose: &str, at: Timestamp) -> bool {
+        let Some(step) = self.step_mut() else { return false };
+        if !step.to.eq_ignore_ascii_case(load) || step.state == StepState::Todo && step.trace.told.is_none() {
+            return false;
+        }
+        step.go(StepState::Verified, at, &format!("it runs it, by {whose}"));
+        true
+    }
+
+    /// Time passed.
+    pub fn tick(&mut self, now: Timestamp) -> bool {
+        let family = self.family;
+        let Some(step) = self.step_mut() else { return false };
+        step.passed(family, now)
+    }
+
+    /// When time alone may change something.
+    pub fn due(&self) -> Option<Timestamp> {
+        let step = self.step()?;
+        step.dues(self.family).into_iter().flatten().min()
+    }
+
+    /// A person looked after the phone: the present step begins anew.
+    pub fn again(&mut self, at: Timestamp) {
+        if let Some(step) = self.step_mut() {
+            step.trace = Trace::default();
+            step.failure = None;
+            step.go(StepState::Todo, at, "it is tried again");
+        }
+    }
+
+    /// Another way in place of the failed step and what came after it.
+    pub fn replan(&mut self, steps: Vec<Step>, at: Timestamp) {
+        if let Some(at_step) = self.steps.iter().position(|step| step.state == StepState::Failed) {
+            let failed: Vec<Step> = self.steps.drain(at_step..).take(1).collect();
+            for mut step in failed {
+                self.refused.push(step.to.clone());
+                step.state = StepState::Skipped;
+                step.since = at;
+                self.steps.push(step);
+            }
+            self.steps.extend(steps);
+        }
+    }
+
+    /// What comes next, in one sentence.
+    pub fn next(&self) -> String {
+        text::next(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

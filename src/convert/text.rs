@@ -1,0 +1,67 @@
+//! Sentences: why a step failed, what comes next, which keys to press.
+
+use super::{Conversion, Failure, StepState};
+use crate::catalog::Family;
+
+/// Why a step failed.
+pub fn failure(failure: Failure) -> &'static str {
+    match failure {
+        Failure::ManifestRefused => {
+            "it asks for the load's manifest again and again and for nothing that it lists: it does not accept this load"
+        }
+        Failure::ImageRefused => {
+            "it took the images whole more than once and runs its old load: it does not accept this one"
+        }
+        Failure::TransferStalled => "the transfer of one image failed again and again",
+        Failure::Unheeded => "it reads its configuration and does nothing of what it says of the load",
+        Failure::Silent => "it began to download and fell silent",
+        Failure::NotBack => "it took every image and did not come back",
+        Failure::TrustList => "it wants signed configurations: it holds the trust list of its former call manager",
+    }
+}
+
+/// What to do about it, by hand.
+pub fn remedy(failure: Failure, family: Family) -> String {
+    match failure {
+        Failure::ManifestRefused | Failure::ImageRefused => format!(
+            "add another release of the load (`offhook firmware add`), then `offhook convert start` the phone again; if it shows no call screen, {}",
+            reset(family)
+        ),
+        Failure::TransferStalled => {
+            "see the network between phone and server (duplex, firewall on UDP ports above 1023), then power-cycle the phone"
+                .to_owned()
+        }
+        Failure::Unheeded => format!("power-cycle the phone; if nothing changes, {}", reset(family)),
+        Failure::Silent | Failure::NotBack => format!(
+            "give it ten minutes, then power-cycle it, never while its lamps blink; if it stays dark, {}",
+            reset(family)
+        ),
+        Failure::TrustList => {
+            "on the phone: Settings, Security Configuration, Trust List, unlock with **#, Erase".to_owned()
+        }
+    }
+}
+
+/// The keys of a factory reset [15254 via TEO][XTIUM].
+pub fn reset(family: Family) -> String {
+    let lamps = match family {
+        Family::Legacy => "release it when the three lamps flash in turn",
+        Family::Java => "release it when the line keys blink in turn",
+    };
+    format!("hold # while plugging it in, {lamps}, and dial 123456789*0# within 60 s")
+}
+
+/// What comes next for a phone.
+pub fn next(conversion: &Conversion) -> String {
+    let Some(step) = conversion.step() else { return "nothing: it runs its target".to_owned() };
+    if let Some(failure) = conversion.failed() {
+        return remedy(failure, conversion.family);
+    }
+    match (step.state, conversion.armed) {
+        (_, None) => "its turn comes when the phones before it are through".to_owned(),
+        (StepState::Todo, Some(_)) => format!("power-cycle it: at its next boot it is told to take {}", step.to),
+        (StepState::Offered, Some(_)) => format!("it fetches {} by itself", step.to),
+        (StepState::Downloading, Some(_)) => "nothing to do but wait; never cut its power now".to_owned(),
+        _ => "nothing".to_owned(),
+    }
+}

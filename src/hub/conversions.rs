@@ -1,0 +1,319 @@
+//! What people and the daemon's own task do with conversions: plan, start, arm, pause, and look.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Hub;
+use super::planning::{Wanted, another_way, planned, shown};
+use crate::api;
+use crate::config;
+use crate::convert::belief::Source;
+use crate::convert::campaign::Mode;
+use crate::convert::{Campaign, Conversion, StepState};
+use crate::domain::{Load, MacAddr, ModelName};
+use crate::firmware::store::Index;
+use crate::store::{Kept, ToKeep};
+
+/// How long ago a phone may have been heard to begin (I6).
+const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+
+impl Hub {
+    /// What was kept in an earlier life. A daemon that was away for long goes on when somebody says so (F35).
+    pub fn recall_conversions(&self, kept: Kept, now: Timestamp) {
+        let mut state = self.lock();
+        let converting = &mut state.converting;
+        converting.beliefs = kept.beliefs.into_iter().collect();
+        for (mac, conversion) in kept.conversions {
+            converting.put(conversion);
+            converting.unkept.remove(&mac);
+        }
+        converting.campaign = kept.campaign;
+        let last = converting.conversions.values().flat_map(|c| c.steps.iter().map(|step| step.since)).max();
+        let away = last.is_some_and(|last| now.duration_since(last) > AWAY);
+        let under_way = converting.conversions.values().any(|c| !c.done() && c.failed().is_none());
+        if let Some(campaign) = converting.campaign.as_mut().filter(|c| c.mode == Mode::Running && away && under_way) {
+            campaign.go(Mode::Paused, "the daemon was away for more than a quarter of an hour; see that all is well, then `offhook convert resume`", now);
+            converting.campaign_changed = true;
+        }
+    }
+
+    /// `[firmware]`, at the start and after it was read again.
+    pub fn firmware_settings(&self, settings: config::Firmware) {
+        self.lock().converting.settings = Some(settings);
+    }
+
+    /// Whether steps that cannot be undone need no word of their own.
+    pub fn accepts_one_way(&self) -> bool {
+        self.lock().converting.settings.as_ref().is_some_and(|settings| settings.accept_one_way)
+    }
+
+    /// What the store holds, as that changes.
+    pub fn firmware_index(&self, index: Arc<Index>) {
+        self.lock().converting.index = index;
+    }
+
+    /// Whether files of that load are not to be taken away: phones are on their way to it, or it is some phone's target.
+    pub fn firmware_in_use(&self, load: &str) -> bool {
+        let state = self.lock();
+        let steps = state.converting.conversions.values().filter(|c| !c.done()).flat_map(|c| &c.steps);
+        let mut wanted = steps.filter(|step| !step.verified()).map(|step| step.to.as_str());
+        wanted.any(|to| to.eq_ignore_ascii_case(load))
+    }
+
+    /// The way of one phone, without starting it.
+    ///
+    /// # Errors
+    /// Why there is none, in one sentence.
+    pub fn plan_conversion(&self, mac: MacAddr, wanted: &Wanted, now: Timestamp) -> Result<Conversion, String> {
+        let (state, snapshot) = self.locked();
+        planned(&state, &snapshot, mac, wanted, now).map(|(conversion, _)| conversion)
+    }
+
+    /// Phones that a filter names: all that are assigned, of one model where one is named.
+    pub fn convertible(&self, model: Option<&str>) -> Vec<MacAddr> {
+        let (state, snapshot) = self.locked();
+        let wanted =
+            model.and_then(|name| Some(ModelName::new(name)).filter(|name| snapshot.catalog.get(name).is_some()));
+        let fits = |mac: MacAddr| {
+            model.is_none()
+                || snapshot.desired(mac, &state.seen(mac)).is_some_and(|d| Some(&d.model.name) == wanted.as_ref())
+        };
+        let enabled = snapshot.assignments.values().filter(|assignment| assignment.enabled);
+        enabled.map(|assignment| assignment.mac).filter(|mac| fits(*mac)).collect()
+    }
+
+    /// Takes planned conversions in and begins a campaign. Phones in the middle of a step keep theirs (nobody gets a new
+    /// target mid-flash).
+    pub fn start_conversions(
+        &self,
+        planned: Vec<Conversion>,
+        limit: Option<usize>,
+        now: Timestamp,
+    ) -> BTreeSet<MacAddr> {
+        let mut state = self.lock();
+        let mut taken = BTreeSet::new();
+        for conversion in planned {
+            let mac = conversion.mac;
+            if state.converting.conversions.get(&mac).is_some_and(Conversion::in_flash) {
+                continue;
+            }
+            taken.insert(mac);
+            state.converting.put(conversion);
+        }
+        state.converting.campaign = Some(Campaign::new(limit, now));
+        state.converting.campaign_changed = true;
+        let window = state.converting.settings.as_ref().and_then(|s| SignedDuration::try_from(s.os79xx_window).ok());
+        state.converting.window = window.and_then(|window| now.checked_add(window).ok()).filter(|until| *until > now);
+        taken
+    }
+
+    /// Pauses, resumes or aborts.
+    ///
+    /// # Errors
+    /// There is nothing to pause, in one sentence.
+    pub fn steer_conversions(&self, mode: Mode, because: &str, now: Timestamp) -> Result<String, String> {
+        let mut state = self.lock();
+        let converting = &mut state.converting;
+        let Some(campaign) = &mut converting.campaign else {
+            return Err("no conversion was started yet; see `offhook convert plan`".to_owned());
+        };
+        if campaign.mode == mode {
+            return Err(format!("conversion is {} already: {}", word(mode), campaign.because));
+        }
+        if campaign.mode == Mode::Aborted {
+            return Err("conversion was aborted; start it anew with `offhook convert start`".to_owned());
+        }
+        campaign.go(mode, because, now);
+        converting.campaign_changed = true;
+        let mut let_go = 0;
+        if mode == Mode::Aborted {
+            let idle: Vec<MacAddr> =
+                converting.conversions.values().filter(|c| !c.done() && !c.begun()).map(|c| c.mac).collect();
+            let_go = idle.len();
+            idle.into_iter().for_each(|mac| converting.drop(mac));
+        }
+        let busy = converting.conversions.values().filter(|c| c.begun() && !c.done() && c.failed().is_none()).count();
+        let finish = match busy {
+            0 => "no phone is under way".to_owned(),
+            1 => "one phone is under way and finishes its step".to_owned(),
+            n => format!("{n} phones are under way and finish their step"),
+        };
+        Ok(match mode {
+            Mode::Running => "conversion goes on".to_owned(),
+            Mode::Aborted => format!("conversion is aborted: {let_go} phones are let go, {finish}"),
+            _ => format!("conversion is paused: no further phone begins, {finish}"),
+        })
+    }
+
+    /// All conversions, by MAC.
+    pub fn conversions(&self) -> Vec<api::Conversion> {
+        let state = self.lock();
+        state.converting.conversions.values().map(|c| shown(c, state.converting.beliefs.get(&c.mac))).collect()
+    }
+
+    /// The campaign.
+    pub fn campaign(&self) -> Option<Campaign> {
+        self.lock().converting.campaign.clone()
+    }
+
+    /// Time passed: what it changed goes into the timelines, failed steps find another way, and the stop rule is looked at.
+    pub fn tick_conversions(&self, now: Timestamp) {
+        let (mut state, snapshot) = self.locked();
+        for (mac, what) in state.converting.tick(now) {
+            self.converted(&mut state, &snapshot, mac, Some(what), now);
+        }
+        let failed: Vec<MacAddr> = state.converting.failed_anew();
+        for mac in failed {
+            let way = another_way(&state, &snapshot, mac, now);
+            let said = match way {
+                Some((conversion, sentence)) => {
+                    state.converting.put(conversion);
+                    Some(sentence)
+                }
+                None => state.converting.conversions.get(&mac).map(|c| format!("needs hands: {}", c.next())),
+            };
+            state.converting.looked_at(mac);
+            self.converted(&mut state, &snapshot, mac, said, now);
+        }
+        let converting = &mut state.converting;
+        if let Some(campaign) = &mut converting.campaign
+            && let Some(why) = campaign.halts(&converting.conversions)
+        {
+            tracing::error!(
+                code = "conversion-halted",
+                "{why}: no further phone begins; see `offhook convert status`, then `offhook convert resume`"
+            );
+            campaign.go(Mode::Halted, why, now);
+            converting.campaign_changed = true;
+        }
+    }
+
+    /// Phones whose turn it is: each with the loads of its way, which are to be looked at before it is armed.
+    pub fn may_begin(&self, now: Timestamp) -> Vec<(MacAddr, Vec<String>)> {
+        let (state, _) = self.locked();
+        let converting = &state.converting;
+        let (Some(campaign), Some(settings)) = (&converting.campaign, &converting.settings) else { return Vec::new() };
+        let ready = |conversion: &Conversion| {
+            let seen = state.directory.get(conversion.mac).and_then(|seen| seen.at);
+            seen.is_some_and(|at| now.duration_since(at) < SEEN_WITHIN)
+        };
+        let begin = campaign.may_begin(&converting.conversions, settings.concurrent.into(), ready);
+        let loads = |mac: &MacAddr| -> Vec<String> {
+            let steps = converting.conversions.get(mac).into_iter().flat_map(|c| &c.steps);
+            steps.map(|step| step.to.clone()).collect()
+        };
+        begin.into_iter().map(|mac| (mac, loads(&mac))).collect()
+    }
+
+    /// It is this phone's turn. The way is made anew by what is known now; where there is none the conversion fails.
+    pub fn arm(&self, mac: MacAddr, now: Timestamp) {
+        let (mut state, snapshot) = self.locked();
+        let Some(conversion) = state.converting.conversions.get(&mac).cloned() else { return };
+        let wanted = Wanted { to: Some(conversion.target.clone()), running: None };
+        let what = match planned(&state, &snapshot, mac, &wanted, now) {
+            Ok((anew, true)) if !conversion.accept_one_way => {
+                state.converting.drop(mac);
+                format!(
+                    "is not converted: the way to {} cannot be undone from here; start it with --accept-one-way",
+                    anew.target
+                )
+            }
+            Ok((mut anew, _)) => {
+                anew.armed = Some(now);
+                (anew.started, anew.refused) = (conversion.started, conversion.refused);
+                anew.accept_one_way = conversion.accept_one_way;
+                let what = anew.step().map_or_else(
+                    || format!("runs {} already", anew.target),
+                    |step| format!("its turn to take {}: {}", step.to, anew.next()),
+                );
+                state.converting.put(anew);
+                what
+            }
+            Err(why) => {
+                state.converting.drop(mac);
+                format!("is not converted: {why}")
+            }
+        };
+        self.converted(&mut state, &snapshot, mac, Some(what), now);
+    }
+
+    /// Phones that wait for a word to boot: armed, kept, and nothing of their step was asked for yet.
+    pub fn to_be_told(&self) -> Vec<MacAddr> {
+        let state = self.lock();
+        let converting = &state.converting;
+        let waits = |c: &&Conversion| {
+            c.armed.is_some()
+                && c.step().is_some_and(|step| step.state == StepState::Todo)
+                && !converting.unkept.contains(&c.mac)
+        };
+        converting.conversions.values().filter(waits).map(|c| c.mac).collect()
+    }
+
+    /// What changed since it was last kept, and is to be kept now.
+    pub fn to_keep(&self) -> Option<ToKeep> {
+        let mut state = self.lock();
+        let converting = &mut state.converting;
+        let keep = ToKeep {
+            conversions: converting.unkept.iter().map(|mac| (*mac, converting.conversions.get(mac).cloned())).collect(),
+            beliefs: converting.unkept_beliefs.iter().map(|mac| (*mac, converting.beliefs.get(mac).cloned())).collect(),
+            campaign: converting.campaign.clone().filter(|_| converting.campaign_changed),
+            audit: std::mem::take(&mut converting.audit),
+        };
+        let empty =
+            keep.conversions.is_empty() && keep.beliefs.is_empty() && keep.campaign.is_none() && keep.audit.is_empty();
+        (!empty).then_some(keep)
+    }
+
+    /// That was kept: what did not change meanwhile may be offered.
+    pub fn kept(&self, kept: &ToKeep) {
+        let mut state = self.lock();
+        let converting = &mut state.converting;
+        let same = |mac: &MacAddr, row: &Option<Conversion>| converting.conversions.get(mac) == row.as_ref();
+        let now_kept: Vec<MacAddr> =
+            kept.conversions.iter().filter(|(mac, row)| same(mac, row)).map(|(mac, _)| *mac).collect();
+        converting.unkept.retain(|mac| !now_kept.contains(mac));
+        for (mac, row) in &kept.beliefs {
+            if converting.beliefs.get(mac) == row.as_ref() {
+                converting.unkept_beliefs.remove(mac);
+            }
+        }
+        if kept.campaign.is_some() && kept.campaign == converting.campaign {
+            converting.campaign_changed = false;
+        }
+    }
+
+    /// It was not kept: the audit log's lines are not lost.
+    pub fn not_kept(&self, keep: ToKeep) {
+        let mut state = self.lock();
+        let audit = keep.audit.into_iter().chain(std::mem::take(&mut state.converting.audit)).collect();
+        state.converting.audit = audit;
+    }
+
+    /// Somebody did something.
+    pub fn audit(&self, who: &str, what: impl Into<String>, now: Timestamp) {
+        let what = what.into();
+        tracing::info!(code = "audit", who, "{what}");
+        self.lock().converting.audit.push((now, who.to_owned(), what));
+    }
+
+    /// The phone's own web page says what it runs.
+    pub fn learned(&self, mac: MacAddr, source: Source, load: &Load, now: Timestamp) {
+        let (mut state, snapshot) = self.locked();
+        let said = state.converting.learned(mac, source, load, now);
+        self.converted(&mut state, &snapshot, mac, said, now);
+    }
+}
+
+/// A gap after which a campaign waits for a person (F35).
+const AWAY: SignedDuration = SignedDuration::from_mins(15);
+
+fn word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Running => "running",
+        Mode::Paused => "paused",
+        Mode::Halted => "halted",
+        Mode::Aborted => "aborted",
+    }
+}

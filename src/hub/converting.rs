@@ -1,0 +1,238 @@
+//! Conversions behind the hub's lock: what every request and registration says goes in, what each phone is offered comes
+//! out. Nothing is offered that is not kept yet, and nothing of a set that is not whole at that moment.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::catalog::{Family, Model};
+use crate::config;
+use crate::convert::belief::{Belief, Runs, Source};
+use crate::convert::{Campaign, Conversion, Offer, Sign};
+use crate::domain::{EventKind, Load, MacAddr, Signalling};
+use crate::files::Unknown;
+use crate::files::name::FileRequest;
+use crate::firmware::store::Index;
+use crate::fleet::Firmware;
+
+/// What concerns firmware.
+#[derive(Default)]
+pub(super) struct Converting {
+    /// What the store holds.
+    pub(super) index: Arc<Index>,
+    /// `[firmware]`.
+    pub(super) settings: Option<config::Firmware>,
+    pub(super) conversions: BTreeMap<MacAddr, Conversion>,
+    pub(super) campaign: Option<Campaign>,
+    pub(super) beliefs: HashMap<MacAddr, Belief>,
+    /// Conversions that changed since they were kept.
+    pub(super) unkept: BTreeSet<MacAddr>,
+    /// Likewise beliefs.
+    pub(super) unkept_beliefs: BTreeSet<MacAddr>,
+    /// When time alone may change a conversion.
+    pub(super) due: BTreeSet<(Timestamp, MacAddr)>,
+    /// The campaign changed since it was kept.
+    pub(super) campaign_changed: bool,
+    /// Failed conversions of which nobody looked for another way yet.
+    failed: BTreeSet<MacAddr>,
+    /// Who did what, not kept yet.
+    pub(super) audit: Vec<(Timestamp, String, String)>,
+    /// Until when `OS79XX.TXT` is answered to unknown phones.
+    pub(super) window: Option<Timestamp>,
+}
+
+impl Converting {
+    /// What a phone's files are to say of firmware.
+    pub(super) fn of(&self, mac: MacAddr) -> Firmware {
+        let runs = self.beliefs.get(&mac).and_then(Belief::load).cloned();
+        let certain = self.beliefs.get(&mac).and_then(Belief::certain);
+        let named = certain.filter(|load| self.complete(&load.name)).map(|load| load.name.clone());
+        Firmware { runs, named, offer: self.offer(mac) }
+    }
+
+    /// What phones get that cannot say who they are.
+    pub(super) fn unknown(&self, now: Timestamp) -> Unknown {
+        let Some(settings) = &self.settings else { return Unknown::default() };
+        let open = self.window.is_some_and(|until| now < until);
+        let newest = || self.index.sets.values().filter(|set| set.complete && set.family == "P0");
+        let target =
+            || newest().filter_map(|set| Load::parse(&set.load)).filter(|load| load.signalling == Signalling::Sip);
+        let os79xx = if open { target().max_by_key(|load| load.version).and_then(|load| load.loader()) } else { None };
+        Unknown { erased: settings.erased.clone(), os79xx }
+    }
+
+    fn complete(&self, load: &str) -> bool {
+        self.index.set(load).is_some_and(|set| set.complete)
+    }
+
+    /// What a phone is offered now: its step begun, or kept as begun; the set whole, as it was when it was planned (I1).
+    pub(super) fn offer(&self, mac: MacAddr) -> Option<Offer> {
+        let conversion = self.conversions.get(&mac)?;
+        if self.unkept.contains(&mac) && !conversion.begun() {
+            return None;
+        }
+        let offer = conversion.offer()?;
+        let whole =
+            self.complete(&offer.set) && offer.files.iter().all(|file| !self.index.damaged.contains(&file.sha256));
+        whole.then_some(offer)
+    }
+
+    /// A change of one conversion: what changed is to be kept, and time is set anew.
+    fn change<T>(&mut self, mac: MacAddr, change: impl FnOnce(&mut Conversion) -> T) -> Option<T> {
+        let conversion = self.conversions.get_mut(&mac)?;
+        let before = (conversion.due(), conversion.clone());
+        let done = change(conversion);
+        if before.1 != *conversion {
+            self.unkept.insert(mac);
+        }
+        if before.0 != conversion.due() {
+            self.due.extend(conversion.due().map(|due| (due, mac)));
+            if let Some(due) = before.0 {
+                self.due.remove(&(due, mac));
+            }
+        }
+        Some(done)
+    }
+
+    /// Puts a conversion in, or in place of another.
+    pub(super) fn put(&mut self, conversion: Conversion) {
+        let mac = conversion.mac;
+        if let Some(due) = self.conversions.get(&mac).and_then(Conversion::due) {
+            self.due.remove(&(due, mac));
+        }
+        self.due.extend(conversion.due().map(|due| (due, mac)));
+        self.unkept.insert(mac);
+        self.conversions.insert(mac, conversion);
+    }
+
+    /// Lets a conversion go.
+    pub(super) fn drop(&mut self, mac: MacAddr) {
+        if let Some(due) = self.conversions.remove(&mac).as_ref().and_then(Conversion::due) {
+            self.due.remove(&(due, mac));
+        }
+        self.unkept.insert(mac);
+    }
+
+    fn believe(&mut self, mac: MacAddr, source: Source, runs: Runs, at: Timestamp) {
+        if self.beliefs.entry(mac).or_default().note(source, runs, at) {
+            self.unkept_beliefs.insert(mac);
+        }
+    }
+
+    /// A phone asked for a file; `served`: it gets it, so a control file tells it what it is offered. Returns a sentence
+    /// where a step changed.
+    pub(super) fn asked(
+        &mut self,
+        mac: MacAddr,
+        request: &FileRequest,
+        family: Option<Family>,
+        served: bool,
+        at: Timestamp,
+    ) -> Option<String> {
+        let sign = Sign::of(request)?;
+        match sign {
+            Sign::OldBoot => self.believe(mac, Source::Requests, Runs::OldBoot, at),
+            Sign::TrustList if family == Some(Family::Legacy) => {
+                self.believe(mac, Source::Requests, Runs::UniversalLoader, at);
+            }
+            Sign::Term(_) => self.believe(mac, Source::Requests, Runs::BootLoader, at),
+            _ => {}
+        }
+        let tells = served && self.offer(mac).is_some_and(|offer| offer.tells(request));
+        let changed = self.change(mac, |conversion| {
+            let told = tells && conversion.told(at);
+            conversion.asked(&sign, at) || told
+        });
+        self.came_of(mac, changed?, at)
+    }
+
+    /// A file was delivered, or was not.
+    pub(super) fn delivered(&mut self, mac: MacAddr, what: &EventKind, at: Timestamp) -> Option<String> {
+        let changed = match what {
+            EventKind::FileSent { name, .. } => self.change(mac, |conversion| conversion.sent(name, at)),
+            EventKind::FileFailed { name, reason, .. }
+                if !matches!(reason.as_str(), "unconfirmed" | "replaced" | "not-found") =>
+            {
+                self.change(mac, |conversion| conversion.not_sent(name, at))
+            }
+            // All was sent, and only the last word of the phone is missing.
+            EventKind::FileFailed { name, reason, .. } if reason == "unconfirmed" => {
+                self.change(mac, |conversion| conversion.sent(name, at))
+            }
+            _ => None,
+        };
+        self.came_of(mac, changed?, at)
+    }
+
+    /// A line registered: `version` as its User-Agent says it.
+    pub(super) fn registered(
+        &mut self,
+        mac: MacAddr,
+        model: &Model,
+        version: Option<&str>,
+        at: Timestamp,
+    ) -> Option<String> {
+        let load = version.and_then(|version| named_by_agent(model, version));
+        if let Some(load) = &load {
+            self.believe(mac, Source::UserAgent, Runs::About(load.clone()), at);
+        }
+        let changed = self.change(mac, |conversion| conversion.registered(load.as_ref(), at));
+        self.came_of(mac, changed?, at)
+    }
+
+    /// The phone's own web page, or a person, says what it runs.
+    pub(super) fn learned(&mut self, mac: MacAddr, source: Source, load: &Load, at: Timestamp) -> Option<String> {
+        self.believe(mac, source, Runs::Load(load.clone()), at);
+        let changed = self.change(mac, |conversion| conversion.runs(&load.name, source.words(), at));
+        self.came_of(mac, changed?, at)
+    }
+
+    /// Conversions whose moment has come.
+    pub(super) fn tick(&mut self, now: Timestamp) -> Vec<(MacAddr, String)> {
+        let mut said = Vec::new();
+        while let Some((due, mac)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
+            self.due.remove(&(due, mac));
+            let changed = self.change(mac, |conversion| conversion.tick(now)).unwrap_or(false);
+            said.extend(self.came_of(mac, changed, now).map(|what| (mac, what)));
+        }
+        said
+    }
+
+    /// Conversions that failed since somebody looked.
+    pub(super) fn failed_anew(&self) -> Vec<MacAddr> {
+        self.failed.iter().copied().collect()
+    }
+
+    /// Another way was looked for.
+    pub(super) fn looked_at(&mut self, mac: MacAddr) {
+        self.failed.remove(&mac);
+    }
+
+    /// What is to be said of a change; a step that was verified is evidence of what runs.
+    fn came_of(&mut self, mac: MacAddr, changed: bool, at: Timestamp) -> Option<String> {
+        let conversion = self.conversions.get(&mac).filter(|_| changed)?;
+        let latest = conversion.steps.iter().rfind(|step| step.since == at)?;
+        let sentence = latest.sentence();
+        if conversion.failed().is_some() {
+            self.failed.insert(mac);
+        }
+        if let Some(load) = latest.verified().then(|| Load::parse(&latest.to)).flatten() {
+            self.believe(mac, Source::Images, Runs::Load(load), at);
+        }
+        Some(sentence)
+    }
+}
+
+/// The load that a version of a User-Agent means: `9.4.2` of a 7942 is about SIP42.9-4-2S.
+fn named_by_agent(model: &Model, version: &str) -> Option<Load> {
+    let mut parts = version.split('.').map(|part| part.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
+    let mut part = || parts.next().filter(|part| !part.is_empty()).and_then(|part| part.parse::<u16>().ok());
+    let major = part()?;
+    let (minor, maintenance) = (part().unwrap_or(0), part().unwrap_or(0));
+    let name = match model.family {
+        Family::Legacy => format!("P0S3-{major:02}-{minor}-{maintenance:02}"),
+        Family::Java => format!("SIP{}.{major}-{minor}-{maintenance}S", model.load_family),
+    };
+    Load::parse(&name).filter(|load| load.signalling == Signalling::Sip)
+}

@@ -31,10 +31,11 @@
 //!
 //! # Edges
 //! [`tftp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
-//! [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`], [`ports`] (who holds one),
-//! [`notify::exchange`]; [`app`] composes them and is the only one that knows everyone; [`cli`] runs one command; [`setup`]
-//! prepares a PBX for all this and takes it back, by hand and never from the daemon. [`simulate`] plays phones against a
-//! running server and shares nothing with [`render`]; [`demo`] puts the whole on loopback.
+//! [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`], [`neighbour`] (who is at an
+//! address), [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes them and is the only one that knows
+//! everyone; [`cli`] runs one command; [`setup`] prepares a PBX for all this and takes it back, by hand and never from the
+//! daemon. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the whole on
+//! loopback.
 //!
 //! # Invariants, as absences (`tests/house.rs` greps for them)
 //! - No `tokio`, `sqlx`, `reqwest`, `std::fs`, `UdpSocket`, `Instant::now`, `Timestamp::now`, `rand` below the edges.
@@ -62,6 +63,7 @@ pub mod firmware;
 pub mod fleet;
 pub mod hub;
 pub mod log;
+pub mod neighbour;
 pub mod notify;
 pub mod pbx;
 pub mod ports;

@@ -1,5 +1,5 @@
-//! Tries what no table tells: whether anybody takes a TCP connection, and whether a server tells the time (SNTP, RFC
-//! 4330). An edge; each try ends within its patience, and none is on the way of a phone's file.
+//! Tries what no table tells: whether anybody takes a TCP connection, whether a server tells the time (SNTP, RFC
+//! 4330), what a phone's own web page says. An edge; each try ends within its patience, and none is on the way of a phone's file.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use nix::ifaddrs::getifaddrs;
 use tokio::net::{TcpStream, UdpSocket as AsyncUdpSocket, lookup_host};
 use tokio::time::{Instant, timeout_at};
 
+use crate::convert::web_page;
 use crate::diagnose::Unanswered;
 
 /// How long a connection or an answer may take: a registrar stands in the same building.
@@ -81,6 +82,33 @@ pub async fn tcp(host: &str, port: u16) -> Result<(), Unanswered> {
         Ok(Err(why)) => Err(Unanswered::Unreached(format!("the connection failed: {why}"))),
         Err(_) => Err(Unanswered::Unreached(format!("no answer within {} s", PATIENCE.as_secs()))),
     }
+}
+
+/// Longest wait for a phone's whole page; what is there answers at once.
+const PAGE: Duration = Duration::from_secs(2);
+
+/// Fetches a phone's `/DeviceInformationX`: from there and from nowhere else, a little and at once.
+///
+/// # Errors
+/// No page came, or something that is none.
+pub async fn device_information(ip: Ipv4Addr, port: u16) -> Result<Vec<u8>, String> {
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(PAGE);
+    let client = client.build().map_err(|why| format!("no request could be made: {why}"))?;
+    let unread = |why: reqwest::Error| {
+        if why.is_timeout() { format!("no answer within {} s", PAGE.as_secs()) } else { why.without_url().to_string() }
+    };
+    let mut answer = client.get(format!("http://{ip}:{port}/DeviceInformationX")).send().await.map_err(unread)?;
+    if answer.status() != reqwest::StatusCode::OK {
+        return Err(format!("it answered {}", answer.status()));
+    }
+    let mut page = Vec::new();
+    while let Some(part) = answer.chunk().await.map_err(unread)? {
+        page.extend_from_slice(&part);
+        if page.len() > web_page::MOST {
+            return Err(format!("its answer is longer than {} octets", web_page::MOST));
+        }
+    }
+    Ok(page)
 }
 
 /// Asks a server for the time.
@@ -232,5 +260,58 @@ mod tests {
         let gone = AsyncUdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap().port();
         let clock = clock_at("127.0.0.1", gone, PATIENCE).await;
         assert_eq!(clock.usable(), Err("nobody listens on its UDP port 123".to_owned()));
+    }
+
+    /// A stand-in of a phone's web server: answers each connection once with these octets, or never.
+    async fn web_server(answer: Option<Vec<u8>>) -> (u16, tokio::task::JoinHandle<Vec<u8>>) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let server = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        let serving = tokio::spawn(async move {
+            let (mut caller, _) = server.accept().await.unwrap();
+            let mut asked = vec![0; 1_024];
+            let octets = caller.read(&mut asked).await.unwrap();
+            asked.truncate(octets);
+            match answer {
+                // Who hangs up before the end has heard enough.
+                Some(answer) => drop(caller.write_all(&answer).await),
+                None => std::future::pending().await,
+            }
+            asked
+        });
+        (port, serving)
+    }
+
+    async fn page(answer: Option<Vec<u8>>) -> Result<Vec<u8>, String> {
+        device_information(Ipv4Addr::LOCALHOST, web_server(answer).await.0).await
+    }
+
+    #[tokio::test]
+    async fn a_page_is_fetched_as_it_is() {
+        let answer = b"HTTP/1.0 200 OK\r\nServer: Allegro-Software-RomPager/4.34\r\n\r\n<a>K\xfcche</a>";
+        let (port, serving) = web_server(Some(answer.to_vec())).await;
+        assert_eq!(device_information(Ipv4Addr::LOCALHOST, port).await.unwrap(), b"<a>K\xfcche</a>");
+        let asked = String::from_utf8(serving.await.unwrap()).unwrap();
+        assert!(asked.starts_with("GET /DeviceInformationX HTTP/1.1\r\n"), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_page_is_refused() {
+        let elsewhere = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let to = format!("HTTP/1.0 302 Found\r\nLocation: http://{}/\r\n\r\n", elsewhere.local_addr().unwrap());
+        assert!(page(Some(to.into_bytes())).await.unwrap_err().contains("302"));
+        let followed = tokio::time::timeout(Duration::from_millis(200), elsewhere.accept()).await;
+        assert!(followed.is_err(), "the redirection was followed");
+        let (head, long) = (b"HTTP/1.0 200 OK\r\n\r\n".to_vec(), vec![b'x'; web_page::MOST + 1]);
+        assert!(page(Some([head, long].concat())).await.unwrap_err().contains("longer"));
+        assert!(page(Some(b"HTTP/1.0 404 Not Found\r\n\r\n".to_vec())).await.unwrap_err().contains("404"));
+        assert!(page(Some(b"SSH-2.0-x\r\n".to_vec())).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_silent_phone_is_not_waited_for() {
+        let began = Instant::now();
+        assert!(page(None).await.unwrap_err().contains("no answer within 2 s"));
+        assert!(began.elapsed() < PAGE + Duration::from_secs(1), "{:?}", began.elapsed());
     }
 }

@@ -95,6 +95,7 @@ impl Rounds {
             self.hub.firmware_index(index);
         }
         self.hub.tick_conversions(Timestamp::now());
+        self.hub.adopt_conversions(Timestamp::now());
         self.keep().await;
         self.begin().await;
         self.tell();

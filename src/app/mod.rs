@@ -4,6 +4,7 @@
 mod converting;
 mod faults;
 mod incoming;
+mod looking;
 mod manager;
 mod parts;
 mod pbx;
@@ -32,6 +33,7 @@ use crate::files::fall_through::FallThrough;
 use crate::firmware::{self, import::Unpack};
 use crate::fleet::{self, Snapshot};
 use crate::hub::{self, Hub, Operations, Prober, Surroundings};
+use crate::neighbour;
 use crate::pbx::poll::Poll;
 use crate::probe;
 use crate::store::{Kept, Store};
@@ -152,7 +154,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         first.confirmed_at = Some(*at);
     }
     let (events_in, events_out) = mpsc::channel(EVENT_QUEUE);
-    let hub = Arc::new(Hub::new(first, own, past, events_in, now));
+    let hub = Arc::new(Hub::new(first, own, past, events_in, now).with_neighbours(neighbour::at));
     hub.firmware_settings(config.firmware.clone());
     hub.firmware_index(firmware.index());
     let kept = store.conversions().await.unwrap_or_else(|why| {
@@ -215,6 +217,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         },
     ));
     converting::spawn(&mut edges, &hub, &store, &firmware, &operations);
+    looking::spawn(&mut edges, &config, &hub);
     incoming::spawn(&mut edges, &operations, &config.server.state_dir);
     for (place, bound) in http {
         let router = faults::in_requests("http", web::phone_router(Arc::clone(&hub), shelves.clone()));

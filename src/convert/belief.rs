@@ -89,6 +89,11 @@ impl Belief {
         if runs == Runs::BootLoader {
             self.words.retain(|other, _| *other == source);
         }
+        // Likewise what was said of its load before it was seen to take a new one; a 7960 that left SCCP has no web page to say
+        // so itself.
+        if source == Source::Images {
+            self.words.retain(|_, word| word.at >= at || !matches!(word.runs, Runs::Load(_) | Runs::About(_)));
+        }
         let news = self.words.get(&source).is_none_or(|before| before.runs != runs);
         self.words.insert(source, Word { runs, at });
         news
@@ -242,6 +247,16 @@ mod tests {
         assert!(belief.sentence().contains("reset"));
         belief.note(Source::Images, Runs::Load(load("SIP45.9-3-1SR4-1S")), at(10));
         assert!(belief.certain().is_some());
+    }
+
+    #[test]
+    fn a_page_of_before_a_step_is_past() {
+        let mut belief = Belief::default();
+        belief.note(Source::WebPage, Runs::Load(load("P00308000500")), at(5));
+        belief.note(Source::Images, Runs::Load(load("P0S3-8-12-00")), at(9));
+        assert_eq!(belief.certain().unwrap().name, "P0S3-8-12-00");
+        belief.note(Source::WebPage, Runs::Load(load("P00308000500")), at(10));
+        assert_eq!(belief.load().unwrap().name, "P00308000500", "it went back since");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! - [`conversion`]: the steps of one phone; [`step`]: what one of them comes to
 //! - [`campaign`]: canary, waves, the stop rule
 //! - [`text`]: keys to press, sentences
+//! - [`web_page`]: what a phone's own page says, and who may be asked for it
 
 pub mod belief;
 pub mod campaign;
@@ -17,6 +18,7 @@ pub mod conversion;
 pub mod signs;
 pub mod step;
 pub mod text;
+pub mod web_page;
 
 pub use belief::{Belief, Source};
 pub use campaign::{Campaign, Mode};

@@ -162,6 +162,14 @@ impl Directory {
         }
     }
 
+    /// The link says which phone is at that address, which asked `server`.
+    pub fn note_neighbour(&mut self, mac: MacAddr, ip: IpAddr, server: std::net::Ipv4Addr, at: Timestamp) {
+        let seen = self.entry(mac, |_| true);
+        (seen.at, seen.server) = (Some(at), Some(server));
+        let before = seen.ip.replace(ip);
+        self.move_to(mac, before, ip);
+    }
+
     /// Whether the phone is told to restart: then, once it asks whether it should, it should.
     pub fn want_restart(&mut self, mac: MacAddr, wanted: bool) {
         self.entry(mac, |_| true).restart = wanted;

@@ -9,15 +9,14 @@ use super::Hub;
 use super::planning::{Wanted, another_way, planned, shown};
 use crate::api;
 use crate::config;
-use crate::convert::belief::Source;
 use crate::convert::campaign::Mode;
 use crate::convert::{Campaign, Conversion, StepState};
-use crate::domain::{Load, MacAddr, ModelName};
+use crate::domain::{MacAddr, ModelName};
 use crate::firmware::store::Index;
 use crate::store::{Kept, ToKeep};
 
 /// How long ago a phone may have been heard to begin (I6).
-const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 impl Hub {
     /// What was kept in an earlier life. A daemon that was away for long goes on when somebody says so (F35).
@@ -296,13 +295,6 @@ impl Hub {
         let what = what.into();
         tracing::info!(code = "audit", who, "{what}");
         self.lock().converting.audit.push((now, who.to_owned(), what));
-    }
-
-    /// The phone's own web page says what it runs.
-    pub fn learned(&self, mac: MacAddr, source: Source, load: &Load, now: Timestamp) {
-        let (mut state, snapshot) = self.locked();
-        let said = state.converting.learned(mac, source, load, now);
-        self.converted(&mut state, &snapshot, mac, said, now);
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Converting {
     failed: BTreeSet<MacAddr>,
     /// Who did what, not kept yet.
     pub(super) audit: Vec<(Timestamp, String, String)>,
+    /// The phone that was last looked at whether it is due a conversion by itself; `None` = all were.
+    pub(super) considered: Option<MacAddr>,
     /// Until when `OS79XX.TXT` is answered to unknown phones.
     pub(super) window: Option<Timestamp>,
 }
@@ -182,8 +184,9 @@ impl Converting {
     }
 
     /// The phone's own web page, or a person, says what it runs.
-    pub(super) fn learned(&mut self, mac: MacAddr, source: Source, load: &Load, at: Timestamp) -> Option<String> {
-        self.believe(mac, source, Runs::Load(load.clone()), at);
+    pub(super) fn learned(&mut self, mac: MacAddr, source: Source, runs: Runs, at: Timestamp) -> Option<String> {
+        self.believe(mac, source, runs.clone(), at);
+        let Runs::Load(load) = runs else { return None };
         let changed = self.change(mac, |conversion| conversion.runs(&load.name, source.words(), at));
         self.came_of(mac, changed?, at)
     }

@@ -3,10 +3,12 @@
 //! Edges call in with a value and a time; nothing here waits. The snapshot is swapped whole and read without a lock;
 //! the rest is behind one lock that is held for microseconds, once per file or event, never per packet.
 
+mod adopting;
 mod conversions;
 mod converting;
 mod converts;
 mod firmware;
+mod looking;
 mod notify;
 mod operations;
 mod planning;
@@ -14,7 +16,7 @@ mod prober;
 mod state;
 mod views;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,8 +24,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
-use crate::diagnose::{Probed, Tried};
-use crate::domain::{BootEvent, Contact, ContactState, Driver, Endpoint, EventKind, MacAddr, Transport};
+use crate::domain::{BootEvent, Contact, ContactState, Endpoint, EventKind, MacAddr, Transport};
 use crate::files::name::FileRequest;
 use crate::files::{Answer, Asker, Secrets, resolve};
 use crate::fleet::{self, Settings, Snapshot};
@@ -32,6 +33,7 @@ use crate::pbx::poll::PbxView;
 use crate::pbx::roster::Assignment;
 use crate::status::Statuses;
 
+pub use looking::Look;
 pub use operations::{Operations, Surroundings, absent};
 pub use prober::Prober;
 use state::{State, own_contact, printable, same_phone, same_site, users};
@@ -43,6 +45,8 @@ pub struct Hub {
     statuses: watch::Sender<Statuses>,
     /// Events on their way to the store. Full = dropped there: the ring in memory has them.
     events: mpsc::Sender<BootEvent>,
+    /// Whose an address is by the link, for phones that cannot say so.
+    neighbour: fn(Ipv4Addr) -> Option<MacAddr>,
 }
 
 /// What is known of the manager session.
@@ -73,6 +77,7 @@ impl Hub {
             state: Mutex::new(state),
             statuses: watch::Sender::new(Statuses::default()),
             events,
+            neighbour: |_| None,
         };
         hub.install(now, true, |_, _| {});
         hub
@@ -102,6 +107,7 @@ impl Hub {
     /// A phone asks for a file: decides, and notes it.
     pub fn ask(&self, name: &str, ip: Ipv4Addr, server: Ipv4Addr, transport: Transport, now: Timestamp) -> Answer {
         let request = FileRequest::parse(name);
+        self.meet_neighbour(&request, ip, server, now);
         let (mut state, snapshot) = self.locked();
         let mac =
             state.directory.note_request(&request, ip.into(), server, now, |mac| snapshot.assignment(mac).is_some());
@@ -340,27 +346,6 @@ impl Hub {
                 }
                 None => state.judge(snapshot, mac, now),
             }
-        }
-    }
-
-    /// Ports that phones wait for were tried.
-    pub fn tried_tcp(&self, tried: BTreeMap<Driver, Tried>, now: Timestamp) {
-        self.probed(|probed| Probed { tcp: tried, ..probed }, now);
-    }
-
-    /// Time servers were asked; why each tells no time.
-    pub fn asked_clocks(&self, asked: BTreeMap<String, Result<(), String>>, now: Timestamp) {
-        self.probed(|probed| Probed { clocks: asked, ..probed }, now);
-    }
-
-    fn probed(&self, change: impl FnOnce(Probed) -> Probed, now: Timestamp) {
-        let mut state = self.lock();
-        let next = change(state.probed.clone());
-        let changed = state.probed != next;
-        state.probed = next;
-        drop(state);
-        if changed {
-            self.judge(self.snapshot().assignments.keys().copied(), now);
         }
     }
 

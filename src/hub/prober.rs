@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 use jiff::Timestamp;
 
 use super::Hub;
-use crate::diagnose::Tried;
+use crate::diagnose::{Probed, Tried};
 use crate::domain::{Driver, SipTransport};
 use crate::probe::{self, Clock};
 
@@ -75,5 +75,28 @@ impl Prober {
         self.hub
             .asked_clocks(said.iter().map(|(host, clock)| (host.clone(), clock.usable())).collect(), Timestamp::now());
         said
+    }
+}
+
+impl Hub {
+    /// Ports that phones wait for were tried.
+    pub fn tried_tcp(&self, tried: BTreeMap<Driver, Tried>, now: Timestamp) {
+        self.probed(|probed| Probed { tcp: tried, ..probed }, now);
+    }
+
+    /// Time servers were asked; why each tells no time.
+    pub fn asked_clocks(&self, asked: BTreeMap<String, Result<(), String>>, now: Timestamp) {
+        self.probed(|probed| Probed { clocks: asked, ..probed }, now);
+    }
+
+    fn probed(&self, change: impl FnOnce(Probed) -> Probed, now: Timestamp) {
+        let mut state = self.lock();
+        let next = change(state.probed.clone());
+        let changed = state.probed != next;
+        state.probed = next;
+        drop(state);
+        if changed {
+            self.judge(self.snapshot().assignments.keys().copied(), now);
+        }
     }
 }

@@ -3,14 +3,16 @@ use std::collections::BTreeMap;
 use super::state::load;
 use super::*;
 use crate::catalog::Catalog;
-use crate::diagnose::Unanswered;
+use crate::diagnose::{Tried, Unanswered};
 use crate::domain::{LineKind, ModelName, PhoneOptions, Secret, SipTransport};
 use crate::pbx::roster::{
     Account, Button, Driver, EndpointSettings, Listeners, NamedTransport, NatFlags, Origin, Registrar, Roster,
     RowProblem,
 };
 
+mod adopting;
 mod firmware;
+mod looking;
 
 const IP: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 60);
 const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;

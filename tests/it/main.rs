@@ -33,6 +33,7 @@ mod faults;
 mod firmware;
 mod firmware_path;
 mod lifecycle;
+mod link;
 mod manager;
 mod models;
 mod module;

@@ -1,0 +1,102 @@
+//! What is found out of phones that they do not say by themselves: who asks, by the link it is on; what it runs, by its own
+//! web page.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Hub;
+use super::state::State;
+use crate::catalog::Family;
+use crate::convert::belief::{Belief, Source};
+use crate::convert::web_page::WebPage;
+use crate::convert::{Conversion, Sign, StepState};
+use crate::domain::{MacAddr, Signalling};
+use crate::files::name::FileRequest;
+use crate::status::Stage;
+
+/// How long after it was heard a phone is still at its address.
+const HEARD: SignedDuration = SignedDuration::from_mins(5);
+
+/// A phone to be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Which.
+    pub mac: MacAddr,
+    /// Where it is now.
+    pub ip: Ipv4Addr,
+    /// When a step of its conversion was last verified: then a look of before is of no use.
+    pub verified: Option<Timestamp>,
+}
+
+impl Hub {
+    /// The same hub, with that to say whose an address on a link of ours is.
+    #[must_use]
+    pub fn with_neighbours(self, neighbour: fn(Ipv4Addr) -> Option<MacAddr>) -> Self {
+        Self { neighbour, ..self }
+    }
+
+    /// A phone that was reset has forgotten its configuration and asks for what names nobody: by the link it is known all the
+    /// same, where it is on one of ours and somebody assigned it.
+    pub(super) fn meet_neighbour(&self, request: &FileRequest, ip: Ipv4Addr, server: Ipv4Addr, now: Timestamp) {
+        let nameless =
+            matches!(Sign::of(request), Some(Sign::OldBoot | Sign::Term(_) | Sign::Control)) && request.mac().is_none();
+        if !nameless || self.lock().directory.at_address(ip.into()).is_some() {
+            return;
+        }
+        let Some(mac) = (self.neighbour)(ip) else { return };
+        let (mut state, snapshot) = self.locked();
+        if snapshot.assignment(mac).is_some() {
+            state.directory.note_neighbour(mac, ip.into(), server, now);
+        }
+    }
+
+    /// Assigned phones that are there now, and are being converted or run nobody quite knows what.
+    pub fn to_look_at(&self, now: Timestamp) -> Vec<Look> {
+        let (state, snapshot) = self.locked();
+        let enabled = snapshot.assignments.values().filter(|assignment| assignment.enabled);
+        enabled.filter_map(|assignment| look(&state, assignment.mac, now)).collect()
+    }
+
+    /// A phone's page came, from that address. Returns whether it was the phone's own and said something.
+    pub fn page(&self, mac: MacAddr, ip: Ipv4Addr, page: &[u8], now: Timestamp) -> bool {
+        let Some(runs) = WebPage::read(page).runs(mac) else { return false };
+        let (mut state, snapshot) = self.locked();
+        if snapshot.assignment(mac).is_none() || state.directory.at_address(ip.into()) != Some(mac) {
+            return false;
+        }
+        let said = state.converting.learned(mac, Source::WebPage, runs, now);
+        self.converted(&mut state, &snapshot, mac, said, now);
+        true
+    }
+}
+
+fn look(state: &State, mac: MacAddr, now: Timestamp) -> Option<Look> {
+    let seen = state.directory.get(mac)?;
+    let Some(IpAddr::V4(ip)) = seen.ip else { return None };
+    if state.directory.at_address(ip.into()) != Some(mac) {
+        return None;
+    }
+    // What is registered is not heard again until that changes.
+    let registered = state.judged.get(&mac).is_some_and(|judged| judged.status.stage == Stage::Registered);
+    if !registered && seen.at.is_none_or(|at| now.duration_since(at) > HEARD) {
+        return None;
+    }
+    let conversion = state.converting.conversions.get(&mac);
+    // A loader has no web page, and what is being written is not to be disturbed.
+    if conversion.is_some_and(Conversion::in_flash) {
+        return None;
+    }
+    let belief = state.converting.beliefs.get(&mac);
+    // Neither has the SIP load of a 7940 or 7960 [FW812].
+    let sip = belief.and_then(Belief::load).is_some_and(|load| load.signalling == Signalling::Sip);
+    if seen.family() == Some(Family::Legacy) && sip {
+        return None;
+    }
+    let steps = conversion.into_iter().flat_map(|conversion| &conversion.steps);
+    let verified = steps.filter(|step| step.state == StepState::Verified).map(|step| step.since).max();
+    let converting = conversion.is_some_and(|conversion| conversion.armed.is_some() && !conversion.done())
+        || verified.is_some_and(|at| now.duration_since(at) < HEARD);
+    let certain = belief.and_then(Belief::certain).is_some();
+    (converting || !certain).then_some(Look { mac, ip, verified })
+}

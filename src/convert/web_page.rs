@@ -140,6 +140,8 @@ impl Hosts {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// A 7965 as [HIP] describes its page; the values are made up.
@@ -219,6 +221,22 @@ mod tests {
         assert_eq!(WebPage::read(b""), WebPage::default());
         let late = [vec![b' '; MOST], JAVA.to_vec()].concat();
         assert_eq!(WebPage::read(&late), WebPage::default(), "what is beyond the limit is not read");
+    }
+
+    proptest! {
+        /// Whatever comes, nothing but a plain word of a page with the phone's own address is believed.
+        #[test]
+        fn any_octets_are_read(page in prop::collection::vec(any::<u8>(), 0..512), at in 0..600_usize, octet: u8) {
+            let mac = "001B54AABB01".parse().unwrap();
+            let _ = WebPage::read(&page).runs(mac);
+            let mut broken = JAVA.to_vec();
+            if let Some(there) = broken.get_mut(at) {
+                *there = octet;
+            }
+            if let Some(Runs::Load(load) | Runs::About(load)) = WebPage::read(&broken).runs(mac) {
+                prop_assert!(load.name.bytes().all(|b| b.is_ascii_graphic()), "{}", load.name);
+            }
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn f29_a_part_that_panics_is_started_anew() {
     if !have(&[Component::Program("curl")]) {
         return;
     }
-    for part in ["tick", "poll", "events", "http", "admin", "tftp"] {
+    for part in ["tick", "poll", "events", "http", "admin", "tftp", "looking"] {
         let pbx = one_phone();
         let site = Site::new(&pbx);
         let image = make_file(&site.fall_through().join("other.bin"), 512 * 8 + 7);

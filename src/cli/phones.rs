@@ -78,6 +78,13 @@ fn show(phone: &Phone) -> String {
     if let Some(ip) = phone.ip {
         text += &format!("address {ip}\n");
     }
+    let target = phone.target_load.as_ref().filter(|target| Some(*target) != phone.load.as_ref());
+    match (&phone.load, target) {
+        (Some(load), Some(target)) => text += &format!("runs {load}, is to run {target}\n"),
+        (Some(load), None) => text += &format!("runs {load}\n"),
+        (None, Some(target)) => text += &format!("is to run {target}\n"),
+        (None, None) => {}
+    }
     for key in &phone.lines {
         let state = if key.registered { "registered" } else { "not registered" };
         text += &format!("line {}: {} {} {state}\n", key.button, key.extension, key.label);

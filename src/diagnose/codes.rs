@@ -113,6 +113,12 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
     ),
     ("configured", "The phone fetched its configuration", "Nothing to do but wait a few seconds."),
     ("booting", "The phone asks for its first files", "Nothing to do but wait a few seconds."),
+    (
+        "converting",
+        "The phone is on its way to another load",
+        "Where it is and what comes next, `offhook convert status` says of every phone. A phone that is registered is told to boot \
+         as its turn comes; one that is not is to be power-cycled, but never while it downloads.",
+    ),
     ("loading", "The phone asks for firmware", "Nothing to do but wait; never cut its power now."),
     (
         "apply-pending",

@@ -12,7 +12,8 @@ mod settings;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Contact, Problem};
+use crate::convert::Conversion;
+use crate::domain::{Contact, Load, Problem};
 use crate::fleet::Desired;
 use crate::pbx::roster::{Assignment, Roster};
 use crate::status::Health;
@@ -43,6 +44,17 @@ pub struct Evidence<'a> {
     pub probed: &'a Probed,
     /// Phones that are told no time server are told this host, which answers.
     pub ntp_here: bool,
+    /// Its way to another load, where there is one.
+    pub conversion: Option<&'a Conversion>,
+    /// The load that it surely runs.
+    pub runs: Option<&'a Load>,
+}
+
+impl Evidence<'_> {
+    /// The conversion, while it goes on: begun or waiting, not failed.
+    pub fn converting(&self) -> Option<&Conversion> {
+        self.conversion.filter(|conversion| !conversion.done() && conversion.failed().is_none())
+    }
 }
 
 /// How bad.

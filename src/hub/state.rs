@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::Ami;
 use super::converting::Converting;
 use crate::api;
+use crate::convert::Belief;
 use crate::diagnose::{Evidence, Probed};
 use crate::domain::{self, BootEvent, Contact, ContactState, Endpoint, EventKind, Line, MacAddr};
 use crate::files::name::FileRequest;
@@ -139,6 +140,8 @@ impl State {
             registrations_known: self.listed,
             probed: &self.probed,
             ntp_here: snapshot.settings.ntp_here,
+            conversion: self.converting.conversions.get(&mac),
+            runs: self.converting.beliefs.get(&mac).and_then(Belief::certain),
         };
         derive(mac, &evidence, seen, self.judged.get(&mac).map(|judged| &judged.status))
     }
@@ -158,7 +161,12 @@ impl State {
             summary: status.summary.clone(),
             ip: status.ip,
             load: status.load.clone(),
-            target_load: assignment.and_then(|a| a.target_load.clone()),
+            target_load: self
+                .converting
+                .conversions
+                .get(&status.mac)
+                .map(|conversion| conversion.target.clone())
+                .or_else(|| assignment.and_then(|a| a.target_load.clone())),
             lines: judged
                 .lines
                 .iter()

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Health, PhoneStatus, Stage};
+use crate::convert::{Conversion, StepState};
 use crate::diagnose::{Evidence, Finding, diagnose, due};
 use crate::domain::{Contact, ContactState, Driver, Line, MacAddr, SipTransport};
 use crate::fleet::Seen;
@@ -40,7 +41,7 @@ pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option
         health,
         reason,
         summary,
-        load: seen.load.clone(),
+        load: evidence.runs.map(|load| load.name.clone()).or_else(|| seen.load.clone()),
         lines_registered: u16::try_from(registered).unwrap_or(u16::MAX),
         lines_total: u16::try_from(total).unwrap_or(u16::MAX),
         since: unchanged.map_or(evidence.now, |b| b.since),
@@ -51,8 +52,20 @@ pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option
         findings: judged_findings.into_iter().map(|(_, finding)| finding).collect(),
         lines,
         awaits_tcp: awaits_tcp(evidence),
-        due: due(evidence.boot, evidence.now),
+        due: due(evidence.boot, evidence.now).into_iter().chain(looked_at_again(evidence)).min(),
     }
+}
+
+/// Nothing that a phone does tells that somebody paused its conversion, or let it go.
+const CONVERTING: SignedDuration = SignedDuration::from_secs(30);
+
+fn looked_at_again(evidence: &Evidence<'_>) -> Option<Timestamp> {
+    evidence.converting().and_then(|_| evidence.now.checked_add(CONVERTING).ok())
+}
+
+/// Whether it may be writing its flash: it downloads and has not registered since.
+fn in_flash(evidence: &Evidence<'_>) -> bool {
+    evidence.boot.registered.is_none() && evidence.conversion.is_some_and(Conversion::in_flash)
 }
 
 fn awaits_tcp(evidence: &Evidence<'_>) -> Option<Driver> {
@@ -84,7 +97,9 @@ fn registered(contacts: &[Contact], user: &str) -> bool {
 
 fn stage(evidence: &Evidence<'_>, total: usize, registered: usize) -> Stage {
     let boot = evidence.boot;
-    if total > 0 && registered == total {
+    if in_flash(evidence) {
+        Stage::Loading
+    } else if total > 0 && registered == total {
         Stage::Registered
     } else if registered > 0 {
         Stage::Partial
@@ -128,6 +143,12 @@ fn health(
             "no extension is assigned to this phone: give it one in the PBX".to_owned(),
         );
     }
+    // Before whatever else is wrong with it: a phone without power in this moment may never come back.
+    if let Some(conversion) = evidence.conversion.filter(|_| in_flash(evidence)) {
+        let load = conversion.step().map_or(conversion.target.as_str(), |step| step.to.as_str());
+        let share = conversion.percent().map_or_else(String::new, |percent| format!(" {percent} %,"));
+        return say(Health::Waiting, "loading", format!("downloads {load}:{share} never cut its power now"));
+    }
     let worst = findings
         .iter()
         .find(|(health, finding)| *health != Health::Ok && finding.severity == crate::diagnose::Severity::Error);
@@ -138,9 +159,20 @@ fn health(
             format!("{}: {}", finding.summary.trim_end_matches('.'), finding.remedy),
         );
     }
+    if let Some(conversion) = evidence.converting().filter(|_| !matches!(stage, Stage::Registered | Stage::Partial)) {
+        let done = conversion.steps.iter().filter(|step| step.state == StepState::Verified).count();
+        let summary = format!("step {} of {}: {}", done + 1, conversion.steps.len(), conversion.next());
+        return say(Health::Waiting, "converting", summary);
+    }
     let no_word = !evidence.registrations_known;
     match stage {
-        Stage::Registered => say(Health::Ok, "registered", format!("registered, {registered} of {total} lines")),
+        Stage::Registered => {
+            let failed = evidence.conversion.and_then(|conversion| Some((conversion.failed()?, &conversion.target)));
+            let but = failed.map_or_else(String::new, |(failure, target)| {
+                format!(", and not converted to {target}; see `offhook explain {}`", failure.code())
+            });
+            say(Health::Ok, "registered", format!("registered, {registered} of {total} lines{but}"))
+        }
         Stage::Partial => say(Health::Waiting, "some-lines", format!("{registered} of {total} lines are registered")),
         Stage::Unreachable if evidence.contacts.is_empty() => say(
             Health::Stalled,
@@ -175,3 +207,6 @@ fn health(
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

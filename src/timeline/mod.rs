@@ -85,6 +85,8 @@ pub struct Boot {
     pub config_refused: Option<String>,
     /// When it last asked for a part of a firmware set.
     pub firmware_asked: Option<Timestamp>,
+    /// The part of a firmware set that it last asked for, if it was not there.
+    pub firmware_missing: Option<(Timestamp, String)>,
     /// When it asked for a signed configuration: it holds a trust list of its former life.
     pub signed_asked: Option<Timestamp>,
     /// When a line last registered, with the configuration of this boot.
@@ -110,6 +112,9 @@ impl Boot {
             }
             EventKind::FileSent { name, .. } => {
                 self.last = Some(event.at);
+                if firmware(name) {
+                    self.firmware_missing = None;
+                }
                 if configures(&FileRequest::parse(name)) {
                     self.config_sent = Some(event.at);
                     self.config_sent_times = self.config_sent_times.saturating_add(1);
@@ -125,7 +130,13 @@ impl Boot {
                 // The end of an earlier boot's registration says nothing of this one.
                 self.lost = self.registered.map(|_| event.at);
             }
-            EventKind::FileFailed { .. } | EventKind::Unreachable { .. } => self.last = Some(event.at),
+            EventKind::FileFailed { name, reason, .. } => {
+                self.last = Some(event.at);
+                if reason == "not-found" && firmware(name) {
+                    self.firmware_missing = Some((event.at, name.clone()));
+                }
+            }
+            EventKind::Unreachable { .. } => self.last = Some(event.at),
             EventKind::Told { .. } | EventKind::Assigned { .. } | EventKind::Firmware { .. } => {}
         }
     }
@@ -150,7 +161,13 @@ impl Boot {
     fn took_it(&mut self, at: Timestamp) {
         self.config_taken = Some(at);
         self.config_sent_times = 0;
+        self.firmware_missing = None;
     }
+}
+
+/// A part of a set; also one whose name ends with the blank of a bad line.
+fn firmware(name: &str) -> bool {
+    matches!(FileRequest::parse(name.trim_end()), FileRequest::Firmware(_))
 }
 
 fn configures(request: &FileRequest) -> bool {

@@ -23,7 +23,12 @@ pub(super) const RULE: Rule = Rule {
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     let desired = evidence.desired?;
     let times = evidence.boot.config_sent_times;
-    if times < TIMES || !evidence.contacts.is_empty() || desired.phone.lines.is_empty() {
+    // A phone that is told another load reads its configuration at each of its boots.
+    if times < TIMES
+        || evidence.converting().is_some()
+        || !evidence.contacts.is_empty()
+        || desired.phone.lines.is_empty()
+    {
         return None;
     }
     let remedy = match desired.model.family {

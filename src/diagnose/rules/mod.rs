@@ -1,6 +1,8 @@
 //! One file per rule; one line here.
 
 mod config_refused;
+mod conversion;
+mod firmware_missing;
 mod no_clock;
 mod not_registering;
 mod tcp_off;
@@ -10,8 +12,22 @@ mod trust_list;
 use super::Rule;
 
 /// Every rule there is.
-pub const RULES: &[Rule] =
-    &[tcp_off::RULE, tcp_silent::RULE, trust_list::RULE, config_refused::RULE, not_registering::RULE, no_clock::RULE];
+pub const RULES: &[Rule] = &[
+    trust_list::RULE,
+    conversion::MANIFEST_REFUSED,
+    conversion::IMAGE_REFUSED,
+    conversion::TRANSFER_STALLED,
+    conversion::UNHEEDED,
+    conversion::SILENT,
+    conversion::NOT_BACK,
+    firmware_missing::NAME_WITH_BLANK,
+    firmware_missing::RULE,
+    tcp_off::RULE,
+    tcp_silent::RULE,
+    config_refused::RULE,
+    not_registering::RULE,
+    no_clock::RULE,
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! The phone asks for a signed configuration: it holds the trust list of another call manager.
 
+use crate::convert::Failure;
 use crate::diagnose::{Evidence, Finding, Rule, Severity};
 use crate::status::Health;
 
@@ -16,7 +17,11 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {
-    let at = evidence.boot.signed_asked?;
+    let failed = || {
+        let conversion = evidence.conversion.filter(|conversion| conversion.failed() == Some(Failure::TrustList))?;
+        conversion.step().map(|step| step.since)
+    };
+    let at = evidence.boot.signed_asked.or_else(failed)?;
     if !evidence.contacts.is_empty() || evidence.boot.config_taken.is_some() {
         return None;
     }

@@ -81,7 +81,8 @@ pub struct Running {
     pub addresses: Addresses,
     /// Its present state.
     pub hub: Arc<Hub>,
-    operations: Arc<Operations>,
+    /// What people may do with it.
+    pub operations: Arc<Operations>,
     store: Arc<Store>,
     /// The configuration of the start: what needs a restart is as it says there.
     started: Config,

@@ -2,6 +2,7 @@
 //! that the program's own manager client and the scripted phones have somebody to talk to without an Asterisk.
 //! They are stand-ins and nothing else: no calls, no security, no configuration.
 
+mod convert;
 pub mod manager;
 mod play;
 pub mod registrar;

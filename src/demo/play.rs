@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
+use super::convert;
 use super::registrar::{Account, StandIn};
 use crate::app::{Running, start};
 use crate::config::{Access, Ami, AmiSecret, Config, Conversion, Firmware, Pbx, PbxSource, Publish, Server, Tftp};
 use crate::domain::{MacAddr, PhoneOptions, Secret, SipTransport};
-use crate::simulate::{Registered, Setup, State, boot};
-use crate::status::Stage;
+use crate::simulate::{Registered, Setup, State};
+use crate::status::{Stage, Statuses};
 
 /// A phone of the demonstration: made-up hardware addresses out of the block for documentation (RFC 7042, 00-00-5E-00-53).
 struct Cast {
@@ -24,29 +25,56 @@ struct Cast {
     extension: &'static str,
     name: &'static str,
     address: Ipv4Addr,
+    /// What it must run in the end.
+    target: &'static str,
 }
 
+/// One of either family far from SIP, one that shows "Protocol Application Invalid", one after a factory reset, and one
+/// that is where it should be.
 const CAST: &[Cast] = &[
     Cast {
         model: "7960",
         mac: "00:00:5e:00:53:60",
-        state: "sip:P0S3-8-12-00",
+        state: "sccp:P00303010102",
         extension: "1001",
         name: "Front desk",
         address: Ipv4Addr::new(127, 53, 0, 60),
+        target: "P0S3-8-12-00",
+    },
+    Cast {
+        model: "7940",
+        mac: "00:00:5e:00:53:40",
+        state: "loader",
+        extension: "1002",
+        name: "Store room",
+        address: Ipv4Addr::new(127, 53, 0, 40),
+        target: "P0S3-8-12-00",
+    },
+    Cast {
+        model: "7965",
+        mac: "00:00:5e:00:53:65",
+        state: "factory",
+        extension: "1003",
+        name: "Meeting room",
+        address: Ipv4Addr::new(127, 53, 0, 65),
+        target: "SIP45.9-4-2SR3-1S",
     },
     Cast {
         model: "7942",
         mac: "00:00:5e:00:53:42",
         state: "sip:SIP42.9-4-2SR3-1S",
-        extension: "1002",
+        extension: "1004",
         name: "R&D \"Lab\" <2>",
         address: Ipv4Addr::new(127, 53, 0, 42),
+        target: "SIP42.9-4-2SR3-1S",
     },
 ];
 
 /// How long the phones may take; on a loopback interface they take a second.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// On a loopback interface nothing is lost.
+const TFTP_RETRY: Duration = Duration::from_millis(500);
 
 /// A demonstration that goes on: daemon, stand-in and phones.
 pub struct Demo {
@@ -100,10 +128,14 @@ pub async fn play(say: &mut impl FnMut(&str)) -> Result<Demo, String> {
     served(&running).await?;
     say("offhook has noticed: their files are there");
 
-    let mut phones = Vec::new();
+    convert::bring(&running.operations, folder.path(), say).await?;
+    convert::begin(&running.operations, say)?;
+    let mut setups = Vec::new();
     for cast in CAST {
-        phones.extend(boot_one(cast, tftp, say).await?);
+        say(&format!("{} {} is plugged in; its flash: {}", cast.model, cast.mac, cast.state));
+        setups.push(setup(cast, tftp)?);
     }
+    let phones = convert::power_cycle(setups, &running.hub, say).await?;
     registered(&running).await?;
     for cast in CAST {
         let row = status_row(&pool, cast).await?;
@@ -233,7 +265,7 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
             accept_one_way: false,
             concurrent: 10,
             target: BTreeMap::new(),
-            erased: BTreeMap::new(),
+            erased: BTreeMap::from([("term65".to_owned(), "SIP45.9-4-2SR3-1S".to_owned())]),
             os79xx_window: Duration::ZERO,
         },
         phones: PhoneOptions {
@@ -249,7 +281,7 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
     }
 }
 
-async fn boot_one(cast: &Cast, tftp: SocketAddrV4, say: &mut impl FnMut(&str)) -> Result<Option<Registered>, String> {
+fn setup(cast: &Cast, tftp: SocketAddrV4) -> Result<Setup, String> {
     let model = cast.model.parse().map_err(|why| format!("{why}"))?;
     let state: State = cast.state.parse().map_err(|why| format!("{why}"))?;
     let mac: MacAddr = cast.mac.parse().map_err(|why| format!("{why}"))?;
@@ -257,18 +289,11 @@ async fn boot_one(cast: &Cast, tftp: SocketAddrV4, say: &mut impl FnMut(&str)) -
     setup.tftp_port = tftp.port();
     setup.from_address = Some(IpAddr::V4(cast.address));
     setup.sip_port_override = Some(0);
-    say(&format!("{} {} is plugged in", cast.model, cast.mac));
-    let mut steps = Vec::new();
-    let outcome = boot(&setup, |step| steps.push(step.what)).await;
-    steps.iter().for_each(|step| say(&format!("  {} {step}", cast.model)));
-    if outcome.is_ok() {
-        Ok(outcome.registered)
-    } else {
-        Err(format!("the {} did not come up: {}", cast.model, outcome.sentence()))
-    }
+    setup.timing.tftp_retry = TFTP_RETRY;
+    Ok(setup)
 }
 
-/// Waits until the daemon has both phones.
+/// Waits until the daemon has all phones.
 async fn served(running: &Running) -> Result<(), String> {
     let mut statuses = running.hub.statuses();
     let all = statuses.wait_for(|statuses| statuses.len() == CAST.len());
@@ -278,14 +303,17 @@ async fn served(running: &Running) -> Result<(), String> {
     }
 }
 
-/// Waits until the daemon has heard from the PBX that both are registered.
+/// Waits until the daemon has heard from the PBX that all are registered, and knows that each runs its target.
 async fn registered(running: &Running) -> Result<(), String> {
     let mut statuses = running.hub.statuses();
-    let all = statuses
-        .wait_for(|statuses| statuses.len() == CAST.len() && statuses.values().all(|s| s.stage == Stage::Registered));
+    let there = |statuses: &Statuses, cast: &Cast| {
+        let status = cast.mac.parse::<MacAddr>().ok().and_then(|mac| statuses.get(&mac));
+        status.is_some_and(|s| s.stage == Stage::Registered && s.load.as_deref() == Some(cast.target))
+    };
+    let all = statuses.wait_for(|statuses| CAST.iter().all(|cast| there(statuses, cast)));
     match tokio::time::timeout(PATIENCE, all).await {
         Ok(Ok(_)) => Ok(()),
-        _ => Err("offhook did not hear from the PBX that the phones registered".to_owned()),
+        _ => Err("offhook did not hear that the phones registered with their target loads".to_owned()),
     }
 }
 

@@ -70,6 +70,7 @@ lint:
 bench:
 	tests/env/peers install
 	$(CARGO) bench --bench plan
+	$(CARGO) bench --bench import
 	$(CARGO) bench --bench tftp
 	$(CARGO) bench --bench roster
 

@@ -28,10 +28,12 @@ pub(super) const NAME_WITH_BLANK: Rule = Rule {
     due: None,
 };
 
-/// The name, while the phone neither found it elsewhere nor registered.
+/// The name, while the phone neither found it elsewhere nor registered, nor waits for a load of ours.
 fn missing<'a>(evidence: &Evidence<'a>) -> Option<(jiff::Timestamp, &'a str)> {
     let (at, name) = evidence.boot.firmware_missing.as_ref()?;
-    evidence.contacts.is_empty().then_some((*at, name.as_str()))
+    // What it asked for before its turn came, its turn answers.
+    let waits = evidence.converting().is_some_and(|conversion| conversion.armed.is_none_or(|armed| *at <= armed));
+    (evidence.contacts.is_empty() && !waits).then_some((*at, name.as_str()))
 }
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {

@@ -158,4 +158,10 @@ fn a_part_that_no_set_holds_and_a_name_with_a_blank() {
         let status = judge(&through, &boot(events), None).status;
         assert_eq!(status.reason, reason, "{events:?}: {}", status.summary);
     }
+    let asked = boot(&[("term42.default.loads", false)]);
+    let mut waiting = conversion();
+    for (armed, reason) in [(None, "converting"), (Some(at(1)), "converting"), (Some(at(-1)), "firmware-missing")] {
+        waiting.armed = armed;
+        assert_eq!(judge(&waiting, &asked, None).status.reason, reason, "{armed:?}");
+    }
 }

@@ -13,7 +13,7 @@
 //! - `chan_sip`: phones on either channel driver of one PBX
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`: bad input, starting and ending
 //! - `setup`, `docs`: a host is prepared, and given back; what the documents say is typed
-//! - `convert`, `demo`: phones in every state end on their target
+//! - `convert`, `demo`, `stuck`: phones in every state end on their target, or say why not
 //! - `catalogue`: every row of the bad-input catalogue, by its id
 //! - `faults`: the fault table, each row by its id
 //! - `firmware`: the store from the archive to the set, table Z where it takes the daemon, and the process that unpacks
@@ -46,3 +46,4 @@ mod rows;
 mod saves;
 mod setup;
 mod sipp;
+mod stuck;

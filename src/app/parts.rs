@@ -177,7 +177,7 @@ async fn tick(hub: &Hub, ending: &CancellationToken, round: &watch::Sender<u64>)
                 "the clock was put by {} s; times before and after do not compare, what phones get is the same",
                 step.as_secs()
             );
-            hub.clock_stepped(now.wall);
+            hub.clock_stepped(now.wall, step);
         }
         hub.tick(now.wall);
         before = now;

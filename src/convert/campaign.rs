@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::step::shifted;
 use super::{Conversion, StepState};
 use crate::domain::{MacAddr, ModelName};
 
@@ -53,6 +54,13 @@ impl Campaign {
     /// A new one.
     pub fn new(limit: Option<usize>, now: Timestamp) -> Self {
         Self { started: now, mode: Mode::Running, since: now, because: "it was started".to_owned(), limit }
+    }
+
+    /// The clock was put by so much.
+    pub fn shift(&mut self, by: SignedDuration) {
+        for at in [&mut self.started, &mut self.since] {
+            *at = shifted(*at, by);
+        }
     }
 
     /// Goes over into another mode.
@@ -105,9 +113,10 @@ impl Campaign {
         }
         let under_way = |c: &&Conversion| c.armed.is_some() && !c.done() && c.failed().is_none();
         let active = all.values().filter(under_way).count();
-        let armed = all.values().filter(|c| c.armed.is_some()).count();
+        // Those of an earlier campaign are not this one's.
+        let armed = all.values().filter(|c| c.armed.is_some_and(|at| at >= self.started)).count();
         let mut left = concurrent.saturating_sub(active).min(self.limit.unwrap_or(usize::MAX).saturating_sub(armed));
-        let mut waves: BTreeMap<&ModelName, usize> = BTreeMap::new();
+        let mut waves: BTreeMap<(&ModelName, &str), usize> = BTreeMap::new();
         let mut begin = Vec::new();
         let waits = |c: &Conversion| c.armed.is_none() && !c.done() && c.failed().is_none();
         for (mac, conversion) in all.iter().filter(|(_, c)| waits(c)) {
@@ -117,7 +126,9 @@ impl Campaign {
             if !ready(conversion) {
                 continue;
             }
-            let wave = waves.entry(&conversion.model).or_insert_with(|| wave(all, &conversion.model, concurrent));
+            let wave = waves
+                .entry((&conversion.model, &conversion.target))
+                .or_insert_with(|| wave(all, conversion, concurrent));
             if *wave > 0 {
                 *wave -= 1;
                 left -= 1;
@@ -129,8 +140,10 @@ impl Campaign {
 }
 
 /// How many more of a model may begin: one until one is through, ten until all of those are, then any number.
-fn wave(all: &BTreeMap<MacAddr, Conversion>, model: &ModelName, concurrent: usize) -> usize {
-    let of_model = || all.values().filter(|c| c.model == *model && c.armed.is_some());
+/// Those that went to another target prove nothing of this one.
+fn wave(all: &BTreeMap<MacAddr, Conversion>, next: &Conversion, concurrent: usize) -> usize {
+    let like = |c: &&Conversion| c.model == next.model && c.target == next.target && c.armed.is_some();
+    let of_model = || all.values().filter(like);
     let through = of_model().filter(|c| c.done() && c.steps.iter().any(|s| s.state == StepState::Verified)).count();
     // One that failed proves nothing; the stop rule looks after those.
     let begun = of_model().filter(|c| c.failed().is_none()).count();
@@ -176,6 +189,7 @@ mod tests {
                 model: ModelName::new(model),
                 family: Family::Java,
                 from: step.from.clone(),
+                running: None,
                 target: step.to.clone(),
                 steps: vec![step],
                 armed: None,
@@ -231,6 +245,23 @@ mod tests {
             all.get_mut(&mac).unwrap().model = ModelName::new("7965");
         }
         assert_eq!(begin(&campaign, &mut all, 10), 2);
+    }
+
+    /// What went well last year, to another load, is no canary; and its phones are not of this campaign's limit.
+    #[test]
+    fn i7_a_new_target_has_a_canary_of_its_own() {
+        let mut all = phones(30, "7942");
+        for conversion in all.values_mut().take(20) {
+            conversion.armed = Some(at(1));
+            conversion.target = "SIP42.8-5-4S".to_owned();
+        }
+        for second in 2..22 {
+            end(&mut all, true, second);
+        }
+        let mut campaign = Campaign::new(Some(2), at(100));
+        assert_eq!(campaign.may_begin(&all, 10, |_| true).len(), 1, "the canary, and the limit is not used up");
+        campaign.limit = None;
+        assert_eq!(campaign.may_begin(&all, 10, |_| true).len(), 1);
     }
 
     /// I6: a phone that is not ready keeps nobody waiting.

@@ -5,12 +5,12 @@
 //! acknowledged and a phone that came back and asked for no more of them, or a phone that does what only the new load
 //! does. The next step is offered after that, and not before.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::belief::alike;
 use super::signs::Sign;
-use super::step::{Failure, Step, StepState, TIMES, Trace, is_manifest};
+use super::step::{Failure, Step, StepState, TIMES, Trace, is_manifest, shifted};
 use super::text;
 use crate::catalog::Family;
 use crate::domain::{Load, MacAddr, ModelName, Signalling};
@@ -68,6 +68,9 @@ pub struct Conversion {
     pub family: Family,
     /// What it ran when the path was made.
     pub from: String,
+    /// What somebody said that it runs, when they started it: their word counts when its turn comes, too.
+    #[serde(default)]
+    pub running: Option<String>,
     /// What it is to run in the end.
     pub target: String,
     /// The path, with what became of it.
@@ -247,6 +250,13 @@ impl Conversion {
         }
         step.go(StepState::Verified, at, &format!("it runs it, by {whose}"));
         true
+    }
+
+    /// The clock was put by so much.
+    pub fn shift(&mut self, by: SignedDuration) {
+        self.started = shifted(self.started, by);
+        self.armed = self.armed.map(|at| shifted(at, by));
+        self.steps.iter_mut().for_each(|step| step.shift(by));
     }
 
     /// Time passed.

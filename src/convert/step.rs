@@ -153,6 +153,11 @@ pub struct Step {
     pub trace: Trace,
 }
 
+/// A moment on a clock that was put; one that no clock shows stays.
+pub(super) fn shifted(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(at)
+}
+
 pub(super) fn is_manifest(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with(".loads")
 }
@@ -266,6 +271,8 @@ impl Step {
             }
             StepState::Offered if self.content(family) => quiet = later(trace.application, QUIET),
             StepState::Offered if trace.told_times >= UNHEEDED => unheeded = later(Some(self.since), TAKES_UP),
+            // Switched off, or it reads its configuration without a boot: it does not keep others waiting for ever.
+            StepState::Offered => unheeded = later(trace.told, DOWNLOADS),
             _ => {}
         }
         [quiet, compared, unheeded, silent]
@@ -316,6 +323,14 @@ impl Step {
         }
         self.go(StepState::Verified, at, "it took every image, came back and asked for no more");
         true
+    }
+
+    pub(super) fn shift(&mut self, by: SignedDuration) {
+        self.since = shifted(self.since, by);
+        let Trace { told, manifest, image, back, application, .. } = &mut self.trace;
+        for at in [told, manifest, image, back, application].into_iter().flatten() {
+            *at = shifted(*at, by);
+        }
     }
 
     pub(super) fn passed(&mut self, family: Family, now: Timestamp) -> bool {

@@ -45,6 +45,12 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
          phones are in the middle of is served on.",
     ),
     (
+        "conversion-paused",
+        "A load that phones are on their way to is not whole any more",
+        "A file of it is gone from the firmware store or damaged: the load is named in no file, and no further phone begins. \
+         Bring its archive with `offhook firmware add`, then `offhook convert resume`.",
+    ),
+    (
         "conversions-unreadable",
         "A stored conversion could not be read",
         "That phone counts as not begun. Start it again with `offhook convert start`: the way is made from what it runs.",

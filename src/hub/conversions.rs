@@ -7,12 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Hub;
 use super::planning::{Wanted, another_way, planned, shown};
+use super::state::State;
 use crate::api;
 use crate::config;
 use crate::convert::campaign::Mode;
-use crate::convert::{Campaign, Conversion, StepState};
+use crate::convert::{Campaign, Conversion, Step, StepState};
 use crate::domain::{MacAddr, ModelName};
 use crate::firmware::store::Index;
+use crate::fleet::Snapshot;
 use crate::store::{Kept, ToKeep};
 
 /// How long ago a phone may have been heard to begin (I6).
@@ -160,6 +162,10 @@ impl Hub {
     /// Time passed: what it changed goes into the timelines, failed steps find another way, and the stop rule is looked at.
     pub fn tick_conversions(&self, now: Timestamp) {
         let (mut state, snapshot) = self.locked();
+        if state.converting.jumped(now) {
+            return;
+        }
+        self.review(&mut state, &snapshot, now);
         for (mac, what) in state.converting.tick(now) {
             self.converted(&mut state, &snapshot, mac, Some(what), now);
         }
@@ -184,9 +190,65 @@ impl Hub {
                 code = "conversion-halted",
                 "{why}: no further phone begins; see `offhook convert status`, then `offhook convert resume`"
             );
+            converting.audit.push((now, ITSELF.to_owned(), format!("halted conversion: {why}")));
             campaign.go(Mode::Halted, why, now);
             converting.campaign_changed = true;
         }
+    }
+
+    /// What became of those that are under way: a phone that is nobody's any more, or another model, is not sent on; an
+    /// aborted campaign lets go who has finished its step; a set that is not whole any more pauses all (I1, I4, I11).
+    fn review(&self, state: &mut State, snapshot: &Snapshot, now: Timestamp) {
+        let Some(mode) = state.converting.campaign.as_ref().map(|campaign| campaign.mode) else { return };
+        let open = |c: &&Conversion| !c.done() && (c.armed.is_some() || mode == Mode::Aborted);
+        let open: Vec<Conversion> = state.converting.conversions.values().filter(open).cloned().collect();
+        for mut conversion in open.iter().filter(|c| !c.begun()).cloned() {
+            let mac = conversion.mac;
+            let seen = state.seen(mac);
+            let model = snapshot.desired(mac, &seen).map(|desired| desired.model.name.clone());
+            let enabled = snapshot.assignment(mac).is_some_and(|assignment| assignment.enabled);
+            let what = if mode == Mode::Aborted {
+                state.converting.drop(mac);
+                "is let go: conversion was aborted"
+            } else if !snapshot.ready() || conversion.failed().is_some() {
+                continue;
+            } else if !enabled {
+                state.converting.drop(mac);
+                "is not converted: it has no extension here any more, or is disabled"
+            } else if model.is_some_and(|model| model != conversion.model) {
+                conversion.armed = None;
+                state.converting.put(conversion);
+                "is another model now: its way is made anew"
+            } else {
+                continue;
+            };
+            self.converted(state, snapshot, mac, Some(what.to_owned()), now);
+        }
+        let converting = &mut state.converting;
+        let mut due = converting.conversions.values().filter(|c| c.failed().is_none()).filter_map(Conversion::step);
+        let broken = due.find(|step| !converting.whole(&step.to, &step.files)).map(|step| step.to.clone());
+        if let (Mode::Running, Some(load)) = (mode, broken) {
+            let why = format!(
+                "the store does not hold all of {load} any more: bring its archive with `offhook firmware add`, then `offhook convert resume`"
+            );
+            tracing::error!(code = "conversion-paused", "{why}");
+            converting.audit.push((now, ITSELF.to_owned(), format!("paused conversion: {why}")));
+            if let Some(campaign) = &mut converting.campaign {
+                campaign.go(Mode::Paused, why, now);
+                converting.campaign_changed = true;
+            }
+        }
+    }
+
+    /// Phones other than these that wait for a campaign that is paused or halted, and why it is: who begins another one sends
+    /// them off too.
+    pub fn held_back(&self, but: &BTreeSet<MacAddr>) -> Option<(usize, Campaign)> {
+        let state = self.lock();
+        let campaign = state.converting.campaign.clone();
+        let campaign = campaign.filter(|campaign| matches!(campaign.mode, Mode::Paused | Mode::Halted))?;
+        let waits = |c: &&Conversion| !c.done() && c.failed().is_none() && !but.contains(&c.mac);
+        let waiting = state.converting.conversions.values().filter(waits).count();
+        (waiting > 0).then_some((waiting, campaign))
     }
 
     /// Phones whose turn it is: each with the loads of its way, which are to be looked at before it is armed.
@@ -210,7 +272,10 @@ impl Hub {
     pub fn arm(&self, mac: MacAddr, now: Timestamp) {
         let (mut state, snapshot) = self.locked();
         let Some(conversion) = state.converting.conversions.get(&mac).cloned() else { return };
-        let wanted = Wanted { to: Some(conversion.target.clone()), running: None };
+        // What was said holds until the phone has shown something since.
+        let shown = conversion.steps.iter().any(Step::verified);
+        let running = conversion.running.clone().filter(|_| !shown);
+        let wanted = Wanted { to: Some(conversion.target.clone()), running };
         let what = match planned(&state, &snapshot, mac, &wanted, now) {
             Ok((anew, true)) if !conversion.accept_one_way => {
                 state.converting.drop(mac);
@@ -238,14 +303,14 @@ impl Hub {
         self.converted(&mut state, &snapshot, mac, Some(what), now);
     }
 
-    /// Phones that wait for a word to boot: armed, kept, and nothing of their step was asked for yet.
+    /// Phones that wait for a word to boot: armed, kept, offered a load, and nothing of it was asked for yet.
     pub fn to_be_told(&self) -> Vec<MacAddr> {
         let state = self.lock();
         let converting = &state.converting;
         let waits = |c: &&Conversion| {
-            c.armed.is_some()
-                && c.step().is_some_and(|step| step.state == StepState::Todo)
+            c.step().is_some_and(|step| step.state == StepState::Todo)
                 && !converting.unkept.contains(&c.mac)
+                && converting.offer(c.mac).is_some()
         };
         converting.conversions.values().filter(waits).map(|c| c.mac).collect()
     }
@@ -297,6 +362,9 @@ impl Hub {
         self.lock().converting.audit.push((now, who.to_owned(), what));
     }
 }
+
+/// Who acts where nobody was asked.
+const ITSELF: &str = "the daemon";
 
 /// A gap after which a campaign waits for a person (F35).
 const AWAY: SignedDuration = SignedDuration::from_mins(15);

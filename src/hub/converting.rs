@@ -4,17 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::catalog::{Family, Model};
 use crate::config;
 use crate::convert::belief::{Belief, Runs, Source};
-use crate::convert::{Campaign, Conversion, Offer, Sign};
+use crate::convert::{Campaign, Conversion, Mode, Offer, Sign};
 use crate::domain::{EventKind, Load, MacAddr, Signalling};
 use crate::files::Unknown;
 use crate::files::name::FileRequest;
+use crate::firmware::set::SetFile;
 use crate::firmware::store::Index;
 use crate::fleet::Firmware;
+
+/// Between two looks at the clock there is half a second.
+const JUMP: SignedDuration = SignedDuration::from_secs(10);
 
 /// What concerns firmware.
 #[derive(Default)]
@@ -40,6 +44,8 @@ pub(super) struct Converting {
     pub(super) audit: Vec<(Timestamp, String, String)>,
     /// The phone that was last looked at whether it is due a conversion by itself; `None` = all were.
     pub(super) considered: Option<MacAddr>,
+    /// The last look at the clock, and until when nothing is given up because of it.
+    looked: Option<(Timestamp, Timestamp)>,
     /// Until when `OS79XX.TXT` is answered to unknown phones.
     pub(super) window: Option<Timestamp>,
 }
@@ -68,16 +74,21 @@ impl Converting {
         self.index.set(load).is_some_and(|set| set.complete)
     }
 
-    /// What a phone is offered now: its step begun, or kept as begun; the set whole, as it was when it was planned (I1).
+    /// What a phone is offered now: its step begun, or kept and the campaign goes on (I11); the set whole, as it was when it
+    /// was planned (I1).
     pub(super) fn offer(&self, mac: MacAddr) -> Option<Offer> {
         let conversion = self.conversions.get(&mac)?;
-        if self.unkept.contains(&mac) && !conversion.begun() {
+        let goes_on = self.campaign.as_ref().is_none_or(|campaign| campaign.mode == Mode::Running);
+        if !conversion.begun() && (self.unkept.contains(&mac) || !goes_on) {
             return None;
         }
         let offer = conversion.offer()?;
-        let whole =
-            self.complete(&offer.set) && offer.files.iter().all(|file| !self.index.damaged.contains(&file.sha256));
-        whole.then_some(offer)
+        self.whole(&offer.set, &offer.files).then_some(offer)
+    }
+
+    /// Whether a set is whole, and so is every file of it that a phone was promised.
+    pub(super) fn whole(&self, load: &str, files: &[SetFile]) -> bool {
+        self.complete(load) && files.iter().all(|file| !self.index.damaged.contains(&file.sha256))
     }
 
     /// A change of one conversion: what changed is to be kept, and time is set anew.
@@ -191,6 +202,28 @@ impl Converting {
         self.came_of(mac, changed?, at)
     }
 
+    /// Whether the clock jumped of late, or the machine slept: how far is soon known, and what was due by then is not due.
+    pub(super) fn jumped(&mut self, now: Timestamp) -> bool {
+        let (last, calm) = self.looked.unwrap_or((now, now));
+        let jump = now.duration_since(last).abs() > JUMP;
+        let calm = if jump { now.checked_add(JUMP).unwrap_or(now) } else { calm };
+        self.looked = Some((now, calm));
+        now < calm
+    }
+
+    /// The clock was put: what was seen keeps its age, so nothing is given up for it, and nothing is waited for twice.
+    pub(super) fn clock_stepped(&mut self, by: SignedDuration) {
+        if let Some(campaign) = &mut self.campaign {
+            campaign.shift(by);
+            self.campaign_changed = true;
+        }
+        for (mac, conversion) in &mut self.conversions {
+            conversion.shift(by);
+            self.unkept.insert(*mac);
+        }
+        self.due = self.conversions.values().filter_map(|c| Some((c.due()?, c.mac))).collect();
+    }
+
     /// Conversions whose moment has come.
     pub(super) fn tick(&mut self, now: Timestamp) -> Vec<(MacAddr, String)> {
         let mut said = Vec::new();
@@ -219,6 +252,10 @@ impl Converting {
         let sentence = latest.sentence();
         if conversion.failed().is_some() {
             self.failed.insert(mac);
+        }
+        let end = conversion.done() || conversion.failed().is_some();
+        if end {
+            self.audit.push((at, "the daemon".to_owned(), format!("phone {mac} {sentence}")));
         }
         if let Some(load) = latest.verified().then(|| Load::parse(&latest.to)).flatten() {
             self.believe(mac, Source::Images, Runs::Load(load), at);

@@ -52,6 +52,14 @@ impl Operations {
                 plans.len()
             ));
         }
+        let meant = plans.iter().map(|(mac, _)| *mac).collect();
+        if let Some((waiting, campaign)) = self.hub.held_back(&meant) {
+            return Err(format!(
+                "nothing was started: conversion is held ({}) and {waiting} other phones wait for it to go on; \
+                 `offhook convert resume` or `offhook convert abort` first",
+                campaign.because
+            ));
+        }
         let nothing = |conversion: &Conversion| conversion.steps.is_empty();
         let mut outcomes = Vec::new();
         let mut begun = Vec::new();

@@ -350,7 +350,8 @@ impl Hub {
     }
 
     /// The wall clock was put: what was to be looked at by the old one is looked at now.
-    pub fn clock_stepped(&self, now: Timestamp) {
+    pub fn clock_stepped(&self, now: Timestamp, by: jiff::SignedDuration) {
+        self.lock().converting.clock_stepped(by);
         self.judge(self.snapshot().assignments.keys().copied(), now);
     }
 

@@ -62,27 +62,34 @@ pub(super) fn planned(
     let configured = converting.settings.as_ref().and_then(|settings| settings.target.get(&model.name));
     let own = wanted.to.as_ref().or(assignment.target_load.as_ref()).or(configured);
     let held: Vec<(Load, bool)> = stock.iter().map(|s| (s.load.clone(), s.missing.is_empty())).collect();
+    let belief = converting.beliefs.get(&mac);
+    let signs = Signs { universal_loader: belief.and_then(Belief::universal_loader) };
+    let facts = Facts { signs, arrived_hardware: None, stock: Some(&stock) };
+    let meant = |near: Option<String>| near.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
     let target = plan::default_target(model, own.map(String::as_str), &held).ok_or_else(|| match own {
-        Some(name) => format!("{name:?} is no load name; one looks like P0S3-8-12-00 or SIP42.9-4-2SR3-1S"),
+        Some(name) => format!(
+            "{name:?} is no load name; one looks like P0S3-8-12-00 or SIP42.9-4-2SR3-1S{}",
+            meant(plan::nearest(Paths::builtin(), model, name, &facts))
+        ),
         None => format!(
             "the store holds no complete SIP load for a {}: bring the vendor's archive with `offhook firmware add`",
             model.name
         ),
     })?;
-    let belief = converting.beliefs.get(&mac);
     let from = match &wanted.running {
         Some(running) => running.parse().map_err(|()| format!("{running:?} is no load name"))?,
         None => from(belief),
     };
-    let signs = Signs { universal_loader: belief.and_then(Belief::universal_loader) };
-    let facts = Facts { signs, arrived_hardware: None, stock: Some(&stock) };
-    let path = plan::plan(Paths::builtin(), model, &from, &target, &facts)
-        .map_err(|why| format!("{}; {}", why.summary.trim_end_matches('.'), why.remedy))?;
+    let path = plan::plan(Paths::builtin(), model, &from, &target, &facts).map_err(|why| {
+        format!("{}; {}{}", why.summary.trim_end_matches('.'), why.remedy.trim_end_matches('.'), meant(why.nearest))
+    })?;
     if let Some(step) = path.steps.iter().find(|step| step.missing) {
         let lacks = if step.lacks.is_empty() { "all of it".to_owned() } else { step.lacks.join(", ") };
         return Err(format!(
-            "the way to {} leads through {}, and the store lacks {lacks}: bring its archive with `offhook firmware add`",
-            target.name, step.to
+            "the way to {} leads through {}, and the store lacks {lacks}: bring its archive with `offhook firmware add`{}",
+            target.name,
+            step.to,
+            meant(path.nearest.clone())
         ));
     }
     let one_way = path.one_way();
@@ -92,6 +99,7 @@ pub(super) fn planned(
         model: model.name.clone(),
         family: model.family,
         from: from.to_string(),
+        running: wanted.running.clone(),
         target: target.name,
         steps,
         armed: None,

@@ -1,3 +1,6 @@
+#[path = "conversions/tests.rs"]
+mod conversion;
+
 use std::collections::BTreeMap;
 
 use super::state::load;

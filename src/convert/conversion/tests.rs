@@ -32,6 +32,7 @@ fn conversion(family: Family, steps: Vec<Step>) -> Conversion {
         model: ModelName::new(if family == Family::Legacy { "7960" } else { "7942" }),
         family,
         from: steps.first().map(|step| step.from.clone()).unwrap_or_default(),
+        running: None,
         target: steps.last().map(|step| step.to.clone()).unwrap_or_default(),
         steps,
         armed: Some(at(0)),

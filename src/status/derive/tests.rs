@@ -43,6 +43,7 @@ fn conversion() -> Conversion {
         armed: Some(at(0)),
         started: at(0),
         accept_one_way: false,
+        running: None,
         refused: Vec::new(),
     }
 }

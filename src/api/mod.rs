@@ -255,3 +255,14 @@ pub struct Convert {
     /// Steps that cannot be undone are meant.
     pub accept_one_way: bool,
 }
+
+/// What was done, by whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audited {
+    /// When, RFC 3339.
+    pub at: String,
+    /// Who: a person by the socket, or the daemon itself.
+    pub who: String,
+    /// One sentence.
+    pub what: String,
+}

@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 
 use super::report::{Failure, table};
 use super::{Context, planned};
 use crate::api::{self, Done, Outcome};
-use crate::convert::StepState;
+use crate::convert::{Campaign, StepState};
 use crate::domain::MacAddr;
+use crate::status::word;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Convert {
@@ -121,22 +121,21 @@ async fn start(which: Which, context: &Context) -> Result<(), Failure> {
 async fn status(context: &Context) -> Result<(), Failure> {
     let client = context.client()?;
     let phones: Vec<api::Conversion> = client.get("/api/v1/conversions").await?;
-    let campaign: Option<serde_json::Value> = client.get("/api/v1/conversions/campaign").await?;
+    let campaign: Option<Campaign> = client.get("/api/v1/conversions/campaign").await?;
     context.out.show(&phones, |phones| status_text(phones, campaign.as_ref()));
     Ok(())
 }
 
-fn status_text(phones: &[api::Conversion], campaign: Option<&serde_json::Value>) -> String {
+fn status_text(phones: &[api::Conversion], campaign: Option<&Campaign>) -> String {
     let Some(campaign) = campaign else {
         return "no conversion was started yet; see `offhook convert plan`".to_owned();
     };
-    let word = |key: &str| campaign.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
     let done = phones.iter().filter(|phone| phone.state == StepState::Verified).count();
     let failed = phones.iter().filter(|phone| phone.state == StepState::Failed).count();
     let head = format!(
         "conversion is {} ({}): {done} of {} phones are through, {failed} failed\n",
-        word("mode"),
-        word("because"),
+        word(campaign.mode),
+        campaign.because,
         phones.len()
     );
     let rows: Vec<Vec<String>> = phones
@@ -144,7 +143,8 @@ fn status_text(phones: &[api::Conversion], campaign: Option<&serde_json::Value>)
         .map(|phone| {
             let step = phone.steps.iter().filter(|step| step.state == StepState::Verified).count();
             let share = phone.percent.map_or_else(String::new, |percent| format!(" {percent} %"));
-            let state = if phone.armed || phone.state != StepState::Todo { state_word(phone.state) } else { "waits" };
+            let state =
+                if phone.armed || phone.state != StepState::Todo { word(phone.state) } else { "waits".to_owned() };
             vec![
                 phone.mac.to_string(),
                 phone.model.clone(),
@@ -158,33 +158,14 @@ fn status_text(phones: &[api::Conversion], campaign: Option<&serde_json::Value>)
     head + &table(&["mac", "model", "target", "steps", "state", "next"], &rows)
 }
 
-fn state_word(state: StepState) -> &'static str {
-    match state {
-        StepState::Todo => "todo",
-        StepState::Offered => "offered",
-        StepState::Downloading => "downloading",
-        StepState::Verified => "verified",
-        StepState::Failed => "failed",
-        StepState::Skipped => "skipped",
-    }
-}
-
 async fn steer(verb: &str, context: &Context) -> Result<(), Failure> {
     let done: Done = context.client()?.post(&format!("/api/v1/conversions/campaign/{verb}"), &()).await?;
     context.out.show(&done, |done| done.summary.clone());
     Ok(())
 }
 
-/// A line of the audit log.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Audited {
-    at: Timestamp,
-    who: String,
-    what: String,
-}
-
 async fn log(context: &Context) -> Result<(), Failure> {
-    let lines: Vec<Audited> = context.client()?.get("/api/v1/conversions/log").await?;
+    let lines: Vec<api::Audited> = context.client()?.get("/api/v1/conversions/log").await?;
     context.out.show(&lines, |lines| {
         if lines.is_empty() {
             return "nothing was done yet".to_owned();

@@ -176,7 +176,6 @@ mod tests {
                 rule: String::new(),
                 source: String::new(),
                 one_way: false,
-                fallback: false,
                 files: Vec::new(),
                 state: StepState::Todo,
                 since: at(0),

@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::belief::alike;
 use super::signs::Sign;
-use super::step::{Failure, Step, StepState, TIMES, Trace, is_manifest, shifted};
+use super::step::{Failure, Step, StepState, TIMES, is_manifest, shifted};
 use super::text;
 use crate::catalog::Family;
 use crate::domain::{Load, MacAddr, ModelName, Signalling};
-use crate::files::name::{FileRequest, PhoneFile, SharedFile};
+use crate::files::name::{FileRequest, PhoneFile, SharedFile, bare};
+use crate::firmware::container::same_name;
 use crate::firmware::set::SetFile;
 
 /// What a phone is offered at present.
@@ -48,12 +49,9 @@ impl Offer {
         }
     }
 
-    /// The pinned part of that name; case counts for 7940 and 7960 alone.
-    pub fn file(&self, name: &str, family: Family) -> Option<&SetFile> {
-        self.files.iter().find(|file| match family {
-            Family::Legacy => file.name == name,
-            Family::Java => file.name.eq_ignore_ascii_case(name),
-        })
+    /// The pinned part of that name, as a phone of its family means it.
+    pub fn file(&self, name: &str) -> Option<&SetFile> {
+        self.files.iter().find(|file| same_name(&file.name, name))
     }
 }
 
@@ -189,7 +187,7 @@ impl Conversion {
 
     /// It took a file whole.
     pub fn sent(&mut self, name: &str, at: Timestamp) -> bool {
-        let bare = name.trim_start_matches("./").trim_start_matches('/');
+        let bare = bare(name);
         let Some(step) = self.step_mut() else { return false };
         if !step.has(bare) || matches!(step.state, StepState::Verified | StepState::Failed | StepState::Skipped) {
             return false;
@@ -215,7 +213,7 @@ impl Conversion {
 
     /// A transfer failed.
     pub fn not_sent(&mut self, name: &str, at: Timestamp) -> bool {
-        let bare = name.trim_start_matches("./").trim_start_matches('/');
+        let bare = bare(name);
         let Some(step) = self.step_mut() else { return false };
         if !step.has(bare) || step.state == StepState::Failed {
             return false;
@@ -229,13 +227,14 @@ impl Conversion {
     pub fn registered(&mut self, told: Option<&Load>, at: Timestamp) -> bool {
         let Some(step) = self.step_mut() else { return false };
         let Some(to) = Load::parse(&step.to).filter(|to| to.signalling == Signalling::Sip) else { return false };
-        let Some(since) = step.trace.told.filter(|since| *since <= at) else { return false };
+        if step.trace.told.is_none_or(|told| told > at) {
+            return false;
+        }
         let changed =
             Load::parse(&step.from).is_none_or(|from| from.signalling != Signalling::Sip || !alike(&from, &to));
         let said = told.is_some_and(|told| alike(&to, told));
-        let whole = step.whole() && step.trace.image.is_some_and(|image| image >= since || image <= at);
         let against = told.is_some_and(|told| !alike(&to, told));
-        if !against && (whole || (said && changed)) {
+        if !against && (step.whole() || (said && changed)) {
             step.go(StepState::Verified, at, "it registered with it");
             return true;
         }
@@ -272,24 +271,13 @@ impl Conversion {
         step.dues(self.family).into_iter().flatten().min()
     }
 
-    /// A person looked after the phone: the present step begins anew.
-    pub fn again(&mut self, at: Timestamp) {
-        if let Some(step) = self.step_mut() {
-            step.trace = Trace::default();
-            step.failure = None;
-            step.go(StepState::Todo, at, "it is tried again");
-        }
-    }
-
     /// Another way in place of the failed step and what came after it.
     pub fn replan(&mut self, steps: Vec<Step>, at: Timestamp) {
         if let Some(at_step) = self.steps.iter().position(|step| step.state == StepState::Failed) {
-            let failed: Vec<Step> = self.steps.drain(at_step..).take(1).collect();
-            for mut step in failed {
-                self.refused.push(step.to.clone());
-                step.state = StepState::Skipped;
-                step.since = at;
-                self.steps.push(step);
+            self.steps.truncate(at_step + 1);
+            if let Some(failed) = self.steps.last_mut() {
+                self.refused.push(failed.to.clone());
+                (failed.state, failed.since) = (StepState::Skipped, at);
             }
             self.steps.extend(steps);
         }

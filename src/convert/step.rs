@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::text;
 use crate::catalog::Family;
 use crate::domain::{Load, Signalling};
+use crate::firmware::container::is_legacy;
 use crate::firmware::set::SetFile;
 
 /// How long a phone that came back may take to ask for another image. The slowest between `.loads` and `.sb2` in a log
@@ -134,9 +135,6 @@ pub struct Step {
     pub source: String,
     /// It cannot be undone.
     pub one_way: bool,
-    /// It is tried because the phone refused another.
-    #[serde(default)]
-    pub fallback: bool,
     /// The set as it was when the step was planned: what is served does not change under a phone (I10).
     pub files: Vec<SetFile>,
     /// How far it is.
@@ -216,7 +214,7 @@ impl Step {
         if !apps.is_empty() {
             return apps.into_iter().all(taken);
         }
-        let legacy = self.to.starts_with("P0");
+        let legacy = is_legacy(&self.to);
         let mut images = self.files.iter().filter(|file| !is_manifest(&file.name));
         if legacy { images.any(taken) } else { images.all(taken) && !self.trace.taken.is_empty() }
     }

@@ -76,7 +76,7 @@ const FIRMWARE: &[&str] = &[".loads", ".sbn", ".sb2", ".sgn", ".bin", ".zup"];
 impl FileRequest {
     /// Reads a name. Every text is some request; that it means nothing to us is [`FileRequest::Other`].
     pub fn parse(name: &str) -> Self {
-        let name = name.strip_prefix("./").or_else(|| name.strip_prefix('/')).unwrap_or(name);
+        let name = bare(name);
         if let Some((_, file)) = SHARED.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
             return Self::Shared(*file);
         }
@@ -128,6 +128,11 @@ impl FileRequest {
             }
         }
     }
+}
+
+/// The name without the one prefix that some phones set before it.
+pub fn bare(name: &str) -> &str {
+    name.strip_prefix("./").or_else(|| name.strip_prefix('/')).unwrap_or(name)
 }
 
 fn ends_with(name: &str, ending: &str) -> bool {

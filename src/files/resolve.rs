@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -83,7 +84,7 @@ pub struct Asker<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unknown {
     /// By term file without its ending (`term42`), the load whose set is served.
-    pub erased: BTreeMap<String, String>,
+    pub erased: Arc<BTreeMap<String, String>>,
     /// The name in `OS79XX.TXT`, while the window is open.
     pub os79xx: Option<String>,
 }
@@ -197,12 +198,8 @@ fn made(kind: FileKind, desired: Option<&Desired>, site: &Site) -> Answer {
 fn image(name: &str, asker: &Asker<'_>) -> Option<SetFile> {
     let term = name.to_ascii_lowercase();
     let term = term.strip_suffix(".default.loads").filter(|stem| stem.starts_with("term"));
-    if let Some(offer) = &asker.seen.firmware.offer {
-        let legacy = offer.set.starts_with("P0");
-        let family = if legacy { Family::Legacy } else { Family::Java };
-        if let Some(file) = offer.file(name, family) {
-            return Some(file.clone());
-        }
+    if let Some(file) = asker.seen.firmware.offer.as_ref().and_then(|offer| offer.file(name)) {
+        return Some(file.clone());
     }
     if let Some(term) = term {
         let set = asker.unknown.erased.get(term)?;

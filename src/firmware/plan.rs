@@ -27,7 +27,7 @@ use crate::domain::{Era, Load};
 pub use fallback::fallbacks;
 pub use paths::{Certainty, ControlFile, Door, Edge, Fallback, Forbidden, Paths, Trigger, Verdict};
 pub use search::plan;
-pub use target::{default_target, nearest};
+pub use target::{default_target, nearest, newest};
 
 /// What a phone is known to run, or to be in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -117,6 +117,15 @@ impl FirmwareSet {
     }
 }
 
+/// What tests begin with.
+#[cfg(test)]
+impl FirmwareSet {
+    /// A set of these files, whole.
+    pub(crate) fn sample(load: &str, files: Vec<SetFile>) -> Self {
+        Self { complete: true, files, ..Self::new(load) }
+    }
+}
+
 /// `sip78xx.11-0-1-11`, `SIP8941_8945.9-3-1`: what stands before the first dot.
 fn by_name(load: &str) -> (String, Option<Signalling>) {
     let product = load.split('.').next().unwrap_or(load);

@@ -59,9 +59,7 @@ impl Hub {
             converting.campaign = Some(campaign);
             converting.campaign_changed = true;
         }
-        let what = format!("started conversion: {way}");
-        tracing::info!(code = "audit", who = WHO, "{what}");
-        converting.audit.push((now, WHO.to_owned(), what));
+        converting.did(WHO, format!("started conversion: {way}"), now);
         self.converted(&mut state, &snapshot, mac, Some(said), now);
     }
 }

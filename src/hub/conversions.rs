@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Hub;
+use super::converting::ITSELF;
 use super::planning::{Wanted, another_way, planned, shown};
 use super::state::State;
 use crate::api;
@@ -15,6 +16,7 @@ use crate::convert::{Campaign, Conversion, Step, StepState};
 use crate::domain::{MacAddr, ModelName};
 use crate::firmware::store::Index;
 use crate::fleet::Snapshot;
+use crate::status::word;
 use crate::store::{Kept, ToKeep};
 
 /// How long ago a phone may have been heard to begin (I6).
@@ -42,7 +44,9 @@ impl Hub {
 
     /// `[firmware]`, at the start and after it was read again.
     pub fn firmware_settings(&self, settings: config::Firmware) {
-        self.lock().converting.settings = Some(settings);
+        let converting = &mut self.lock().converting;
+        converting.erased = Arc::new(settings.erased.clone());
+        converting.settings = Some(settings);
     }
 
     /// Whether steps that cannot be undone need no word of their own.
@@ -200,9 +204,9 @@ impl Hub {
     /// aborted campaign lets go who has finished its step; a set that is not whole any more pauses all (I1, I4, I11).
     fn review(&self, state: &mut State, snapshot: &Snapshot, now: Timestamp) {
         let Some(mode) = state.converting.campaign.as_ref().map(|campaign| campaign.mode) else { return };
-        let open = |c: &&Conversion| !c.done() && (c.armed.is_some() || mode == Mode::Aborted);
-        let open: Vec<Conversion> = state.converting.conversions.values().filter(open).cloned().collect();
-        for mut conversion in open.iter().filter(|c| !c.begun()).cloned() {
+        let idle = |c: &&Conversion| !c.done() && !c.begun() && (c.armed.is_some() || mode == Mode::Aborted);
+        let idle: Vec<Conversion> = state.converting.conversions.values().filter(idle).cloned().collect();
+        for mut conversion in idle {
             let mac = conversion.mac;
             let seen = state.seen(mac);
             let model = snapshot.desired(mac, &seen).map(|desired| desired.model.name.clone());
@@ -357,23 +361,9 @@ impl Hub {
 
     /// Somebody did something.
     pub fn audit(&self, who: &str, what: impl Into<String>, now: Timestamp) {
-        let what = what.into();
-        tracing::info!(code = "audit", who, "{what}");
-        self.lock().converting.audit.push((now, who.to_owned(), what));
+        self.lock().converting.did(who, what.into(), now);
     }
 }
-
-/// Who acts where nobody was asked.
-const ITSELF: &str = "the daemon";
 
 /// A gap after which a campaign waits for a person (F35).
 const AWAY: SignedDuration = SignedDuration::from_mins(15);
-
-fn word(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Running => "running",
-        Mode::Paused => "paused",
-        Mode::Halted => "halted",
-        Mode::Aborted => "aborted",
-    }
-}

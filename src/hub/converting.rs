@@ -13,12 +13,16 @@ use crate::convert::{Campaign, Conversion, Mode, Offer, Sign};
 use crate::domain::{EventKind, Load, MacAddr, Signalling};
 use crate::files::Unknown;
 use crate::files::name::FileRequest;
+use crate::firmware::plan::newest;
 use crate::firmware::set::SetFile;
 use crate::firmware::store::Index;
 use crate::fleet::Firmware;
 
 /// Between two looks at the clock there is half a second.
 const JUMP: SignedDuration = SignedDuration::from_secs(10);
+
+/// Who acts where nobody was asked.
+pub(super) const ITSELF: &str = "the daemon";
 
 /// What concerns firmware.
 #[derive(Default)]
@@ -27,6 +31,8 @@ pub(super) struct Converting {
     pub(super) index: Arc<Index>,
     /// `[firmware]`.
     pub(super) settings: Option<config::Firmware>,
+    /// `firmware.erased`, for every request to look at.
+    pub(super) erased: Arc<BTreeMap<String, String>>,
     pub(super) conversions: BTreeMap<MacAddr, Conversion>,
     pub(super) campaign: Option<Campaign>,
     pub(super) beliefs: HashMap<MacAddr, Belief>,
@@ -61,13 +67,10 @@ impl Converting {
 
     /// What phones get that cannot say who they are.
     pub(super) fn unknown(&self, now: Timestamp) -> Unknown {
-        let Some(settings) = &self.settings else { return Unknown::default() };
         let open = self.window.is_some_and(|until| now < until);
-        let newest = || self.index.sets.values().filter(|set| set.complete && set.family == "P0");
-        let target =
-            || newest().filter_map(|set| Load::parse(&set.load)).filter(|load| load.signalling == Signalling::Sip);
-        let os79xx = if open { target().max_by_key(|load| load.version).and_then(|load| load.loader()) } else { None };
-        Unknown { erased: settings.erased.clone(), os79xx }
+        let complete = || self.index.sets.values().filter(|set| set.complete).filter_map(|set| Load::parse(&set.load));
+        let os79xx = if open { newest("P0", complete()).and_then(|load| load.loader()) } else { None };
+        Unknown { erased: Arc::clone(&self.erased), os79xx }
     }
 
     fn complete(&self, load: &str) -> bool {
@@ -127,6 +130,12 @@ impl Converting {
         self.unkept.insert(mac);
     }
 
+    /// Somebody did something.
+    pub(super) fn did(&mut self, who: &str, what: String, now: Timestamp) {
+        tracing::info!(code = "audit", who, "{what}");
+        self.audit.push((now, who.to_owned(), what));
+    }
+
     fn believe(&mut self, mac: MacAddr, source: Source, runs: Runs, at: Timestamp) {
         if self.beliefs.entry(mac).or_default().note(source, runs, at) {
             self.unkept_beliefs.insert(mac);
@@ -162,19 +171,22 @@ impl Converting {
 
     /// A file was delivered, or was not.
     pub(super) fn delivered(&mut self, mac: MacAddr, what: &EventKind, at: Timestamp) -> Option<String> {
-        let changed = match what {
-            EventKind::FileSent { name, .. } => self.change(mac, |conversion| conversion.sent(name, at)),
-            EventKind::FileFailed { name, reason, .. }
-                if !matches!(reason.as_str(), "unconfirmed" | "replaced" | "not-found") =>
-            {
-                self.change(mac, |conversion| conversion.not_sent(name, at))
-            }
-            // All was sent, and only the last word of the phone is missing.
-            EventKind::FileFailed { name, reason, .. } if reason == "unconfirmed" => {
-                self.change(mac, |conversion| conversion.sent(name, at))
-            }
-            _ => None,
+        let (name, whole) = match what {
+            EventKind::FileSent { name, .. } => (name, true),
+            EventKind::FileFailed { name, reason, .. } => match reason.as_str() {
+                // All was sent, and only the last word of the phone is missing.
+                "unconfirmed" => (name, true),
+                "replaced" | "not-found" => return None,
+                _ => (name, false),
+            },
+            _ => return None,
         };
+        let changed = self.change(
+            mac,
+            |conversion| {
+                if whole { conversion.sent(name, at) } else { conversion.not_sent(name, at) }
+            },
+        );
         self.came_of(mac, changed?, at)
     }
 
@@ -255,7 +267,7 @@ impl Converting {
         }
         let end = conversion.done() || conversion.failed().is_some();
         if end {
-            self.audit.push((at, "the daemon".to_owned(), format!("phone {mac} {sentence}")));
+            self.audit.push((at, ITSELF.to_owned(), format!("phone {mac} {sentence}")));
         }
         if let Some(load) = latest.verified().then(|| Load::parse(&latest.to)).flatten() {
             self.believe(mac, Source::Images, Runs::Load(load), at);

@@ -8,7 +8,6 @@ use crate::api;
 use crate::convert::Conversion;
 use crate::convert::campaign::Mode;
 use crate::domain::MacAddr;
-use crate::store::Audited;
 
 /// A phone's way, or why it has none.
 type Planned = Result<Conversion, String>;
@@ -122,7 +121,7 @@ impl Operations {
     ///
     /// # Errors
     /// The store cannot be read, in one sentence.
-    pub async fn audited(&self) -> Result<Vec<Audited>, String> {
+    pub async fn audited(&self) -> Result<Vec<api::Audited>, String> {
         self.store.audit().await.map_err(|why| format!("the audit log could not be read: {why}"))
     }
 

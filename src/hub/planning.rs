@@ -119,7 +119,6 @@ fn laid(step: &PathStep, index: &Index, now: Timestamp) -> Step {
         rule: step.rule.clone(),
         source: step.source.clone(),
         one_way: step.one_way,
-        fallback: step.fallback.is_some(),
         files: index.set(&step.to).map(|set| set.files.clone()).unwrap_or_default(),
         state: StepState::Todo,
         since: now,

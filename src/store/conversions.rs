@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use sqlx::SqliteConnection;
 
 use super::{Kind, Store, StoreError};
+use crate::api::Audited;
 use crate::convert::{Belief, Campaign, Conversion};
 use crate::domain::MacAddr;
 
@@ -35,17 +36,6 @@ pub struct ToKeep {
     pub campaign: Option<Campaign>,
     /// Who did what, to be remembered.
     pub audit: Vec<(Timestamp, String, String)>,
-}
-
-/// What was done, by whom.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Audited {
-    /// When, RFC 3339.
-    pub at: String,
-    /// Who: a person by the socket, or the daemon itself.
-    pub who: String,
-    /// One sentence.
-    pub what: String,
 }
 
 /// Entries of the audit log that are kept.

@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 use crate::domain::{BootEvent, MacAddr};
 use crate::pbx::roster::{Assignment, Roster};
 use crate::timeline::EVENTS_PER_PHONE;
-pub use conversions::{Audited, Kept, ToKeep};
+pub use conversions::{Kept, ToKeep};
 use folder::{inode, lock, private};
 pub use recover::Damaged;
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::convert::Trace;
 use crate::files::name::FileRequest;
 
 const MAC: &str = "001B54AABB01";
@@ -16,7 +17,6 @@ fn step(from: &str, to: &str, via: &[(&str, &str)], files: &[&str]) -> Step {
         rule: "test".to_owned(),
         source: "test".to_owned(),
         one_way: false,
-        fallback: false,
         files: files.iter().map(file).collect(),
         state: StepState::Todo,
         since: at(0),

@@ -14,9 +14,13 @@ pub fn default_target(model: &Model, configured: Option<&str>, held: &[(Load, bo
     if let Some(name) = configured {
         return Load::parse(name);
     }
-    let fits = |load: &&Load| load.product == model.load_family && load.signalling == Signalling::Sip;
-    let complete = held.iter().filter(|(_, complete)| *complete).map(|(load, _)| load);
-    complete.filter(fits).max_by(|a, b| a.version.cmp(&b.version).then_with(|| a.name.cmp(&b.name))).cloned()
+    newest(&model.load_family, held.iter().filter(|(_, complete)| *complete).map(|(load, _)| load.clone()))
+}
+
+/// The newest SIP load of a family.
+pub fn newest(family: &str, loads: impl Iterator<Item = Load>) -> Option<Load> {
+    let fits = |load: &Load| load.product == family && load.signalling == Signalling::Sip;
+    loads.filter(fits).max_by(|a, b| a.version.cmp(&b.version).then_with(|| a.name.cmp(&b.name)))
 }
 
 /// The load of this model that a name was meant for, if one is near enough: of those in the catalogue and in the store.

@@ -45,20 +45,7 @@ fn index(loads: &[&str]) -> Index {
             archive: String::new(),
             added: at(0),
         }));
-        let parsed = Load::parse(load).unwrap();
-        let set = FirmwareSet {
-            load: (*load).to_owned(),
-            family: parsed.product,
-            protocol: Some(parsed.signalling),
-            complete: true,
-            missing: Vec::new(),
-            files,
-            hardware: None,
-            build: None,
-            term: Vec::new(),
-            problems: Vec::new(),
-            archives: Vec::new(),
-        };
+        let set = FirmwareSet::sample(load, files);
         index.sets.insert(set.load.clone(), set);
     }
     index

@@ -9,21 +9,7 @@ use crate::firmware::store::Index;
 
 /// A set of the store as the planner sees it; its files are nobody's concern here.
 fn held(load: &str) -> (String, FirmwareSet) {
-    let parsed = crate::domain::Load::parse(load).unwrap();
-    let set = FirmwareSet {
-        load: load.to_owned(),
-        family: parsed.product,
-        protocol: Some(parsed.signalling),
-        complete: true,
-        missing: Vec::new(),
-        files: Vec::new(),
-        hardware: None,
-        build: None,
-        term: Vec::new(),
-        problems: Vec::new(),
-        archives: Vec::new(),
-    };
-    (load.to_owned(), set)
+    (load.to_owned(), FirmwareSet::sample(load, Vec::new()))
 }
 
 const NEWEST: &str = "SIP45.9-4-2SR3-1S";

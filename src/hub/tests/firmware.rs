@@ -2,27 +2,13 @@
 
 use super::*;
 use crate::config;
-use crate::domain::Load;
 use crate::firmware::set::{FirmwareSet, SetFile};
 use crate::firmware::store::{Index, Record};
 
 /// A set of the store, whole.
 fn set(load: &str, files: &[&str]) -> FirmwareSet {
     let file = |name: &&str| SetFile { name: (*name).to_owned(), size: 4, sha256: format!("sum of {load}'s {name}") };
-    let parsed = Load::parse(load).unwrap();
-    FirmwareSet {
-        load: load.to_owned(),
-        family: parsed.product,
-        protocol: Some(parsed.signalling),
-        complete: true,
-        missing: Vec::new(),
-        files: files.iter().map(file).collect(),
-        hardware: None,
-        build: None,
-        term: Vec::new(),
-        problems: Vec::new(),
-        archives: Vec::new(),
-    }
+    FirmwareSet::sample(load, files.iter().map(file).collect())
 }
 
 /// A hub with one phone and these sets.

@@ -25,7 +25,6 @@ fn conversion() -> Conversion {
         rule: "test".to_owned(),
         source: "test".to_owned(),
         one_way: false,
-        fallback: false,
         files: files.iter().map(|(name, size)| file((name, *size))).collect(),
         state: StepState::Todo,
         since: at(0),

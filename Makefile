@@ -73,6 +73,7 @@ bench:
 	$(CARGO) bench --bench import
 	$(CARGO) bench --bench tftp
 	$(CARGO) bench --bench roster
+	$(CARGO) bench --bench converts
 
 deb:
 	@command -v cargo-deb >/dev/null || $(CARGO) install --quiet --locked cargo-deb

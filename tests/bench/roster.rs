@@ -9,16 +9,17 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
-use std::fs;
+mod measure;
+
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::clients::RawTftp;
+use measure::{fetch, peak_memory, processor_time};
 use support::daemon::{Daemon, Site};
 use support::pbx::Pbx;
 use support::sql::Database;
-use support::{Component, have, succeed, text, wait_for};
+use support::{Component, have, text, wait_for};
 
 /// Extensions; the bars are for the second.
 const SIZES: [usize; 3] = [1_000, 10_000, 50_000];
@@ -165,24 +166,6 @@ fn changes(pbx: &Pbx, daemon: &Daemon<'_>) -> Vec<Duration> {
     all
 }
 
-/// A file over TFTP, by a client that costs no process.
-fn fetch(daemon: &Daemon<'_>, name: &str) -> String {
-    let client = RawTftp::new(daemon.tftp);
-    client.ask(name.as_bytes());
-    let mut file = Vec::new();
-    for block in 1_u16.. {
-        let (from, packet) = client.receive();
-        let [high, low] = block.to_be_bytes();
-        assert_eq!(packet[..4], [0, 3, high, low], "block {block} of {name}");
-        client.acknowledge(from, block);
-        file.extend_from_slice(&packet[4..]);
-        if packet.len() < 516 {
-            break;
-        }
-    }
-    text(&file)
-}
-
 /// Rows by MariaDB's own sequences: half a million statements would take minutes.
 fn fill(pbx: &Pbx, extensions: usize, phones: usize) {
     let last = 10_000 + extensions - 1;
@@ -204,23 +187,6 @@ fn fill(pbx: &Pbx, extensions: usize, phones: usize) {
          INSERT INTO offhook_lines (mac, button, kind, extension)
            SELECT CONCAT('00087D', LPAD(HEX(seq), 6, '0')), 1, 'line', 10000 + seq FROM {phones}"
     ));
-}
-
-/// User and system time of the daemon so far: fields 14 and 15 of proc_pid_stat(5), in clock ticks.
-fn processor_time(daemon: &Daemon<'_>) -> Duration {
-    let ticks_per_second: u32 = succeed(Command::new("getconf").arg("CLK_TCK")).trim().parse().unwrap();
-    let stat = fs::read_to_string(format!("/proc/{}/stat", daemon.process())).unwrap();
-    // The name of the program, in parentheses, may hold blanks.
-    let after_name = stat.rsplit_once(')').unwrap().1;
-    let ticks: u32 = after_name.split_whitespace().skip(11).take(2).map(|field| field.parse::<u32>().unwrap()).sum();
-    Duration::from_secs(u64::from(ticks)) / ticks_per_second
-}
-
-/// Highest resident size so far, in KiB.
-fn peak_memory(daemon: &Daemon<'_>) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.process())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// How often the daemon has looked at the PBX so far, by its own count.

@@ -1,6 +1,7 @@
 //! Conversion with the real daemon: scripted phones of both families, each at its own step, boot against it until they run
 //! their target. They accept steps by a table of their own.
 
+mod crowd;
 mod interlocks;
 
 use std::collections::BTreeMap;

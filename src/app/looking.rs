@@ -19,6 +19,7 @@ use crate::config::{Config, PbxSource};
 use crate::convert::web_page::Hosts;
 use crate::domain::MacAddr;
 use crate::hub::{Hub, Look};
+use crate::pbx::sources::freepbx_access;
 use crate::probe;
 
 /// How often it is looked whom to ask.
@@ -48,15 +49,18 @@ pub(super) fn spawn(stage: &mut Stage, config: &Config, hub: &Arc<Hub>) {
     });
 }
 
-/// Hosts of the PBX, as the configuration names them.
+/// Hosts of the PBX, as the configuration and FreePBX's own name them.
 fn pbx(config: &Config) -> Vec<String> {
     let manager = config.ami.as_ref().map(|ami| ami.address.clone());
     let manager = manager.map(|address| address.rsplit_once(':').map_or(address.clone(), |(host, _)| host.to_owned()));
     let database = match &config.pbx.source {
-        PbxSource::FreePbx(Some(url)) => Url::parse(url.0.expose()).ok(),
-        _ => None,
+        PbxSource::FreePbx(Some(url)) => {
+            Url::parse(url.0.expose()).ok().and_then(|url| url.host_str().map(str::to_owned))
+        }
+        PbxSource::FreePbx(None) => freepbx_access().ok().map(|access| access.host),
+        PbxSource::Sqlite(_) => None,
     };
-    manager.into_iter().chain(database.and_then(|url| url.host_str().map(str::to_owned))).collect()
+    manager.into_iter().chain(database).collect()
 }
 
 struct Looking {

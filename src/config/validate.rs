@@ -10,6 +10,7 @@ use super::firmware;
 use super::wire::{self, OneOrMany, Wire};
 use super::{Access, Ami, AmiSecret, Config, ConfigProblem, DatabaseUrl, Pbx, PbxSource, Publish, Server, Tftp};
 use crate::domain::{PhoneOptions, Secret, SipTransport};
+use crate::pbx::sources::freepbx_conf;
 
 /// Collects problems while reading on.
 pub(super) struct Report(Vec<ConfigProblem>);
@@ -102,7 +103,7 @@ pub(super) fn keeps_apart(config: &Config, file: &Path) -> Result<(), ConfigProb
     };
     let database = match &config.pbx.source {
         PbxSource::Sqlite(path) => (path.as_path(), "the database of pbx.database_url"),
-        PbxSource::FreePbx(_) => (Path::new(FREEPBX_CONF), "FreePBX's own configuration"),
+        PbxSource::FreePbx(_) => (Path::new(freepbx_conf::PATH), "FreePBX's own configuration"),
     };
     let state = (config.server.state_dir.as_path(), "server.state_dir");
     let private = [state, (file, "this configuration"), database].into_iter().chain(secret);
@@ -120,8 +121,6 @@ pub(super) fn keeps_apart(config: &Config, file: &Path) -> Result<(), ConfigProb
         }),
     }
 }
-
-const FREEPBX_CONF: &str = "/etc/freepbx.conf";
 
 /// An address of ours as phones are told it.
 fn reachable(ip: Ipv4Addr) -> Result<Ipv4Addr, String> {

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 
 use crate::domain::Secret;
 
+/// Where FreePBX says how to reach its database.
+pub const PATH: &str = "/etc/freepbx.conf";
+
 /// How FreePBX reaches its database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseAccess {

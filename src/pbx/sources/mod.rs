@@ -11,4 +11,4 @@ pub mod freepbx;
 pub mod freepbx_conf;
 mod tables;
 
-pub use tables::{Gate, Moved, PATIENCE, Source, SourceError};
+pub use tables::{Gate, Moved, PATIENCE, Source, SourceError, freepbx_access};

@@ -11,13 +11,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 use sqlx::{ColumnIndex, Decode, Row};
 
 use super::freepbx::{Cell, PhoneRows, Rows};
-use super::freepbx_conf::DatabaseAccess;
+use super::freepbx_conf::{self, DatabaseAccess};
 
 /// Longest wait for one look at the PBX.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Where FreePBX says how to reach its database.
-const FREEPBX_CONF: &str = "/etc/freepbx.conf";
 
 /// A PBX database.
 #[derive(Clone, Debug)]
@@ -270,16 +267,24 @@ fn asks_for_tls(url: &str) -> bool {
         .any(|(key, value)| ["ssl-mode", "sslmode"].contains(&key) && !["disabled", "preferred"].contains(&value))
 }
 
-fn from_freepbx_conf() -> Result<MySqlConnectOptions, SourceError> {
-    let path = std::env::var("FREEPBX_CONF").unwrap_or_else(|_| FREEPBX_CONF.to_owned());
+/// What FreePBX's own configuration says of its database.
+///
+/// # Errors
+/// It cannot be read, or does not say.
+pub fn freepbx_access() -> Result<DatabaseAccess, SourceError> {
+    let path = std::env::var("FREEPBX_CONF").unwrap_or_else(|_| freepbx_conf::PATH.to_owned());
     let bytes = std::fs::read(&path).map_err(|why| {
         SourceError(format!(
             "{path} could not be read: {why}; add user offhook to group asterisk, or state pbx.database_url"
         ))
     })?;
-    let access = DatabaseAccess::parse(&String::from_utf8_lossy(&bytes)).map_err(|why| {
+    DatabaseAccess::parse(&String::from_utf8_lossy(&bytes)).map_err(|why| {
         SourceError(format!("{path} does not say how to reach the database: {why}; state pbx.database_url"))
-    })?;
+    })
+}
+
+fn from_freepbx_conf() -> Result<MySqlConnectOptions, SourceError> {
+    let access = freepbx_access()?;
     let options =
         MySqlConnectOptions::new().username(&access.user).password(access.password.expose()).database(&access.name);
     Ok(match &access.socket {

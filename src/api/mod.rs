@@ -209,6 +209,9 @@ pub struct Conversion {
     pub confidence: Confidence,
     /// The way.
     pub steps: Vec<ConversionStep>,
+    /// What the store lacks, should the phone run nothing newer than is known.
+    #[serde(default)]
+    pub warning: Option<String>,
     /// Why there is no way; of a plan only.
     pub refused: Option<String>,
 }

@@ -97,13 +97,18 @@ fn planned_text(plan: &api::Conversion) -> String {
     if plan.steps.is_empty() {
         return format!("{} ({}) runs {} already\n", plan.mac, plan.model, plan.target);
     }
+    let warning = plan.warning.as_ref().map(|what| {
+        format!(
+            "  warning: {what}; without it, it begins once it has shown what it runs, if that takes a shorter way\n"
+        )
+    });
     let mut text = format!("{} ({}), from {} to {}:\n", plan.mac, plan.model, plan.from, plan.target);
     for (number, step) in (1..).zip(&plan.steps) {
         let door = if step.one_way { "; cannot be undone" } else { "" };
         text +=
             &format!("  {number}. {} by {} [{}, {}]{door}\n", step.to, step.via.join(" and "), step.rule, step.source);
     }
-    text
+    text + &warning.unwrap_or_default()
 }
 
 async fn start(which: Which, context: &Context) -> Result<(), Failure> {

@@ -106,53 +106,111 @@ impl Campaign {
         &self,
         all: &BTreeMap<MacAddr, Conversion>,
         concurrent: usize,
-        ready: impl Fn(&Conversion) -> bool,
+        ready: impl Fn(&Conversion) -> Result<(), NotReady>,
     ) -> Vec<MacAddr> {
         if self.mode != Mode::Running {
             return Vec::new();
         }
+        let turns = self.turns(all, concurrent, ready);
+        turns.into_iter().filter(|(_, turn)| *turn == Turn::Begins).map(|(mac, _)| mac).collect()
+    }
+
+    /// What every phone waits for that has not begun; those that wait for nothing but a boot are not in it. One reckoning
+    /// for who begins and for what the others are told.
+    pub fn turns(
+        &self,
+        all: &BTreeMap<MacAddr, Conversion>,
+        concurrent: usize,
+        ready: impl Fn(&Conversion) -> Result<(), NotReady>,
+    ) -> BTreeMap<MacAddr, Turn> {
+        let open = |c: &Conversion| !c.begun() && !c.done() && c.failed().is_none();
+        if self.mode != Mode::Running {
+            // Whose turn had come is not offered anything either.
+            return all.values().filter(|c| open(c)).map(|c| (c.mac, Turn::Held(self.mode))).collect();
+        }
         let under_way = |c: &&Conversion| c.armed.is_some() && !c.done() && c.failed().is_none();
-        let active = all.values().filter(under_way).count();
+        let mut free = concurrent.saturating_sub(all.values().filter(under_way).count());
         // Those of an earlier campaign are not this one's.
         let armed = all.values().filter(|c| c.armed.is_some_and(|at| at >= self.started)).count();
-        let mut left = concurrent.saturating_sub(active).min(self.limit.unwrap_or(usize::MAX).saturating_sub(armed));
-        let mut waves: BTreeMap<(&ModelName, &str), usize> = BTreeMap::new();
-        let mut begin = Vec::new();
-        let waits = |c: &Conversion| c.armed.is_none() && !c.done() && c.failed().is_none();
-        for (mac, conversion) in all.iter().filter(|(_, c)| waits(c)) {
-            if left == 0 {
-                break;
-            }
-            if !ready(conversion) {
-                continue;
-            }
-            let wave = waves
-                .entry((&conversion.model, &conversion.target))
-                .or_insert_with(|| wave(all, conversion, concurrent));
-            if *wave > 0 {
-                *wave -= 1;
-                left -= 1;
-                begin.push(*mac);
-            }
+        let mut left = self.limit.map(|limit| limit.saturating_sub(armed));
+        let mut waves: BTreeMap<(&ModelName, &str), Wave> = BTreeMap::new();
+        let mut turns = BTreeMap::new();
+        for conversion in all.values().filter(|c| c.armed.is_none() && open(c)) {
+            let wave = (&conversion.model, conversion.target.as_str());
+            let wave = waves.entry(wave).or_insert_with(|| Wave::of(all, conversion));
+            let turn = match (ready(conversion), wave.room, left, free) {
+                (Err(why), ..) => Turn::NotReady(why),
+                (_, 0, ..) => wave.canary.map_or(Turn::Wave, Turn::Canary),
+                (_, _, Some(0), _) => Turn::Limit(self.limit.unwrap_or_default()),
+                (.., 0) => Turn::Concurrent(concurrent),
+                _ => {
+                    (wave.room, free, left) = (wave.room - 1, free - 1, left.map(|left| left - 1));
+                    wave.canary = wave.canary.or(Some(conversion.mac)).filter(|_| wave.first);
+                    Turn::Begins
+                }
+            };
+            turns.insert(conversion.mac, turn);
         }
-        begin
+        turns
     }
 }
 
+/// What a phone waits for that has not begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing: it begins.
+    Begins,
+    /// That the campaign goes on.
+    Held(Mode),
+    /// It has to show itself first.
+    NotReady(NotReady),
+    /// The first of its model has to be through.
+    Canary(MacAddr),
+    /// Likewise those that came after the first.
+    Wave,
+    /// As many as the campaign may begin have begun.
+    Limit(usize),
+    /// As many as `firmware.concurrent` allows are under way.
+    Concurrent(usize),
+}
+
+/// Why a phone cannot begin as it is (I6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotReady {
+    /// Nothing was heard of it for a day.
+    Unheard,
+    /// Its turn had come, it did not boot, and was not heard since.
+    DidNotBoot,
+    /// Too little is known of what it runs; what the store lacks for the longest way, a sentence.
+    Lacks(String),
+}
+
 /// How many more of a model may begin: one until one is through, ten until all of those are, then any number.
-/// Those that went to another target prove nothing of this one.
-fn wave(all: &BTreeMap<MacAddr, Conversion>, next: &Conversion, concurrent: usize) -> usize {
-    let like = |c: &&Conversion| c.model == next.model && c.target == next.target && c.armed.is_some();
-    let of_model = || all.values().filter(like);
-    let through = of_model().filter(|c| c.done() && c.steps.iter().any(|s| s.state == StepState::Verified)).count();
-    // One that failed proves nothing; the stop rule looks after those.
-    let begun = of_model().filter(|c| c.failed().is_none()).count();
-    let most = match through {
-        0 => 1,
-        n if n <= SECOND_WAVE => 1 + SECOND_WAVE,
-        _ => usize::MAX,
-    };
-    most.saturating_sub(begun).min(concurrent)
+struct Wave {
+    room: usize,
+    /// Nobody is through yet.
+    first: bool,
+    /// The first, while it is under way.
+    canary: Option<MacAddr>,
+}
+
+impl Wave {
+    /// Those that went to another target prove nothing of this one; nor does one that runs it already.
+    fn of(all: &BTreeMap<MacAddr, Conversion>, next: &Conversion) -> Self {
+        let proof = |c: &&Conversion| c.steps.iter().any(|s| s.state == StepState::Verified);
+        let like = |c: &&Conversion| c.model == next.model && c.target == next.target && c.armed.is_some();
+        let of_model = || all.values().filter(like);
+        let through = of_model().filter(|c| c.done() && proof(c)).count();
+        // One that failed proves nothing; the stop rule looks after those.
+        let begun = || of_model().filter(|c| c.failed().is_none() && (!c.done() || proof(c)));
+        let most = match through {
+            0 => 1,
+            n if n <= SECOND_WAVE => 1 + SECOND_WAVE,
+            _ => usize::MAX,
+        };
+        let canary = begun().next().map(|c| c.mac).filter(|_| through == 0);
+        Self { room: most.saturating_sub(begun().count()), first: through == 0, canary }
+    }
 }
 
 #[cfg(test)]
@@ -195,6 +253,9 @@ mod tests {
                 started: at(0),
                 accept_one_way: false,
                 refused: Vec::new(),
+                lacks: None,
+                let_go: None,
+                given_up: false,
             };
             (mac, conversion)
         };
@@ -202,7 +263,7 @@ mod tests {
     }
 
     fn begin(campaign: &Campaign, all: &mut BTreeMap<MacAddr, Conversion>, concurrent: usize) -> usize {
-        let macs = campaign.may_begin(all, concurrent, |_| true);
+        let macs = campaign.may_begin(all, concurrent, |_| Ok(()));
         for mac in &macs {
             all.get_mut(mac).unwrap().armed = Some(at(1));
         }
@@ -258,9 +319,9 @@ mod tests {
             end(&mut all, true, second);
         }
         let mut campaign = Campaign::new(Some(2), at(100));
-        assert_eq!(campaign.may_begin(&all, 10, |_| true).len(), 1, "the canary, and the limit is not used up");
+        assert_eq!(campaign.may_begin(&all, 10, |_| Ok(())).len(), 1, "the canary, and the limit is not used up");
         campaign.limit = None;
-        assert_eq!(campaign.may_begin(&all, 10, |_| true).len(), 1);
+        assert_eq!(campaign.may_begin(&all, 10, |_| Ok(())).len(), 1);
     }
 
     /// I6: a phone that is not ready keeps nobody waiting.
@@ -269,7 +330,7 @@ mod tests {
         let campaign = Campaign::new(None, at(0));
         let all = phones(3, "7942");
         let boxed = *all.keys().next().unwrap();
-        let begins = campaign.may_begin(&all, 10, |conversion| conversion.mac != boxed);
+        let begins = campaign.may_begin(&all, 10, |c| if c.mac == boxed { Err(NotReady::Unheard) } else { Ok(()) });
         assert_eq!(begins, [*all.keys().nth(1).unwrap()]);
     }
 

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::belief::alike;
+use super::campaign::Turn;
 use super::signs::Sign;
 use super::step::{Failure, Step, StepState, TIMES, is_manifest, shifted};
 use super::text;
@@ -83,7 +84,29 @@ pub struct Conversion {
     /// Loads that it was offered and refused: none of them again.
     #[serde(default)]
     pub refused: Vec<String>,
+    /// It has shown too little of what it runs, and the store lacks what the longest way takes: it is not begun.
+    #[serde(default)]
+    pub lacks: Option<Lacks>,
+    /// Its turn had come and it did not boot: others go before it until it is heard again.
+    #[serde(default)]
+    pub let_go: Option<Timestamp>,
+    /// It failed, and somebody gave it up. It may need its set to come back (I13), so it is offered that until it registers;
+    /// nobody is told of it any more.
+    #[serde(default)]
+    pub given_up: bool,
 }
+
+/// What the store lacks for a phone of which too little is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lacks {
+    /// What it had shown of its loader when the way was made.
+    pub universal_loader: Option<bool>,
+    /// What to bring and why, one sentence.
+    pub what: String,
+}
+
+/// How long a phone whose turn has come may take to boot (I12).
+const BOOTS: SignedDuration = SignedDuration::from_mins(30);
 
 impl Conversion {
     /// The step that is to be done now.
@@ -118,6 +141,20 @@ impl Conversion {
             StepState::Failed => step.trace.image.is_some(),
             _ => false,
         })
+    }
+
+    /// Whether it failed and nobody wants to hear of it any more. One that asks for its images after all is under way again.
+    pub fn is_given_up(&self) -> bool {
+        self.given_up && self.failed().is_some()
+    }
+
+    /// Whether its turn has come and it did not boot for too long, with nobody holding it back `since`.
+    pub fn overdue(&self, since: Timestamp, now: Timestamp) -> bool {
+        let Some(armed) = self.armed else { return false };
+        // The step before ended with a boot: from there on it is this one's time.
+        let steps = self.steps.iter().filter(|step| step.verified()).map(|step| step.since);
+        let waits = self.step().is_some_and(|step| step.state == StepState::Todo);
+        waits && steps.chain([armed, since]).max().is_some_and(|from| now.duration_since(from) >= BOOTS)
     }
 
     /// What the phone is offered. Complete at the moment of asking is the caller's to check.
@@ -255,6 +292,7 @@ impl Conversion {
     pub fn shift(&mut self, by: SignedDuration) {
         self.started = shifted(self.started, by);
         self.armed = self.armed.map(|at| shifted(at, by));
+        self.let_go = self.let_go.map(|at| shifted(at, by));
         self.steps.iter_mut().for_each(|step| step.shift(by));
     }
 
@@ -283,9 +321,9 @@ impl Conversion {
         }
     }
 
-    /// What comes next, in one sentence.
-    pub fn next(&self) -> String {
-        text::next(self)
+    /// What comes next, in one sentence. `turn`: what it waits for, while it has not begun.
+    pub fn next(&self, turn: Option<&Turn>) -> String {
+        text::next(self, turn)
     }
 }
 

@@ -21,7 +21,7 @@ pub mod text;
 pub mod web_page;
 
 pub use belief::{Belief, Source};
-pub use campaign::{Campaign, Mode};
-pub use conversion::{Conversion, Offer};
+pub use campaign::{Campaign, Mode, NotReady, Turn};
+pub use conversion::{Conversion, Lacks, Offer};
 pub use signs::Sign;
 pub use step::{Failure, Step, StepState, Trace};

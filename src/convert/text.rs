@@ -1,7 +1,8 @@
 //! Sentences: why a step failed, what comes next, which keys to press.
 
-use super::{Conversion, Failure, StepState};
+use super::{Conversion, Failure, Mode, NotReady, StepState, Turn};
 use crate::catalog::Family;
+use crate::domain::ModelName;
 
 /// Why a step failed.
 pub fn failure(failure: Failure) -> &'static str {
@@ -51,14 +52,47 @@ pub fn reset(family: Family) -> String {
     format!("hold # while plugging it in, {lamps}, and dial 123456789*0# within 60 s")
 }
 
-/// What comes next for a phone.
-pub fn next(conversion: &Conversion) -> String {
+/// What a phone waits for that has not begun.
+fn waits(turn: &Turn, model: &ModelName) -> String {
+    match turn {
+        Turn::Begins => "its turn has come: it is armed within a second".to_owned(),
+        Turn::Held(Mode::Aborted) => {
+            "nothing: conversion was aborted; `offhook convert start` begins it anew".to_owned()
+        }
+        Turn::Held(Mode::Halted) => {
+            "it waits: conversion was halted; see why, then `offhook convert resume`".to_owned()
+        }
+        Turn::Held(_) => "it waits: conversion is paused, until `offhook convert resume`".to_owned(),
+        Turn::NotReady(NotReady::Unheard) => "plug it in: nothing was heard of it in the last 24 hours".to_owned(),
+        Turn::NotReady(NotReady::DidNotBoot) => {
+            "power-cycle it: its turn had come, and it did not boot within 30 minutes; others go before it now"
+                .to_owned()
+        }
+        Turn::NotReady(NotReady::Lacks(what)) => format!("it waits until it shows what it runs: {what}"),
+        Turn::Canary(first) => format!("it waits for {first}, the first {model}, to be through"),
+        Turn::Wave => format!("it waits until the {model} phones that began before it are through"),
+        Turn::Limit(limit) => {
+            format!("the limit of {limit} phones is reached: `offhook convert start` it anew when those are through")
+        }
+        Turn::Concurrent(most) => {
+            format!(
+                "it waits until one of {most} phones under way is through: firmware.concurrent allows no more at once"
+            )
+        }
+    }
+}
+
+/// What comes next for a phone. `turn`: what it waits for, while it has not begun.
+pub fn next(conversion: &Conversion, turn: Option<&Turn>) -> String {
     let Some(step) = conversion.step() else { return "nothing: it runs its target".to_owned() };
     if let Some(failure) = conversion.failed() {
         return remedy(failure, conversion.family);
     }
+    if let (false, Some(turn)) = (conversion.begun(), turn) {
+        return waits(turn, &conversion.model);
+    }
     match (step.state, conversion.armed) {
-        (_, None) => "its turn comes when the phones before it are through".to_owned(),
+        (_, None) => "it is begun by `offhook convert start`".to_owned(),
         (StepState::Todo, Some(_)) => format!("power-cycle it: at its next boot it is told to take {}", step.to),
         (StepState::Offered, Some(_)) => format!("it fetches {} by itself", step.to),
         (StepState::Downloading, Some(_)) => "nothing to do but wait; never cut its power now".to_owned(),

@@ -12,7 +12,7 @@ mod settings;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::convert::Conversion;
+use crate::convert::{Conversion, Turn};
 use crate::domain::{Contact, Load, Problem};
 use crate::fleet::Desired;
 use crate::pbx::roster::{Assignment, Roster};
@@ -46,6 +46,8 @@ pub struct Evidence<'a> {
     pub ntp_here: bool,
     /// Its way to another load, where there is one.
     pub conversion: Option<&'a Conversion>,
+    /// What that waits for, while it has not begun.
+    pub turn: Option<&'a Turn>,
     /// The load that it surely runs.
     pub runs: Option<&'a Load>,
 }

@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Hub;
-use super::conversions::SEEN_WITHIN;
 use super::planning::{Wanted, planned};
 use super::state::State;
+use super::turns::SEEN_WITHIN;
 use crate::config;
 use crate::convert::belief::{Belief, Runs};
 use crate::convert::{Campaign, Conversion, Mode};
@@ -85,7 +85,7 @@ fn due(state: &State, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) -> Opti
     }
     let (conversion, one_way) = planned(state, snapshot, mac, &Wanted::default(), now).ok()?;
     let again = !reset && before.is_some_and(|before| before.target == conversion.target);
-    if conversion.steps.is_empty() || again || (one_way && !settings.accept_one_way) {
+    if conversion.steps.is_empty() || conversion.lacks.is_some() || again || (one_way && !settings.accept_one_way) {
         return None;
     }
     // The newest of the store may be older than what runs: nobody asked for that.

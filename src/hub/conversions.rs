@@ -19,9 +19,6 @@ use crate::fleet::Snapshot;
 use crate::status::word;
 use crate::store::{Kept, ToKeep};
 
-/// How long ago a phone may have been heard to begin (I6).
-pub(super) const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(24);
-
 impl Hub {
     /// What was kept in an earlier life. A daemon that was away for long goes on when somebody says so (F35).
     pub fn recall_conversions(&self, kept: Kept, now: Timestamp) {
@@ -111,6 +108,8 @@ impl Hub {
         state.converting.campaign_changed = true;
         let window = state.converting.settings.as_ref().and_then(|s| SignedDuration::try_from(s.os79xx_window).ok());
         state.converting.window = window.and_then(|window| now.checked_add(window).ok()).filter(|until| *until > now);
+        drop(state);
+        self.turn_over(now);
         taken
     }
 
@@ -124,10 +123,12 @@ impl Hub {
         let Some(campaign) = &mut converting.campaign else {
             return Err("no conversion was started yet; see `offhook convert plan`".to_owned());
         };
-        if campaign.mode == mode {
+        let failed: Vec<MacAddr> =
+            converting.conversions.values().filter(|c| c.failed().is_some() && !c.given_up).map(|c| c.mac).collect();
+        if campaign.mode == mode && (mode != Mode::Aborted || failed.is_empty()) {
             return Err(format!("conversion is {} already: {}", word(mode), campaign.because));
         }
-        if campaign.mode == Mode::Aborted {
+        if campaign.mode == Mode::Aborted && mode != Mode::Aborted {
             return Err("conversion was aborted; start it anew with `offhook convert start`".to_owned());
         }
         campaign.go(mode, because, now);
@@ -136,8 +137,9 @@ impl Hub {
         if mode == Mode::Aborted {
             let idle: Vec<MacAddr> =
                 converting.conversions.values().filter(|c| !c.done() && !c.begun()).map(|c| c.mac).collect();
-            let_go = idle.len();
-            idle.into_iter().for_each(|mac| converting.drop(mac));
+            idle.iter().for_each(|mac| converting.drop(*mac));
+            let given_up: Vec<MacAddr> = failed.into_iter().filter(|mac| converting.give_up(*mac)).collect();
+            let_go = idle.len() + given_up.len();
         }
         let busy = converting.conversions.values().filter(|c| c.begun() && !c.done() && c.failed().is_none()).count();
         let finish = match busy {
@@ -145,6 +147,8 @@ impl Hub {
             1 => "one phone is under way and finishes its step".to_owned(),
             n => format!("{n} phones are under way and finish their step"),
         };
+        drop(state);
+        self.turn_over(now);
         Ok(match mode {
             Mode::Running => "conversion goes on".to_owned(),
             Mode::Aborted => format!("conversion is aborted: {let_go} phones are let go, {finish}"),
@@ -155,7 +159,9 @@ impl Hub {
     /// All conversions, by MAC.
     pub fn conversions(&self) -> Vec<api::Conversion> {
         let state = self.lock();
-        state.converting.conversions.values().map(|c| shown(c, state.converting.beliefs.get(&c.mac))).collect()
+        let converting = &state.converting;
+        let all = converting.conversions.values().filter(|c| !c.is_given_up());
+        all.map(|c| shown(c, converting.beliefs.get(&c.mac), converting.turns.get(&c.mac))).collect()
     }
 
     /// The campaign.
@@ -181,7 +187,7 @@ impl Hub {
                     state.converting.put(conversion);
                     Some(sentence)
                 }
-                None => state.converting.conversions.get(&mac).map(|c| format!("needs hands: {}", c.next())),
+                None => state.converting.conversions.get(&mac).map(|c| format!("needs hands: {}", c.next(None))),
             };
             state.converting.looked_at(mac);
             self.converted(&mut state, &snapshot, mac, said, now);
@@ -198,12 +204,14 @@ impl Hub {
             campaign.go(Mode::Halted, why, now);
             converting.campaign_changed = true;
         }
+        drop(state);
+        self.turn_over(now);
     }
 
     /// What became of those that are under way: a phone that is nobody's any more, or another model, is not sent on; an
     /// aborted campaign lets go who has finished its step; a set that is not whole any more pauses all (I1, I4, I11).
     fn review(&self, state: &mut State, snapshot: &Snapshot, now: Timestamp) {
-        let Some(mode) = state.converting.campaign.as_ref().map(|campaign| campaign.mode) else { return };
+        let Some((mode, since)) = state.converting.campaign.as_ref().map(|c| (c.mode, c.since)) else { return };
         let idle = |c: &&Conversion| !c.done() && !c.begun() && (c.armed.is_some() || mode == Mode::Aborted);
         let idle: Vec<Conversion> = state.converting.conversions.values().filter(idle).cloned().collect();
         for mut conversion in idle {
@@ -219,6 +227,10 @@ impl Hub {
             } else if !enabled {
                 state.converting.drop(mac);
                 "is not converted: it has no extension here any more, or is disabled"
+            } else if conversion.overdue(since, now) {
+                (conversion.armed, conversion.let_go) = (None, Some(now));
+                state.converting.put(conversion);
+                "did not boot within 30 minutes: others go before it until it is power-cycled"
             } else if model.is_some_and(|model| model != conversion.model) {
                 conversion.armed = None;
                 state.converting.put(conversion);
@@ -229,7 +241,8 @@ impl Hub {
             self.converted(state, snapshot, mac, Some(what.to_owned()), now);
         }
         let converting = &mut state.converting;
-        let mut due = converting.conversions.values().filter(|c| c.failed().is_none()).filter_map(Conversion::step);
+        let open = converting.conversions.values().filter(|c| c.failed().is_none() && c.lacks.is_none());
+        let mut due = open.filter_map(Conversion::step);
         let broken = due.find(|step| !converting.whole(&step.to, &step.files)).map(|step| step.to.clone());
         if let (Mode::Running, Some(load)) = (mode, broken) {
             let why = format!(
@@ -260,10 +273,7 @@ impl Hub {
         let (state, _) = self.locked();
         let converting = &state.converting;
         let (Some(campaign), Some(settings)) = (&converting.campaign, &converting.settings) else { return Vec::new() };
-        let ready = |conversion: &Conversion| {
-            let seen = state.directory.get(conversion.mac).and_then(|seen| seen.at);
-            seen.is_some_and(|at| now.duration_since(at) < SEEN_WITHIN)
-        };
+        let ready = |conversion: &Conversion| state.ready(conversion, now);
         let begin = campaign.may_begin(&converting.conversions, settings.concurrent.into(), ready);
         let loads = |mac: &MacAddr| -> Vec<String> {
             let steps = converting.conversions.get(mac).into_iter().flat_map(|c| &c.steps);
@@ -281,6 +291,11 @@ impl Hub {
         let running = conversion.running.clone().filter(|_| !shown);
         let wanted = Wanted { to: Some(conversion.target.clone()), running };
         let what = match planned(&state, &snapshot, mac, &wanted, now) {
+            Ok((anew, _)) if anew.lacks.is_some() => {
+                // What it showed since the way was made does not tell yet.
+                state.converting.put(Conversion { lacks: anew.lacks, steps: anew.steps, ..conversion });
+                return;
+            }
             Ok((anew, true)) if !conversion.accept_one_way => {
                 state.converting.drop(mac);
                 format!(
@@ -294,9 +309,10 @@ impl Hub {
                 anew.accept_one_way = conversion.accept_one_way;
                 let what = anew.step().map_or_else(
                     || format!("runs {} already", anew.target),
-                    |step| format!("its turn to take {}: {}", step.to, anew.next()),
+                    |step| format!("its turn to take {}: {}", step.to, anew.next(None)),
                 );
                 state.converting.put(anew);
+                state.converting.turns.remove(&mac);
                 what
             }
             Err(why) => {

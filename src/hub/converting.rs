@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::catalog::{Family, Model};
 use crate::config;
 use crate::convert::belief::{Belief, Runs, Source};
-use crate::convert::{Campaign, Conversion, Mode, Offer, Sign};
+use crate::convert::{Campaign, Conversion, Mode, Offer, Sign, Turn};
 use crate::domain::{EventKind, Load, MacAddr, Signalling};
 use crate::files::Unknown;
 use crate::files::name::FileRequest;
@@ -44,6 +44,10 @@ pub(super) struct Converting {
     pub(super) due: BTreeSet<(Timestamp, MacAddr)>,
     /// The campaign changed since it was kept.
     pub(super) campaign_changed: bool,
+    /// What each phone waits for that has not begun, when somebody looked last.
+    pub(super) turns: BTreeMap<MacAddr, Turn>,
+    /// Phones whose conversion came or went since.
+    pub(super) touched: BTreeSet<MacAddr>,
     /// Failed conversions of which nobody looked for another way yet.
     failed: BTreeSet<MacAddr>,
     /// Who did what, not kept yet.
@@ -119,6 +123,7 @@ impl Converting {
         }
         self.due.extend(conversion.due().map(|due| (due, mac)));
         self.unkept.insert(mac);
+        self.touched.insert(mac);
         self.conversions.insert(mac, conversion);
     }
 
@@ -128,6 +133,22 @@ impl Converting {
             self.due.remove(&(due, mac));
         }
         self.unkept.insert(mac);
+        self.touched.insert(mac);
+    }
+
+    /// Somebody gives up a failed conversion: it goes, or stays for as long as the phone may need its set to come back (I13).
+    /// Returns whether there was one.
+    pub(super) fn give_up(&mut self, mac: MacAddr) -> bool {
+        let Some(conversion) = self.conversions.get(&mac).filter(|c| c.failed().is_some() && !c.given_up) else {
+            return false;
+        };
+        if conversion.begun() {
+            let given_up = Conversion { given_up: true, ..conversion.clone() };
+            self.put(given_up);
+        } else {
+            self.drop(mac);
+        }
+        true
     }
 
     /// Somebody did something.
@@ -203,6 +224,11 @@ impl Converting {
             self.believe(mac, Source::UserAgent, Runs::About(load.clone()), at);
         }
         let changed = self.change(mac, |conversion| conversion.registered(load.as_ref(), at));
+        // It is back: who gave it up wants no more of it.
+        if self.conversions.get(&mac).is_some_and(Conversion::is_given_up) {
+            self.drop(mac);
+            return None;
+        }
         self.came_of(mac, changed?, at)
     }
 

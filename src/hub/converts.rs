@@ -24,7 +24,7 @@ impl Operations {
         let now = Timestamp::now();
         let plans = self.plans(asked, now)?;
         let plan = |(mac, plan): (MacAddr, Planned)| match plan {
-            Ok(conversion) => shown(&conversion, None),
+            Ok(conversion) => shown(&conversion, None, None),
             Err(why) => refused(mac, why, now),
         };
         Ok(plans.into_iter().map(plan).collect())
@@ -148,5 +148,9 @@ impl Operations {
 /// `SCCP 8.0(9) -> ... -> target`, by load names.
 fn way(conversion: &Conversion) -> String {
     let loads = conversion.steps.iter().map(|step| step.to.as_str());
-    std::iter::once(conversion.from.as_str()).chain(loads).collect::<Vec<_>>().join(" -> ")
+    let loads = std::iter::once(conversion.from.as_str()).chain(loads).collect::<Vec<_>>().join(" -> ");
+    match &conversion.lacks {
+        Some(lacks) => format!("{loads}, or as it shows what it runs ({})", lacks.what),
+        None => loads,
+    }
 }

@@ -14,6 +14,7 @@ mod operations;
 mod planning;
 mod prober;
 mod state;
+mod turns;
 mod views;
 
 use std::collections::HashMap;

@@ -6,8 +6,9 @@ use super::state::State;
 use crate::api;
 use crate::catalog::{Family, Model};
 use crate::convert::belief::{Belief, Confidence, Runs};
-use crate::convert::{Conversion, Failure, Step, StepState, Trace, text};
+use crate::convert::{Conversion, Failure, Lacks, Step, StepState, Trace, Turn, text};
 use crate::domain::{Load, MacAddr};
+use crate::firmware::archives::{self, Archive};
 use crate::firmware::plan::{self, Facts, From, PathStep, Paths, Signs, Stock, Trigger};
 use crate::firmware::store::Index;
 use crate::fleet::{Desired, Snapshot};
@@ -31,7 +32,7 @@ fn stock(index: &Index) -> Vec<Stock> {
     held.collect()
 }
 
-fn from(belief: Option<&Belief>) -> From {
+pub(super) fn from(belief: Option<&Belief>) -> From {
     match belief.and_then(Belief::word).map(|(_, word)| &word.runs) {
         Some(Runs::Load(load) | Runs::About(load)) => From::Load(load.clone()),
         Some(Runs::BootLoader) => From::Factory,
@@ -83,15 +84,17 @@ pub(super) fn planned(
     let path = plan::plan(Paths::builtin(), model, &from, &target, &facts).map_err(|why| {
         format!("{}; {}{}", why.summary.trim_end_matches('.'), why.remedy.trim_end_matches('.'), meant(why.nearest))
     })?;
-    if let Some(step) = path.steps.iter().find(|step| step.missing) {
-        let lacks = if step.lacks.is_empty() { "all of it".to_owned() } else { step.lacks.join(", ") };
-        return Err(format!(
-            "the way to {} leads through {}, and the store lacks {lacks}: bring its archive with `offhook firmware add`{}",
-            target.name,
-            step.to,
-            meant(path.nearest.clone())
-        ));
+    let missing = path.steps.iter().find(|step| step.missing);
+    let target_missing = path.steps.last().is_some_and(|step| step.missing);
+    // A longest way that may not be its own: it is taken in, and armed on the way that it shows.
+    let may_show = from == From::Unknown && wanted.running.is_none() && !target_missing;
+    if let Some(step) = missing.filter(|_| !may_show) {
+        return Err(format!("the way to {} {}{}", target.name, lacking(step), meant(path.nearest.clone())));
     }
+    let lacks = missing.map(|step| Lacks {
+        universal_loader: signs.universal_loader,
+        what: format!("for a phone of which nothing more is known the way to {} {}", target.name, lacking(step)),
+    });
     let one_way = path.one_way();
     let steps = path.steps.iter().map(|step| laid(step, &converting.index, now)).collect();
     let conversion = Conversion {
@@ -106,8 +109,18 @@ pub(super) fn planned(
         started: now,
         accept_one_way: false,
         refused: Vec::new(),
+        lacks,
+        let_go: None,
+        given_up: false,
     };
     Ok((conversion, one_way))
+}
+
+/// What of a step the store has not, and which archive holds it.
+fn lacking(step: &PathStep) -> String {
+    let lacks = if step.lacks.is_empty() { "all of it".to_owned() } else { step.lacks.join(", ") };
+    let archive = archives::holding(&step.to).next().map_or_else(|| "its archive".to_owned(), Archive::sentence);
+    format!("leads through {}, and the store lacks {lacks}: bring {archive} with `offhook firmware add`", step.to)
 }
 
 /// A step with the files of its set.
@@ -178,7 +191,7 @@ fn as_path(paths: &Paths, model: &Model, step: &Step, facts: &Facts<'_>) -> Opti
 }
 
 /// What people see of a conversion.
-pub(super) fn shown(conversion: &Conversion, belief: Option<&Belief>) -> api::Conversion {
+pub(super) fn shown(conversion: &Conversion, belief: Option<&Belief>, turn: Option<&Turn>) -> api::Conversion {
     let step = conversion.step();
     let last = conversion.steps.last();
     let state = step.or(last).map_or(StepState::Verified, |step| step.state);
@@ -194,7 +207,7 @@ pub(super) fn shown(conversion: &Conversion, belief: Option<&Belief>) -> api::Co
         one_way: conversion.steps.iter().any(|step| step.one_way),
         armed: conversion.armed.is_some(),
         because: step.or(last).map(|step| step.because.clone()).unwrap_or_default(),
-        next: conversion.next(),
+        next: conversion.next(turn),
         since: step.or(last).map_or(conversion.started, |step| step.since),
         runs: belief.map(Belief::sentence).unwrap_or_default(),
         confidence: belief.map_or(Confidence::None, Belief::confidence),
@@ -213,6 +226,7 @@ pub(super) fn shown(conversion: &Conversion, belief: Option<&Belief>) -> api::Co
                 because: step.because.clone(),
             })
             .collect(),
+        warning: conversion.lacks.as_ref().map(|lacks| lacks.what.clone()),
         refused: None,
     }
 }
@@ -236,6 +250,7 @@ pub(super) fn refused(mac: MacAddr, why: String, now: Timestamp) -> api::Convers
         runs: String::new(),
         confidence: Confidence::None,
         steps: Vec::new(),
+        warning: None,
         refused: Some(why),
     }
 }

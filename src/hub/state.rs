@@ -140,7 +140,8 @@ impl State {
             registrations_known: self.listed,
             probed: &self.probed,
             ntp_here: snapshot.settings.ntp_here,
-            conversion: self.converting.conversions.get(&mac),
+            conversion: self.converting.conversions.get(&mac).filter(|conversion| !conversion.is_given_up()),
+            turn: self.converting.turns.get(&mac),
             runs: self.converting.beliefs.get(&mac).and_then(Belief::certain),
         };
         derive(mac, &evidence, seen, self.judged.get(&mac).map(|judged| &judged.status))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Health, PhoneStatus, Stage};
 use crate::convert::{Conversion, StepState};
@@ -52,15 +52,8 @@ pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option
         findings: judged_findings.into_iter().map(|(_, finding)| finding).collect(),
         lines,
         awaits_tcp: awaits_tcp(evidence),
-        due: due(evidence.boot, evidence.now).into_iter().chain(looked_at_again(evidence)).min(),
+        due: due(evidence.boot, evidence.now),
     }
-}
-
-/// Nothing that a phone does tells that somebody paused its conversion, or let it go.
-const CONVERTING: SignedDuration = SignedDuration::from_secs(30);
-
-fn looked_at_again(evidence: &Evidence<'_>) -> Option<Timestamp> {
-    evidence.converting().and_then(|_| evidence.now.checked_add(CONVERTING).ok())
 }
 
 /// Whether it may be writing its flash: it downloads and has not registered since.
@@ -161,7 +154,7 @@ fn health(
     }
     if let Some(conversion) = evidence.converting().filter(|_| !matches!(stage, Stage::Registered | Stage::Partial)) {
         let done = conversion.steps.iter().filter(|step| step.state == StepState::Verified).count();
-        let summary = format!("step {} of {}: {}", done + 1, conversion.steps.len(), conversion.next());
+        let summary = format!("step {} of {}: {}", done + 1, conversion.steps.len(), conversion.next(evidence.turn));
         return say(Health::Waiting, "converting", summary);
     }
     let no_word = !evidence.registrations_known;

@@ -39,6 +39,9 @@ fn conversion(family: Family, steps: Vec<Step>) -> Conversion {
         started: at(0),
         accept_one_way: false,
         refused: Vec::new(),
+        lacks: None,
+        let_go: None,
+        given_up: false,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use jiff::SignedDuration;
 
+mod waiting;
+
 use super::*;
 use crate::config;
 use crate::convert::belief::{Runs, Source};

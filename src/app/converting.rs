@@ -5,9 +5,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::faults;
@@ -26,6 +28,9 @@ const SOUND: SignedDuration = SignedDuration::from_hours(24);
 
 /// Between two words to one phone: it may be in a call, or boot by itself.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// Between two looks at who is in a call.
+const CALLS: Duration = Duration::from_secs(2);
 
 /// The task.
 pub(super) fn spawn(
@@ -46,6 +51,8 @@ pub(super) fn spawn(
             sound: HashMap::new(),
             told: HashMap::new(),
             failing: false,
+            looking: None,
+            looked: None,
         };
         let ending = ending.clone();
         async move {
@@ -66,6 +73,10 @@ struct Rounds {
     told: HashMap<MacAddr, Timestamp>,
     /// The last try to keep something failed.
     failing: bool,
+    /// A look at who is in a call: beside the rounds, since Asterisk may take long to answer.
+    looking: Option<JoinHandle<()>>,
+    /// When it began.
+    looked: Option<Instant>,
 }
 
 impl Rounds {
@@ -94,6 +105,7 @@ impl Rounds {
         {
             self.hub.firmware_index(index);
         }
+        self.hub.hold_conversions(Timestamp::now(), &TimeZone::system());
         self.hub.tick_conversions(Timestamp::now());
         self.hub.adopt_conversions(Timestamp::now());
         self.keep().await;
@@ -121,7 +133,27 @@ impl Rounds {
         }
     }
 
+    /// Whether who is in a call is known, as far as it can be and matters (I6).
+    fn knows_calls(&mut self) -> bool {
+        if !self.hub.calls_matter(Timestamp::now()) {
+            return true;
+        }
+        if self.looking.as_ref().is_some_and(|looking| !looking.is_finished()) {
+            return false;
+        }
+        if self.looked.is_some_and(|at| at.elapsed() < CALLS) {
+            return true;
+        }
+        self.looked = Some(Instant::now());
+        let operations = Arc::clone(&self.operations);
+        self.looking = Some(tokio::spawn(async move { operations.look_for_calls().await }));
+        false
+    }
+
     async fn begin(&mut self) {
+        if !self.knows_calls() {
+            return;
+        }
         for (mac, loads) in self.hub.may_begin(Timestamp::now()) {
             for load in loads {
                 let now = Timestamp::now();

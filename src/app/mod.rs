@@ -22,6 +22,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Notify, mpsc, watch};
@@ -166,6 +167,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         tracing::error!(code = "conversions-unreadable", "{row}; this phone's conversion is forgotten");
     }
     hub.recall_conversions(kept, now);
+    hub.hold_conversions(now, &TimeZone::system());
 
     let panics = Panics::default();
     let (mut edges, mut publishing, mut last) = (Stage::new(&panics), Stage::new(&panics), Stage::new(&panics));

@@ -41,6 +41,10 @@ pub(super) fn validate(report: &mut Report, wire: wire::Firmware) -> Firmware {
         erased.insert(term, load);
     }
     let os79xx_window = duration(report, "firmware.os79xx_window", &wire.os79xx_window).unwrap_or_default();
+    let window = match wire.window.as_str() {
+        "" => None,
+        text => report.take("firmware.window", text.parse()),
+    };
     Firmware {
         conversion,
         accept_one_way: wire.accept_one_way,
@@ -48,5 +52,6 @@ pub(super) fn validate(report: &mut Report, wire: wire::Firmware) -> Firmware {
         target,
         erased,
         os79xx_window,
+        window,
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
-use crate::domain::{ModelName, PhoneOptions, Secret, SipTransport};
+use crate::domain::{ModelName, PhoneOptions, Secret, SipTransport, Window};
 
 pub use load::{Environment, load};
 
@@ -173,6 +173,8 @@ pub struct Firmware {
     pub erased: BTreeMap<String, String>,
     /// How long after the start of a conversion `OS79XX.TXT` is answered to unknown phones.
     pub os79xx_window: Duration,
+    /// When steps may begin, by the clock of this host; `None` = always.
+    pub window: Option<Window>,
 }
 
 /// `firmware.conversion`

@@ -171,6 +171,8 @@ fn firmware_is_checked() {
         ("erased = { \"42\" = \"SIP42.9-4-2SR3-1S\" }", "firmware.erased.42"),
         ("erased = { term42 = \"newest\" }", "firmware.erased.term42"),
         ("os79xx_window = \"soon\"", "firmware.os79xx_window"),
+        ("window = \"at night\"", "firmware.window"),
+        ("window = \"22:00-22:00\"", "firmware.window"),
     ] {
         complains(&format!("{LEAST}[firmware]\n{text}\n"), &[key]);
     }

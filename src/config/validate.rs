@@ -20,7 +20,7 @@ impl Report {
         self.0.push(ConfigProblem { place: String::new(), line: None, key: key.to_owned(), what: what.into() });
     }
 
-    fn take<T, E: std::fmt::Display>(&mut self, key: &str, value: Result<T, E>) -> Option<T> {
+    pub(super) fn take<T, E: std::fmt::Display>(&mut self, key: &str, value: Result<T, E>) -> Option<T> {
         value.map_err(|why| self.add(key, why.to_string())).ok()
     }
 

@@ -151,6 +151,7 @@ section! {
         target: BTreeMap<String, String> = BTreeMap::new(),
         erased: BTreeMap<String, String> = BTreeMap::new(),
         os79xx_window: String = "0s".into(),
+        window: String = String::new(),
     }
 }
 

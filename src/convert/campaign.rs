@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::step::shifted;
 use super::{Conversion, StepState};
-use crate::domain::{MacAddr, ModelName};
+use crate::domain::{MacAddr, ModelName, Window};
 
 /// What a campaign does at present.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,7 +135,13 @@ impl Campaign {
         let mut left = self.limit.map(|limit| limit.saturating_sub(armed));
         let mut waves: BTreeMap<(&ModelName, &str), Wave> = BTreeMap::new();
         let mut turns = BTreeMap::new();
-        for conversion in all.values().filter(|c| c.armed.is_none() && open(c)) {
+        for conversion in all.values().filter(|c| open(c)) {
+            if conversion.armed.is_some() {
+                // Its turn has come; what holds everybody holds it, too.
+                let held = ready(conversion).err().filter(NotReady::holds);
+                turns.extend(held.map(|why| (conversion.mac, Turn::NotReady(why))));
+                continue;
+            }
             let wave = (&conversion.model, conversion.target.as_str());
             let wave = waves.entry(wave).or_insert_with(|| Wave::of(all, conversion));
             let turn = match (ready(conversion), wave.room, left, free) {
@@ -183,6 +189,19 @@ pub enum NotReady {
     DidNotBoot,
     /// Too little is known of what it runs; what the store lacks for the longest way, a sentence.
     Lacks(String),
+    /// It is in a call.
+    InCall,
+    /// The hours in which steps may begin are not now (I17).
+    Window(Window),
+    /// The daemon is being stopped (I16).
+    Ending,
+}
+
+impl NotReady {
+    /// Whether it holds back a phone whose turn had come already.
+    pub fn holds(&self) -> bool {
+        matches!(self, Self::InCall | Self::Window(_) | Self::Ending)
+    }
 }
 
 /// How many more of a model may begin: one until one is through, ten until all of those are, then any number.

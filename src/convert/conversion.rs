@@ -133,6 +133,12 @@ impl Conversion {
         self.step().is_some_and(|step| step.state == StepState::Downloading)
     }
 
+    /// When a phone that is in the middle of images last asked for a part of its set; `None` = it is not, or has them all.
+    pub fn takes_images_since(&self) -> Option<Timestamp> {
+        let step = self.step().filter(|step| step.state == StepState::Downloading && !step.whole())?;
+        step.trace.image.max(step.trace.manifest)
+    }
+
     /// Whether the present step was begun: from there on its offer stays, whatever becomes of the campaign.
     pub fn begun(&self) -> bool {
         self.step().is_some_and(|step| match step.state {

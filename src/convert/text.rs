@@ -69,6 +69,9 @@ fn waits(turn: &Turn, model: &ModelName) -> String {
                 .to_owned()
         }
         Turn::NotReady(NotReady::Lacks(what)) => format!("it waits until it shows what it runs: {what}"),
+        Turn::NotReady(NotReady::InCall) => "it is in a call: nothing is offered to it before that is over".to_owned(),
+        Turn::NotReady(NotReady::Window(window)) => format!("it waits for the window {window} (firmware.window)"),
+        Turn::NotReady(NotReady::Ending) => "it waits for offhook, which is being stopped".to_owned(),
         Turn::Canary(first) => format!("it waits for {first}, the first {model}, to be through"),
         Turn::Wave => format!("it waits until the {model} phones that began before it are through"),
         Turn::Limit(limit) => {

@@ -267,6 +267,7 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
             target: BTreeMap::new(),
             erased: BTreeMap::from([("term65".to_owned(), "SIP45.9-4-2SR3-1S".to_owned())]),
             os79xx_window: Duration::ZERO,
+            window: None,
         },
         phones: PhoneOptions {
             language: Some("en_US".to_owned()),

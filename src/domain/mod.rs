@@ -13,6 +13,7 @@ mod model;
 mod phone;
 mod printable;
 mod registration;
+mod window;
 
 pub use backoff::backoff;
 pub use event::{BootEvent, EventKind, Transport};
@@ -24,3 +25,4 @@ pub use model::ModelName;
 pub use phone::{LineKind, Phone, PhoneOptions, SipTransport};
 pub use printable::printable;
 pub use registration::{Contact, ContactState, Driver, Endpoint};
+pub use window::Window;

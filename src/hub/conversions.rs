@@ -160,8 +160,13 @@ impl Hub {
     pub fn conversions(&self) -> Vec<api::Conversion> {
         let state = self.lock();
         let converting = &state.converting;
-        let all = converting.conversions.values().filter(|c| !c.is_given_up());
-        all.map(|c| shown(c, converting.beliefs.get(&c.mac), converting.turns.get(&c.mac))).collect()
+        let shown = |conversion: &Conversion| {
+            let mac = conversion.mac;
+            let mut shown = shown(conversion, converting.beliefs.get(&mac), converting.turns.get(&mac));
+            converting.say_that_calls_are_unknown(conversion, &mut shown.next);
+            shown
+        };
+        converting.conversions.values().filter(|c| !c.is_given_up()).map(shown).collect()
     }
 
     /// The campaign.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::holding::Calls;
 use crate::catalog::{Family, Model};
 use crate::config;
 use crate::convert::belief::{Belief, Runs, Source};
-use crate::convert::{Campaign, Conversion, Mode, Offer, Sign, Turn};
+use crate::convert::{Campaign, Conversion, Mode, NotReady, Offer, Sign, Turn};
 use crate::domain::{EventKind, Load, MacAddr, Signalling};
 use crate::files::Unknown;
 use crate::files::name::FileRequest;
@@ -56,6 +57,12 @@ pub(super) struct Converting {
     pub(super) considered: Option<MacAddr>,
     /// The last look at the clock, and until when nothing is given up because of it.
     looked: Option<(Timestamp, Timestamp)>,
+    /// Why no step may begin at present, whatever the campaign says.
+    pub(super) held: Option<NotReady>,
+    /// The daemon is being stopped.
+    pub(super) ending: bool,
+    /// Who is in a call.
+    pub(super) calls: Calls,
     /// Until when `OS79XX.TXT` is answered to unknown phones.
     pub(super) window: Option<Timestamp>,
 }
@@ -81,12 +88,12 @@ impl Converting {
         self.index.set(load).is_some_and(|set| set.complete)
     }
 
-    /// What a phone is offered now: its step begun, or kept and the campaign goes on (I11); the set whole, as it was when it
-    /// was planned (I1).
+    /// What a phone is offered now: its step begun, or kept and the campaign goes on (I11), at a time and out of a call (I6,
+    /// I17); the set whole, as it was when it was planned (I1).
     pub(super) fn offer(&self, mac: MacAddr) -> Option<Offer> {
         let conversion = self.conversions.get(&mac)?;
         let goes_on = self.campaign.as_ref().is_none_or(|campaign| campaign.mode == Mode::Running);
-        if !conversion.begun() && (self.unkept.contains(&mac) || !goes_on) {
+        if !conversion.begun() && (self.unkept.contains(&mac) || !goes_on || self.waits(conversion).is_some()) {
             return None;
         }
         let offer = conversion.offer()?;

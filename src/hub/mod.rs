@@ -8,6 +8,7 @@ mod conversions;
 mod converting;
 mod converts;
 mod firmware;
+mod holding;
 mod looking;
 mod notify;
 mod operations;

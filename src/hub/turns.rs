@@ -15,8 +15,16 @@ use crate::status::Stage;
 pub(super) const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 impl State {
-    /// Whether a phone can begin as it is (I6), whatever the campaign says.
+    /// Whether a phone can begin as it is now (I6), whatever the campaign says.
     pub(super) fn ready(&self, conversion: &Conversion, now: Timestamp) -> Result<(), NotReady> {
+        if conversion.armed.is_none() {
+            self.shows_itself(conversion, now)?;
+        }
+        self.converting.waits(conversion).map_or(Ok(()), Err)
+    }
+
+    /// Whether a phone was heard of late, and has shown enough.
+    pub(super) fn shows_itself(&self, conversion: &Conversion, now: Timestamp) -> Result<(), NotReady> {
         let seen = self.directory.get(conversion.mac).and_then(|seen| seen.at);
         if conversion.let_go.is_some_and(|at| seen.is_none_or(|seen| seen <= at)) {
             return Err(NotReady::DidNotBoot);

@@ -1,6 +1,7 @@
 //! The interlocks of section 4 of the threats, where they need a hub and no daemon.
 
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 
 mod waiting;
 
@@ -61,6 +62,7 @@ fn settings() -> config::Firmware {
         target: BTreeMap::new(),
         erased: BTreeMap::new(),
         os79xx_window: std::time::Duration::from_secs(3600),
+        window: None,
     }
 }
 
@@ -477,4 +479,112 @@ fn a_held_campaign_is_known() {
     hub.steer_conversions(Mode::Paused, "somebody said so", at(3)).unwrap();
     assert_eq!(hub.held_back(&none).map(|(waiting, _)| waiting), Some(1));
     assert!(hub.held_back(&[mac()].into()).is_none(), "those that are begun anew are meant");
+}
+
+fn waits(hub: &Hub) -> String {
+    hub.conversions().first().map(|phone| phone.next.clone()).expect("a conversion")
+}
+
+fn calls(hub: &Hub, channels: &[&str]) {
+    hub.calls(Ok(channels.iter().map(|channel| ((*channel).to_owned(), "Up".to_owned())).collect()));
+}
+
+/// A phone that was heard and started, and whose turn did not come yet.
+fn started() -> Hub {
+    let hub = site();
+    let _ = ask(&hub, "CTLSEP001B54AABB01.tlv", 1);
+    page(&hub, at(1));
+    let plan = hub.plan_conversion(mac(), &Wanted::default(), at(1)).unwrap();
+    hub.start_conversions(vec![plan], None, at(1));
+    keep(&hub);
+    hub
+}
+
+/// I6: a phone in a call is not armed, and what it was to be offered waits for the end of the call; a step that has begun
+/// does not.
+#[test]
+fn i6_nothing_is_offered_during_a_call() {
+    let hub = started();
+    assert!(hub.calls_matter(at(2)));
+    calls(&hub, &["PJSIP/1002-00000001", "PJSIP/1001-00000002"]);
+    assert!(hub.calls_matter(at(2)), "its end is waited for");
+    round(&hub, 2);
+    assert_eq!((conversion(&hub).armed, offered(&hub)), (None, None));
+    assert!(waits(&hub).starts_with("it is in a call"), "{}", waits(&hub));
+    calls(&hub, &["PJSIP/1002-00000001"]);
+    round(&hub, 3);
+    assert!(conversion(&hub).armed.is_some() && hub.calls_matter(at(3)));
+    assert_eq!((offered(&hub).as_deref(), hub.to_be_told()), (Some(TO), vec![mac()]));
+    // Its turn has come, and somebody calls.
+    calls(&hub, &["PJSIP/1001-00000003"]);
+    assert_eq!((offered(&hub), hub.to_be_told()), (None, Vec::new()));
+    assert_eq!(named_to(&hub, TO, IP, 4), [""; 0]);
+    calls(&hub, &[]);
+    assert_eq!(named_to(&hub, TO, IP, 5), OFFER);
+    keep(&hub);
+    calls(&hub, &["PJSIP/1001-00000004"]);
+    assert!(take(&hub, "P0S3-8-12-00.sb2", 6) && offered(&hub).is_some(), "it is in the middle of its step");
+    assert!(!hub.calls_matter(at(6)), "nobody waits any more");
+}
+
+/// I6: as long as nobody knows, it is as before; and that is said.
+#[test]
+fn i6_calls_that_nobody_knows_of() {
+    let hub = started();
+    hub.calls(Err("[ami] is off".to_owned()));
+    assert!(waits(&hub).ends_with("; whether it is in a call is not known ([ami] is off)"), "{}", waits(&hub));
+    round(&hub, 2);
+    assert!(conversion(&hub).armed.is_some() && offered(&hub).is_some());
+    take(&hub, SEP, 3);
+    assert!(!waits(&hub).contains("call"), "it has begun: {}", waits(&hub));
+}
+
+/// I17: outside of its window nobody begins, and nobody is told to boot; who has begun goes on.
+#[test]
+fn i17_steps_begin_within_the_window() {
+    // It is 22:13 UTC.
+    let (day, night) = ("05:00-22:00".parse().unwrap(), "22:00-05:00".parse().unwrap());
+    let with = |hub: &Hub, window, second| {
+        hub.firmware_settings(config::Firmware { window, ..settings() });
+        hub.hold_conversions(at(second), &TimeZone::UTC);
+        round(hub, second);
+    };
+    let hub = started();
+    with(&hub, Some(day), 2);
+    assert_eq!((conversion(&hub).armed, offered(&hub)), (None, None));
+    assert!(waits(&hub).contains("the window 05:00-22:00"), "{}", waits(&hub));
+    assert!(!hub.calls_matter(at(2)));
+    with(&hub, Some(night), 3);
+    assert!(conversion(&hub).armed.is_some() && hub.to_be_told() == [mac()]);
+    // It ends before the phone has come for its files.
+    with(&hub, Some(night), 7 * 3600);
+    assert_eq!((offered(&hub), hub.to_be_told()), (None, Vec::new()));
+    assert_eq!(named_to(&hub, TO, IP, 7 * 3600), [""; 0]);
+    with(&hub, None, 7 * 3600);
+    assert_eq!(named_to(&hub, TO, IP, 7 * 3600), OFFER, "without a window it is always open");
+    with(&hub, Some(night), 7 * 3600 + 1);
+    assert!(take(&hub, "P0S3-8-12-00.sb2", 7 * 3600 + 2) && offered(&hub).is_some(), "it has begun");
+}
+
+/// I16: who is in the middle of images, and that no step begins once the daemon is to end.
+#[test]
+fn i16_who_is_in_the_middle_of_images() {
+    let hub = begun();
+    let minute = SignedDuration::from_mins(1);
+    assert_eq!(hub.in_images(at(3)), [], "it has not begun");
+    take(&hub, SEP, 3);
+    assert_eq!(hub.in_images(at(3)), []);
+    take(&hub, "P0S3-8-12-00.loads", 4);
+    assert_eq!(hub.in_images(at(4)), [mac()]);
+    take(&hub, "P003-8-12-00.sbn", 90);
+    assert_eq!(hub.in_images(at(90) + minute * 4), [mac()]);
+    assert_eq!(hub.in_images(at(90) + minute * 5), [], "it is switched off");
+    take(&hub, "P0S3-8-12-00.sb2", 100);
+    assert_eq!(hub.in_images(at(100)), [], "it has all");
+
+    let hub = started();
+    hub.end_conversions(at(2), &TimeZone::UTC);
+    round(&hub, 3);
+    assert_eq!(conversion(&hub).armed, None);
+    assert!(waits(&hub).contains("being stopped"));
 }

@@ -27,6 +27,7 @@ fn adopting(model: &str, loads: &[&str], change: impl FnOnce(&mut config::Firmwa
         target: BTreeMap::new(),
         erased: BTreeMap::new(),
         os79xx_window: std::time::Duration::ZERO,
+        window: None,
     };
     change(&mut settings);
     hub.firmware_settings(settings);

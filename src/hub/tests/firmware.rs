@@ -55,6 +55,7 @@ fn erased_phones_get_what_the_site_says() {
         target: BTreeMap::new(),
         erased: erased.iter().map(|(term, load)| ((*term).to_owned(), (*load).to_owned())).collect(),
         os79xx_window: std::time::Duration::from_mins(5),
+        window: None,
     };
     hub.firmware_settings(settings(&[]));
     assert_eq!(ask(&hub, "term42.default.loads", 1), Err("not-found"));

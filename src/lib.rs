@@ -20,7 +20,7 @@
 //!
 //! # Pure cores
 //! [`catalog`] (what a model is), [`tftp`] (packets, negotiation, transfers), [`pbx::roster`] and [`pbx::ami::proto`],
-//! [`files::name`], [`firmware::container`], [`firmware::manifest`], [`firmware::set`] and [`firmware::plan`] (the legal
+//! [`files::name`], [`dhcp::snippet`] (what another DHCP server is to say), [`firmware::container`], [`firmware::manifest`], [`firmware::set`] and [`firmware::plan`] (the legal
 //! steps from one load to another), [`convert`] (each phone at its own step), [`timeline`], [`notify`] (what makes a phone
 //! read its files again).
 //!
@@ -56,6 +56,7 @@ pub mod cli;
 pub mod config;
 pub mod convert;
 pub mod demo;
+pub mod dhcp;
 pub mod diagnose;
 pub mod domain;
 pub mod files;

@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use ipnet::Ipv4Net;
 
 use super::convert::Convert;
+use super::dhcp::Dhcp;
 use super::firmware::Firmware;
 use crate::domain::MacAddr;
 
@@ -68,6 +69,9 @@ pub(super) enum Command {
     /// Conversion: each phone to its load by the legal steps, many at once
     #[command(subcommand)]
     Convert(Convert),
+    /// DHCP: what another server has to tell phones
+    #[command(subcommand)]
+    Dhcp(Dhcp),
     /// Take apart the archive on standard input; the daemon runs this for itself
     #[command(hide = true)]
     FirmwareUnpack { name: OsString },

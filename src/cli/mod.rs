@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod client;
 mod convert;
+mod dhcp;
 mod explain;
 mod firmware;
 mod generate;
@@ -98,6 +99,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Models(verb) => models::run(verb, context.out),
         Command::Convert(verb) => convert::run(verb, context).await,
         Command::Firmware(verb) => firmware::run(verb, context).await,
+        Command::Dhcp(verb) => dhcp::run(verb, context),
         // Done before any thread was started.
         Command::FirmwareUnpack { .. } => Ok(()),
         Command::Generate { what, folder } => generate::generate(what, &folder),

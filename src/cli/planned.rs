@@ -4,8 +4,9 @@ use std::ffi::OsString;
 
 use super::report::Failure;
 
-const NOUNS: &[&str] = &["import", "dhcp", "watch", "support-bundle"];
-const VERBS: &[(&str, &[&str])] = &[("phones", &["adopt", "ignore", "ring", "import", "export"])];
+const NOUNS: &[&str] = &["import", "watch", "support-bundle"];
+const VERBS: &[(&str, &[&str])] =
+    &[("phones", &["adopt", "ignore", "ring", "import", "export"]), ("dhcp", &["leases", "listen"])];
 
 pub(super) fn refuse(words: &[OsString]) -> Failure {
     sentence("", words, NOUNS)

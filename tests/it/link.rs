@@ -3,12 +3,13 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use offhook::simulate::firmware::archive::{Form, pack};
 use offhook::simulate::firmware::set;
 
 use crate::support::daemon::{Daemon, Site};
+use crate::support::net::{Ends, apart, inside, ip};
 use crate::support::pbx::Pbx;
 use crate::support::{Component, have, run, succeed, text, wait_for};
 
@@ -18,41 +19,20 @@ const PAGE: &str = "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?><DeviceInform
     <MACAddress>001B54CE0009</MACAddress><versionID>SIP45.8-5-2S</versionID></DeviceInformation>";
 const TARGET: &str = "SIP45.9-4-2SR3-1S";
 
-/// A process that ends with the test.
-struct Ends(Child);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A program in the network of a process.
-fn inside(process: u32, program: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new("nsenter");
-    command.arg(format!("--net=/proc/{process}/ns/net")).arg(program).args(arguments);
-    command
-}
-
 /// Lays the other end of the daemon's link into a network of its own, as the phone.
 fn phone(daemon: &Daemon<'_>) -> Ends {
-    let phone = Ends(Command::new("unshare").args(["--net", "sleep", "600"]).stdin(Stdio::null()).spawn().unwrap());
-    let ours = std::fs::read_link("/proc/self/ns/net").unwrap();
-    wait_for("the phone's network", || {
-        let theirs = std::fs::read_link(format!("/proc/{}/ns/net", phone.0.id())).map_err(|why| why.to_string())?;
-        if theirs == ours { Err("it is ours".to_owned()) } else { Ok(()) }
-    });
+    let phone = apart();
     let id = phone.0.id();
     succeed(&mut inside(daemon.process(), "ip", &["link", "set", "v1", "netns", &id.to_string()]));
-    for line in [
-        "link set lo up",
-        "link set v1 address 00:1b:54:ce:00:09",
-        "address add 198.51.100.9/24 dev v1",
-        "link set v1 up",
-    ] {
-        succeed(&mut inside(id, "ip", &line.split(' ').collect::<Vec<_>>()));
-    }
+    ip(
+        id,
+        &[
+            "link set lo up",
+            "link set v1 address 00:1b:54:ce:00:09",
+            "address add 198.51.100.9/24 dev v1",
+            "link set v1 up",
+        ],
+    );
     phone
 }
 

@@ -14,6 +14,7 @@
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`: bad input, starting and ending
 //! - `setup`, `docs`: a host is prepared, and given back; what the documents say is typed
 //! - `convert`, `demo`, `stuck`: phones in every state end on their target, or say why not
+//! - `dhcp`: what other DHCP servers are to say, in those servers
 //! - `catalogue`: every row of the bad-input catalogue, by its id
 //! - `faults`: the fault table, each row by its id
 //! - `firmware`: the store from the archive to the set, table Z where it takes the daemon, and the process that unpacks
@@ -30,6 +31,7 @@ mod clients;
 mod config;
 mod convert;
 mod demo;
+mod dhcp;
 mod docs;
 mod faults;
 mod firmware;

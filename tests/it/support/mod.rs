@@ -10,6 +10,7 @@ pub(crate) mod firmware;
 pub(crate) mod host;
 pub(crate) mod impair;
 pub(crate) mod manager;
+pub(crate) mod net;
 pub(crate) mod pbx;
 pub(crate) mod phone;
 pub(crate) mod shim;

@@ -29,6 +29,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::catalog::Catalog;
 use crate::config::{Config, Listen};
+use crate::domain::MacAddr;
 use crate::files::Shelves;
 use crate::files::fall_through::FallThrough;
 use crate::firmware::{self, import::Unpack};
@@ -305,6 +306,13 @@ impl Running {
         let moved = self.progress.has_changed().unwrap_or(false);
         self.progress.mark_unchanged();
         moved
+    }
+
+    /// Told to end, no step begins any more; these phones are in the middle of the images of one (I16).
+    pub fn last_images(&self) -> Vec<MacAddr> {
+        let now = Timestamp::now();
+        self.hub.end_conversions(now, &TimeZone::system());
+        self.hub.in_images(now)
     }
 
     /// Waits until a part ends that should not; says which.

@@ -1,14 +1,27 @@
 //! `offhook serve` and `offhook demo`: the daemon in the foreground.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Context;
 use super::report::{Failure, line, warn};
 use crate::app::{self, Addresses, Running, start};
+use crate::domain::MacAddr;
 use crate::{demo, log};
+
+/// How long phones in the middle of images are waited for (I16).
+const PATIENCE: Duration = Duration::from_mins(15);
+
+/// How often it is looked whether they are through, and systemd hears of it.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What systemd grants from each such word on, microseconds: longer than the end itself may take.
+const GRANTED: u32 = 60_000_000;
+
+/// Phones that are named; of more there is the number.
+const NAMED: usize = 10;
 
 pub(super) async fn serve(context: &Context) -> Result<(), Failure> {
     let _written_at_the_end = log::to_stderr();
@@ -30,7 +43,8 @@ fn ready(at: &Addresses) -> String {
     format!("ready tftp={tftp} http={} admin={} socket={}", shown(at.http), shown(at.admin), at.socket.display())
 }
 
-/// Signals until one ends it: SIGHUP reads the configuration again, SIGTERM and SIGINT end.
+/// Signals until one ends it: SIGHUP reads the configuration again; SIGTERM and SIGINT end, the first of them once no phone
+/// is in the middle of images.
 async fn watch(running: &mut Running, context: &Context) -> Result<(), Failure> {
     let no_signals = |why: std::io::Error| Failure::failed(format!("signals could not be received: {why}"));
     let mut hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
@@ -43,6 +57,8 @@ async fn watch(running: &mut Running, context: &Context) -> Result<(), Failure> 
         every
     });
     let mut held = running.held();
+    let mut look = tokio::time::interval(LOOK);
+    let mut stopping = None;
     loop {
         tokio::select! {
             Ok(()) = held.changed() => {
@@ -50,8 +66,15 @@ async fn watch(running: &mut Running, context: &Context) -> Result<(), Failure> 
                 notify(&[NotifyState::Status(&status)]);
             }
             _ = hangup.recv() => reload(running, context).await,
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+            () = either(&mut terminate, &mut interrupt) => {
+                if stopping.is_some() || !begins_to_wait(running) {
+                    return Ok(());
+                }
+                stopping = Some(Instant::now());
+            }
+            _ = look.tick() => if stopping.is_some_and(|since| !goes_on_waiting(running, since)) {
+                return Ok(());
+            },
             why = running.broken() => return Err(Failure::failed(format!("{why}; the daemon ends, and systemd starts it again"))),
             () = async { match &mut watchdog { Some(every) => { every.tick().await; } None => std::future::pending().await } } => {
                 // systemd ends and starts what says nothing.
@@ -60,6 +83,62 @@ async fn watch(running: &mut Running, context: &Context) -> Result<(), Failure> 
                 }
             }
         }
+    }
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
+}
+
+/// Told to end: no step begins any more. Returns whether phones in the middle of images keep it from ending.
+fn begins_to_wait(running: &Running) -> bool {
+    let phones = running.last_images();
+    if phones.is_empty() {
+        return false;
+    }
+    tracing::warn!(
+        code = "stop-waits",
+        "told to stop, and {} in the middle of images: served on until they are through, at most {} minutes; to stop now, cut them short by a second SIGTERM: systemctl kill offhook",
+        named(&phones),
+        PATIENCE.as_secs() / 60
+    );
+    tell_of_wait(&phones);
+    true
+}
+
+fn goes_on_waiting(running: &Running, since: Instant) -> bool {
+    let phones = running.last_images();
+    if phones.is_empty() {
+        return false;
+    }
+    if since.elapsed() >= PATIENCE {
+        tracing::warn!(
+            code = "stop-cut",
+            "{} still in the middle of images: waited for long enough, it ends",
+            named(&phones)
+        );
+        return false;
+    }
+    tell_of_wait(&phones);
+    true
+}
+
+/// systemd would end what takes longer than TimeoutStopSec (sd_notify(3)).
+fn tell_of_wait(phones: &[MacAddr]) {
+    let status = format!("told to stop; waits, as {} in the middle of images", named(phones));
+    notify(&[NotifyState::ExtendTimeoutUsec(GRANTED), NotifyState::Status(&status)]);
+}
+
+/// `phone 00087D0A0001 is`, `phones A, B and 7 more are`.
+fn named(phones: &[MacAddr]) -> String {
+    let names = phones.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match phones.len() {
+        1 => format!("phone {names} is"),
+        n if n <= NAMED => format!("phones {names} are"),
+        n => format!("phones {names} and {} more are", n - NAMED),
     }
 }
 

@@ -211,4 +211,16 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "No copy of the state could be made",
         "The copies made before stay. Make room or repair the disk of server.state_dir.",
     ),
+    (
+        "stop-cut",
+        "Stopped although phones were in the middle of images",
+        "They did not get through in a quarter of an hour. They ask again once the daemon is back, and go on where they were; \
+         never cut their power meanwhile.",
+    ),
+    (
+        "stop-waits",
+        "Told to stop while phones are in the middle of images",
+        "They are served on, no further step begins, and the daemon ends when they are through, after a quarter of an hour at \
+         the latest. To end it at once: systemctl kill offhook. The phones then wait until it is back.",
+    ),
 ];

@@ -2,6 +2,7 @@
 //! their target. They accept steps by a table of their own.
 
 mod crowd;
+mod holding;
 mod interlocks;
 
 use std::collections::BTreeMap;

@@ -10,15 +10,15 @@ use crate::support::daemon::{Daemon, Site};
 use crate::support::pbx::Pbx;
 use crate::support::{Component, have, text, wait_for};
 
-const LEGACY: &str = "00087D0A0001";
-const JAVA: &str = "001B54CE0001";
-const TO: &str = "P0S3-8-12-00";
+pub(super) const LEGACY: &str = "00087D0A0001";
+pub(super) const JAVA: &str = "001B54CE0001";
+pub(super) const TO: &str = "P0S3-8-12-00";
 
-fn ready() -> bool {
+pub(super) fn ready() -> bool {
     have(&[Component::MariaDb, Component::Asterisk, Component::Program("curl")])
 }
 
-fn pbx(devices: &[Device]) -> Pbx {
+pub(super) fn pbx(devices: &[Device]) -> Pbx {
     let pbx = Pbx::real();
     for (at, device) in devices.iter().enumerate() {
         let extension = format!("10{at:02}");
@@ -29,14 +29,14 @@ fn pbx(devices: &[Device]) -> Pbx {
     pbx
 }
 
-fn site(pbx: &Pbx) -> Site {
+pub(super) fn site(pbx: &Pbx) -> Site {
     let site = Site::new(pbx);
     site.configure(&(site.configuration() + "[firmware]\nconcurrent = 10\n"));
     site
 }
 
 /// Waits for the PBX's phones, and brings the firmware.
-fn stocked(daemon: &Daemon<'_>, site: &Site, phones: usize) {
+pub(super) fn stocked(daemon: &Daemon<'_>, site: &Site, phones: usize) {
     wait_for("the PBX's phones", || {
         let listed = daemon.json(&["phones", "list"]).as_array().map_or(0, Vec::len);
         if listed == phones { Ok(()) } else { Err(format!("{listed} phones")) }
@@ -44,11 +44,11 @@ fn stocked(daemon: &Daemon<'_>, site: &Site, phones: usize) {
     bring(daemon, site.folder(), ARCHIVES);
 }
 
-fn device() -> Device {
+pub(super) fn device() -> Device {
     Device { mac: LEGACY, model: "7960", state: "sccp:P00308000900".into(), target: TO }
 }
 
-fn start(daemon: &Daemon<'_>) {
+pub(super) fn start(daemon: &Daemon<'_>) {
     // A phone begins once it was heard.
     let _ = daemon.file(&format!("SIP{LEGACY}.cnf"));
     let started = daemon.cli(&["convert", "start", LEGACY, "--running", "P00308000900"]);
@@ -165,7 +165,7 @@ fn f35_killed_between_two_steps() {
 }
 
 /// Whatever the daemon's store holds, as bytes: the journal and the file itself.
-fn stored(site: &Site) -> String {
+pub(super) fn stored(site: &Site) -> String {
     let files = fs::read_dir(site.state()).unwrap().filter_map(Result::ok).map(|entry| entry.path());
     let files = files.filter(|path| path.is_file());
     files.map(|path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()).collect()

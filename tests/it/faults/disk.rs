@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use offhook::simulate::Timing;
@@ -12,6 +11,7 @@ use super::{MAC, add, assigned, one_phone, wait_for_complaint};
 use crate::support::clients::scripted;
 use crate::support::daemon::{Daemon, Site};
 use crate::support::shim::{COMPILER, Shim};
+use crate::support::small::Small;
 use crate::support::{Component, amount, have, phone_address, run, succeed, text, wait_for};
 
 /// Adds phones until one is refused, at most so many; who was acknowledged, and what the refusal said.
@@ -82,33 +82,6 @@ fn f3_a_flush_that_fails_ends_acknowledging() {
         daemon.stop();
     }
     assert!(refusals > 0, "F3: some flush was one that acknowledges");
-}
-
-/// A small file system of the test's own; unmounted with the value.
-struct Small {
-    place: PathBuf,
-}
-
-impl Small {
-    /// `None`, said by name, where this process may not mount.
-    fn mount(place: &Path, options: &str) -> Option<Self> {
-        fs::create_dir_all(place).unwrap();
-        let mounted = run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(place));
-        if !mounted.status.success() {
-            let why = format!("a tmpfs cannot be mounted here ({})", text(&mounted.stderr).trim());
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "CI=true and {why}");
-            println!("SKIPPED: {why}");
-            return None;
-        }
-        Some(Self { place: place.to_owned() })
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        // Lazily: a daemon that a failed test leaves may still be ending.
-        let _ = run(Command::new("umount").arg("-l").arg(&self.place));
-    }
 }
 
 /// F4: not one page is left in the state folder.

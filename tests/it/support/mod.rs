@@ -14,6 +14,7 @@ pub(crate) mod net;
 pub(crate) mod pbx;
 pub(crate) mod phone;
 pub(crate) mod shim;
+pub(crate) mod small;
 pub(crate) mod sql;
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};

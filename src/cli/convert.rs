@@ -175,7 +175,9 @@ async fn log(context: &Context) -> Result<(), Failure> {
         if lines.is_empty() {
             return "nothing was done yet".to_owned();
         }
-        lines.iter().map(|line| format!("{}  {} {}", line.at, line.who, line.what)).collect::<Vec<_>>().join("\n")
+        // Many phones are in one row: a line each.
+        let text = |line: &api::Audited| format!("{}  {} {}", line.at, line.who, line.what.replace("; ", ";\n    "));
+        lines.iter().map(text).collect::<Vec<_>>().join("\n")
     });
     Ok(())
 }

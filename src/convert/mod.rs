@@ -10,8 +10,10 @@
 //! - [`conversion`]: the steps of one phone; [`step`]: what one of them comes to
 //! - [`campaign`]: canary, waves, the stop rule
 //! - [`text`]: keys to press, sentences
+//! - [`audit`]: which set, which rules, for the log
 //! - [`web_page`]: what a phone's own page says, and who may be asked for it
 
+pub mod audit;
 pub mod belief;
 pub mod campaign;
 pub mod conversion;

@@ -74,7 +74,7 @@ pub(super) fn begin(operations: &Operations, say: &mut impl FnMut(&str)) -> Resu
         limit: None,
         accept_one_way: true,
     };
-    let outcomes = operations.start(&asked)?;
+    let outcomes = operations.start(&asked, "the demo")?;
     say(&format!("convert start --all --accept-one-way: {} phones", outcomes.len()));
     match outcomes.into_iter().find(|outcome| !outcome.done) {
         Some(refused) => Err(refused.summary),

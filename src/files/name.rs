@@ -111,7 +111,7 @@ impl FileRequest {
     }
 
     /// Whether the name steers firmware or configuration of a phone. Such a file never comes out of the fall-through
-    /// folder: a stale one there would reflash a phone, restart it or hand out an old secret.
+    /// folder: a stale one there would reflash a phone, restart it, hand out an old secret or have it believe nobody else.
     pub fn steers(&self) -> bool {
         match self {
             Self::Phone(PhoneFile::SipCnf | PhoneFile::SepXml | PhoneFile::SepXmlSigned, _) => true,
@@ -125,9 +125,17 @@ impl FileRequest {
                     || between(last, "SIP", ".cnf").is_some()
                     || between(last, "SEP", ".cnf.xml").is_some()
                     || between(last, "SEP", ".sgn").is_some()
+                    || is_trust_list(last)
             }
         }
     }
+}
+
+/// `CTLFile.tlv`, `ITLSEP<MAC>.tlv` and the like. A phone that takes one takes signed files only, and no other list, until
+/// somebody erases it at the phone: none is ever served, wherever it lies (I18).
+fn is_trust_list(name: &str) -> bool {
+    let list = |prefix: &str| between(name, prefix, ".tlv").is_some() || between(name, prefix, ".tlv.sgn").is_some();
+    list("CTL") || list("ITL")
 }
 
 /// The name without the one prefix that some phones set before it.
@@ -213,6 +221,8 @@ mod tests {
             "SIP001B54AABB01.cnf",
             "SEPx.cnf.xml",
             "SIPX.cnf",
+            "CTLFile.tlv",
+            "folder/itlfile.TLV",
         ] {
             assert!(FileRequest::parse(name).steers(), "{name}");
         }

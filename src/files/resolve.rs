@@ -147,10 +147,13 @@ pub fn resolve(request: &FileRequest, snapshot: &Snapshot, asker: &Asker<'_>) ->
             }
         }
         FileRequest::Firmware(name) | FileRequest::Other(name) => {
+            if request.steers() {
+                return Answer::Refuse(Refusal::NotFound);
+            }
             if let Some(image) = image(name, asker) {
                 return Answer::Image(image);
             }
-            if request.steers() || !FileRequest::is_plain(name) || names_ours(name, snapshot, asker.firmware) {
+            if !FileRequest::is_plain(name) || names_ours(name, snapshot, asker.firmware) {
                 Answer::Refuse(Refusal::NotFound)
             } else {
                 Answer::FallThrough(name.clone())

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::archives::{self, Archive};
 use super::container::{is_legacy, same_name};
@@ -118,6 +119,26 @@ impl FirmwareSet {
 }
 
 /// What tests begin with.
+/// Lower-case hex digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// One hash over the members of a set: the SHA-256 of what `sha256sum` prints of them, in order of name.
+pub fn digest(files: &[SetFile]) -> String {
+    let mut files: Vec<&SetFile> = files.iter().collect();
+    files.sort_unstable();
+    let mut all = Sha256::new();
+    for file in files {
+        all.update(format!("{}  {}\n", file.sha256, file.name));
+    }
+    hex(&all.finalize())
+}
+
 #[cfg(test)]
 impl FirmwareSet {
     /// A set of these files, whole.

@@ -7,6 +7,7 @@ use super::planning::{Wanted, planned};
 use super::state::State;
 use super::turns::SEEN_WITHIN;
 use crate::config;
+use crate::convert::audit::made_of;
 use crate::convert::belief::{Belief, Runs};
 use crate::convert::{Campaign, Conversion, Mode};
 use crate::domain::{Load, MacAddr, Signalling};
@@ -49,7 +50,7 @@ impl Hub {
     fn adopt(&self, mac: MacAddr, now: Timestamp) {
         let (mut state, snapshot) = self.locked();
         let Some(conversion) = due(&state, &snapshot, mac, now) else { return };
-        let way = format!("{mac} {} -> {}", conversion.from, conversion.target);
+        let way = format!("{}: {mac} {} -> {}", made_of(&conversion.steps), conversion.from, conversion.target);
         let said = format!("is to be converted to {}: firmware.conversion is adopted", conversion.target);
         let converting = &mut state.converting;
         converting.put(conversion);
@@ -59,7 +60,7 @@ impl Hub {
             converting.campaign = Some(campaign);
             converting.campaign_changed = true;
         }
-        converting.did(WHO, format!("started conversion: {way}"), now);
+        converting.did(WHO, format!("started conversion {way}"), now);
         self.converted(&mut state, &snapshot, mac, Some(said), now);
     }
 }

@@ -9,6 +9,7 @@ use super::Hub;
 use super::converting::ITSELF;
 use super::planning::{Wanted, another_way, planned, shown};
 use super::state::State;
+use super::taken::Taken;
 use crate::api;
 use crate::config;
 use crate::convert::campaign::Mode;
@@ -30,6 +31,7 @@ impl Hub {
             converting.unkept.remove(&mac);
         }
         converting.campaign = kept.campaign;
+        converting.taken = Taken::recalled(kept.taken);
         let last = converting.conversions.values().flat_map(|c| c.steps.iter().map(|step| step.since)).max();
         let away = last.is_some_and(|last| now.duration_since(last) > AWAY);
         let under_way = converting.conversions.values().any(|c| !c.done() && c.failed().is_none());
@@ -348,10 +350,14 @@ impl Hub {
             conversions: converting.unkept.iter().map(|mac| (*mac, converting.conversions.get(mac).cloned())).collect(),
             beliefs: converting.unkept_beliefs.iter().map(|mac| (*mac, converting.beliefs.get(mac).cloned())).collect(),
             campaign: converting.campaign.clone().filter(|_| converting.campaign_changed),
+            taken: converting.taken.to_keep(),
             audit: std::mem::take(&mut converting.audit),
         };
-        let empty =
-            keep.conversions.is_empty() && keep.beliefs.is_empty() && keep.campaign.is_none() && keep.audit.is_empty();
+        let empty = keep.conversions.is_empty()
+            && keep.beliefs.is_empty()
+            && keep.campaign.is_none()
+            && keep.taken.is_empty()
+            && keep.audit.is_empty();
         (!empty).then_some(keep)
     }
 
@@ -368,6 +374,7 @@ impl Hub {
                 converting.unkept_beliefs.remove(mac);
             }
         }
+        converting.taken.kept(&kept.taken);
         if kept.campaign.is_some() && kept.campaign == converting.campaign {
             converting.campaign_changed = false;
         }

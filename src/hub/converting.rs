@@ -7,8 +7,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::holding::Calls;
+use super::taken::Taken;
 use crate::catalog::{Family, Model};
 use crate::config;
+use crate::convert::audit::made_of;
 use crate::convert::belief::{Belief, Runs, Source};
 use crate::convert::{Campaign, Conversion, Mode, NotReady, Offer, Sign, Turn};
 use crate::domain::{EventKind, Load, MacAddr, Signalling};
@@ -57,6 +59,8 @@ pub(super) struct Converting {
     pub(super) considered: Option<MacAddr>,
     /// The last look at the clock, and until when nothing is given up because of it.
     looked: Option<(Timestamp, Timestamp)>,
+    /// When phones last asked for files of the store.
+    pub(super) taken: Taken,
     /// Why no step may begin at present, whatever the campaign says.
     pub(super) held: Option<NotReady>,
     /// The daemon is being stopped.
@@ -267,6 +271,7 @@ impl Converting {
             self.unkept.insert(*mac);
         }
         self.due = self.conversions.values().filter_map(|c| Some((c.due()?, c.mac))).collect();
+        self.taken.shift(by);
     }
 
     /// Conversions whose moment has come.
@@ -300,7 +305,8 @@ impl Converting {
         }
         let end = conversion.done() || conversion.failed().is_some();
         if end {
-            self.audit.push((at, ITSELF.to_owned(), format!("phone {mac} {sentence}")));
+            let of = made_of([latest]);
+            self.audit.push((at, ITSELF.to_owned(), format!("phone {mac} {sentence} {of}")));
         }
         if let Some(load) = latest.verified().then(|| Load::parse(&latest.to)).flatten() {
             self.believe(mac, Source::Images, Runs::Load(load), at);

@@ -6,14 +6,12 @@ use super::Operations;
 use super::planning::{Wanted, refused, shown};
 use crate::api;
 use crate::convert::Conversion;
+use crate::convert::audit::made_of;
 use crate::convert::campaign::Mode;
 use crate::domain::MacAddr;
 
 /// A phone's way, or why it has none.
 type Planned = Result<Conversion, String>;
-
-/// Who asks by the socket: root, or somebody in the group.
-const WHO: &str = "an administrator";
 
 impl Operations {
     /// The ways of the phones that are asked for, nothing begun.
@@ -30,11 +28,11 @@ impl Operations {
         Ok(plans.into_iter().map(plan).collect())
     }
 
-    /// Begins the conversion of those phones that have a way. Returns what became of each.
+    /// Begins the conversion of those phones that have a way, on the word of `who`. Returns what became of each.
     ///
     /// # Errors
     /// Nothing was begun, and why, in one sentence.
-    pub fn start(&self, asked: &api::Convert) -> Result<Vec<api::Outcome>, String> {
+    pub fn start(&self, asked: &api::Convert, who: &str) -> Result<Vec<api::Outcome>, String> {
         let now = Timestamp::now();
         let plans = self.plans(asked, now)?;
         let one_way: Vec<MacAddr> = plans
@@ -83,13 +81,14 @@ impl Operations {
         if !begun.is_empty() {
             let ways: Vec<(MacAddr, String)> = begun.iter().map(|c| (c.mac, way(c))).collect();
             if let Some(running) = &asked.running {
-                self.hub.audit(WHO, format!("said that {} phones run {running}", ways.len()), now);
+                self.hub.audit(who, format!("said that {} phones run {running}", ways.len()), now);
             }
+            let of = made_of(begun.iter().flat_map(|conversion| &conversion.steps));
             let taken = self.hub.start_conversions(begun, asked.limit, now);
             let list = ways.iter().map(|(mac, way)| format!("{mac} {way}")).collect::<Vec<_>>().join("; ");
             self.hub.audit(
-                WHO,
-                format!("started conversion (one-way accepted: {}): {list}", asked.accept_one_way),
+                who,
+                format!("started conversion (one-way accepted: {}) {of}: {list}", asked.accept_one_way),
                 now,
             );
             outcomes.extend(ways.into_iter().map(|(mac, way)| {
@@ -106,14 +105,14 @@ impl Operations {
         Ok(outcomes)
     }
 
-    /// Pauses, resumes, aborts.
+    /// Pauses, resumes, aborts, on the word of `who`.
     ///
     /// # Errors
     /// Why not, in one sentence.
-    pub fn steer(&self, mode: Mode) -> Result<String, String> {
+    pub fn steer(&self, mode: Mode, who: &str) -> Result<String, String> {
         let now = Timestamp::now();
-        let said = self.hub.steer_conversions(mode, "an administrator said so", now)?;
-        self.hub.audit(WHO, said.clone(), now);
+        let said = self.hub.steer_conversions(mode, &format!("{who} said so"), now)?;
+        self.hub.audit(who, said.clone(), now);
         Ok(said)
     }
 

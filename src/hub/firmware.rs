@@ -3,10 +3,13 @@
 use std::fs::File;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::Operations;
+use super::taken::stays;
 use crate::api::{Check, CheckStatus};
 use crate::firmware::import::{ImportError, Imported};
-use crate::firmware::set::FirmwareSet;
+use crate::firmware::set::{FirmwareSet, SetFile};
 use crate::firmware::store::{Store, StoreError};
 
 impl Operations {
@@ -37,9 +40,17 @@ impl Operations {
     /// Removes a load; blocks.
     ///
     /// # Errors
-    /// It is not there, or phones are on their way to it.
+    /// It is not there, phones are on their way to it, or one took files of it within the last day.
     pub fn remove_firmware(&self, load: &str) -> Result<FirmwareSet, StoreError> {
-        let removed = self.firmware().remove(load, &|load| self.in_use(load))?;
+        let use_of = |load: &str, files: &[&SetFile]| {
+            if self.in_use(load) {
+                return Some(
+                    "phones are on their way to it, or it is their target; end their conversion first".to_owned(),
+                );
+            }
+            self.hub.taken_of_late(files, Timestamp::now()).map(stays)
+        };
+        let removed = self.firmware().remove(load, &use_of)?;
         tracing::info!(code = "firmware-removed", load, "load {load} was removed from the store");
         Ok(removed)
     }

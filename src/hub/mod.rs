@@ -15,6 +15,7 @@ mod operations;
 mod planning;
 mod prober;
 mod state;
+mod taken;
 mod turns;
 mod views;
 
@@ -127,6 +128,9 @@ impl Hub {
             secrets: Secrets::Shown,
         };
         let answer = resolve(&request, &snapshot, &asker);
+        if let Answer::Image(file) = &answer {
+            self.lock().converting.taken.note(&file.sha256, now);
+        }
         if let Some(mac) = mac {
             let refused = match &answer {
                 Answer::Serve(_) | Answer::Image(_) | Answer::FallThrough(_) => None,

@@ -21,6 +21,8 @@ pub struct Kept {
     pub beliefs: BTreeMap<MacAddr, Belief>,
     /// The campaign, if one was ever started.
     pub campaign: Option<Campaign>,
+    /// By SHA-256 of a file of firmware, when a phone last asked for it.
+    pub taken: BTreeMap<String, Timestamp>,
     /// Rows that cannot be read: of these phones nothing is known.
     pub unreadable: Vec<String>,
 }
@@ -34,6 +36,8 @@ pub struct ToKeep {
     pub beliefs: BTreeMap<MacAddr, Option<Belief>>,
     /// The campaign, where it changed.
     pub campaign: Option<Campaign>,
+    /// Files of firmware that phones asked for, by SHA-256, and when.
+    pub taken: BTreeMap<String, Timestamp>,
     /// Who did what, to be remembered.
     pub audit: Vec<(Timestamp, String, String)>,
 }
@@ -50,6 +54,9 @@ impl Store {
         let mut kept = Kept::default();
         kept.conversions = self.rows("select mac, body from conversion", &mut kept.unreadable).await?;
         kept.beliefs = self.rows("select mac, body from belief", &mut kept.unreadable).await?;
+        let taken: Vec<(String, i64)> = sqlx::query_as("select sha256, at from taken").fetch_all(&self.pool).await?;
+        let moment = |(sha256, at): (String, i64)| Some((sha256, Timestamp::from_second(at).ok()?));
+        kept.taken = taken.into_iter().filter_map(moment).collect();
         let campaign: Option<(String,)> =
             sqlx::query_as("select body from campaign where id = 1").fetch_optional(&self.pool).await?;
         if let Some((body,)) = campaign {
@@ -95,6 +102,10 @@ impl Store {
             if let Some(campaign) = &keep.campaign {
                 let query = "insert into campaign (id, body) values (1, ?) on conflict (id) do update set body = excluded.body";
                 sqlx::query(query).bind(serde_json::to_string(campaign)?).execute(&mut *connection).await?;
+            }
+            for (sha256, at) in &keep.taken {
+                let query = "insert into taken (sha256, at) values (?, ?) on conflict (sha256) do update set at = excluded.at";
+                sqlx::query(query).bind(sha256).bind(at.as_second()).execute(&mut *connection).await?;
             }
             for (at, who, what) in &keep.audit {
                 let query = sqlx::query("insert into audit (at, who, what) values (?, ?, ?)");

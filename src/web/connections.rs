@@ -33,6 +33,24 @@ pub struct Ends {
     pub local: Ipv4Addr,
 }
 
+/// Who asks on a unix socket, as the kernel says (unix(7), SO_PEERCRED).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its user; `None` = the kernel does not say.
+    pub uid: Option<u32>,
+}
+
+impl Peer {
+    /// The user, for the audit log.
+    pub fn who(self) -> String {
+        match self.uid {
+            Some(0) => "root".to_owned(),
+            Some(uid) => format!("uid {uid}"),
+            None => "a user of this host".to_owned(),
+        }
+    }
+}
+
 /// What a listener allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -105,7 +123,14 @@ pub async fn serve(
         // Counted by the kernel (tcp(7), TCP_USER_TIMEOUT), which also ends a connection whose other end is switched off.
         let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(limits.stalled));
         if let Some(seat) = sources.sit(ends.peer, limits.per_source) {
-            connections.spawn(connection(stream, Some(ends), router.clone(), limits, shutdown.clone(), (place, seat)));
+            connections.spawn(connection(
+                stream,
+                ConnectInfo(ends),
+                router.clone(),
+                limits,
+                shutdown.clone(),
+                (place, seat),
+            ));
         }
     }
     while connections.join_next().await.is_some() {}
@@ -132,7 +157,8 @@ pub async fn serve_unix(
         tokio::select! {
             accepted = accepted => match accepted {
                 Ok((place, stream)) => {
-                    connections.spawn(connection(stream, None, router.clone(), limits, shutdown.clone(), place));
+                    let peer = Peer { uid: stream.peer_cred().ok().map(|peer| peer.uid()) };
+                    connections.spawn(connection(stream, peer, router.clone(), limits, shutdown.clone(), place));
                 }
                 Err(why) => {
                     tracing::warn!(code = "http-accept", "a caller could not be taken: {why}");
@@ -154,24 +180,23 @@ fn v4(address: SocketAddr) -> Ipv4Addr {
     }
 }
 
-/// One connection to its end. Whoever has not finished the request's head when the daemon ends is hung up on.
-async fn connection<S, H>(
+/// One connection to its end; `caller` is for whoever answers. Whoever has not finished the request's head when the daemon ends is hung up on.
+async fn connection<S, C, H>(
     stream: S,
-    ends: Option<Ends>,
+    caller: C,
     router: Router,
     limits: Limits,
     shutdown: CancellationToken,
     _held: H,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
+    C: Clone + Send + Sync + 'static,
 {
     let asked = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&asked);
     let service = service_fn(move |mut request: Request<Incoming>| {
         told.store(true, Ordering::Relaxed);
-        if let Some(ends) = ends {
-            request.extensions_mut().insert(ConnectInfo(ends));
-        }
+        request.extensions_mut().insert(caller.clone());
         let mut router = router.clone();
         async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
     });

@@ -7,9 +7,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 
 use super::api::refuse;
+use super::connections::Peer;
 use crate::api::{Convert, Done};
 use crate::convert::Mode;
 use crate::hub::Operations;
@@ -49,9 +50,13 @@ async fn plan(State(desk): State<Arc<Operations>>, asked: Result<Json<Convert>, 
     }
 }
 
-async fn start(State(desk): State<Arc<Operations>>, asked: Result<Json<Convert>, JsonRejection>) -> Response {
+async fn start(
+    State(desk): State<Arc<Operations>>,
+    Extension(peer): Extension<Peer>,
+    asked: Result<Json<Convert>, JsonRejection>,
+) -> Response {
     match body(asked) {
-        Ok(asked) => outcome(desk.start(&asked)),
+        Ok(asked) => outcome(desk.start(&asked, &peer.who())),
         Err(response) => *response,
     }
 }
@@ -60,14 +65,18 @@ async fn campaign(State(desk): State<Arc<Operations>>) -> Response {
     Json(desk.hub().campaign()).into_response()
 }
 
-async fn steer(State(desk): State<Arc<Operations>>, Path(verb): Path<String>) -> Response {
+async fn steer(
+    State(desk): State<Arc<Operations>>,
+    Extension(peer): Extension<Peer>,
+    Path(verb): Path<String>,
+) -> Response {
     let mode = match verb.as_str() {
         "pause" => Mode::Paused,
         "resume" => Mode::Running,
         "abort" => Mode::Aborted,
         _ => return refuse(StatusCode::NOT_FOUND, "a conversion is paused, resumed or aborted"),
     };
-    outcome(desk.steer(mode).map(|summary| Done { summary }))
+    outcome(desk.steer(mode, &peer.who()).map(|summary| Done { summary }))
 }
 
 async fn log(State(desk): State<Arc<Operations>>) -> Response {

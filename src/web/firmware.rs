@@ -162,7 +162,7 @@ async fn remove(State(desk): State<Arc<Operations>>, Path(load): Path<String>) -
 fn stored(why: &StoreError) -> Response {
     let status = match why {
         StoreError::Unknown(_) => StatusCode::NOT_FOUND,
-        StoreError::InUse(_) => StatusCode::CONFLICT,
+        StoreError::InUse { .. } => StatusCode::CONFLICT,
         StoreError::Folder { .. } | StoreError::Blob { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     };
     refuse(status, why.to_string())

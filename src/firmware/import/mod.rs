@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::container::{Inspector, is_load_file};
-use super::set::FirmwareSet;
+use super::set::{FirmwareSet, hex};
 use frames::Frame;
 use walk::Walk;
 
@@ -350,15 +350,6 @@ impl Open {
             }
         })
     }
-}
-
-/// Lower-case hex digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// SHA-256 of a file as it is on the disk.

@@ -6,11 +6,13 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::pattern::Pattern;
 use super::{From, Signs};
 use crate::catalog::{Family, Model};
 use crate::domain::Load;
+use crate::firmware::set::hex;
 
 /// A file by which a phone is told its load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -266,13 +268,20 @@ pub struct Paths {
     known: Vec<Names>,
 }
 
+/// As it is compiled in.
+const TEXT: &str = include_str!("../paths.toml");
+
 impl Paths {
     /// The one that is compiled in; parsed once.
     pub fn builtin() -> &'static Self {
         static PATHS: OnceLock<Paths> = OnceLock::new();
-        PATHS.get_or_init(|| {
-            toml::from_str(include_str!("../paths.toml")).expect("the compiled-in paths are proven to parse by a test")
-        })
+        PATHS.get_or_init(|| toml::from_str(TEXT).expect("the compiled-in paths are proven to parse by a test"))
+    }
+
+    /// Which catalogue that is: the first 12 digits of the SHA-256 of `paths.toml`.
+    pub fn version() -> &'static str {
+        static VERSION: OnceLock<String> = OnceLock::new();
+        VERSION.get_or_init(|| hex(&Sha256::digest(TEXT)).chars().take(12).collect())
     }
 
     /// Whether a phone may go from there to this load in one step. Both are loads of the model's own family.

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use super::index::{Index, Record};
 use crate::firmware::container::{HEAD, Head, head, is_legacy, is_load_file};
 use crate::firmware::import::{self, ImportError, Taken, limits};
+use crate::firmware::set::hex;
 
 /// Longest file of firmware that is read into memory, octets; real ones stay below 64 MiB.
 const LONGEST: u64 = 256 << 20;
@@ -222,7 +223,7 @@ impl Disk {
             Ok::<_, io::Error>(content)
         };
         let content = read().map_err(|why| why.to_string())?;
-        if import::hex(&Sha256::digest(&content)) == sha256 { Ok(content) } else { Err("it is damaged".to_owned()) }
+        if hex(&Sha256::digest(&content)) == sha256 { Ok(content) } else { Err("it is damaged".to_owned()) }
     }
 
     /// A blob's SHA-256 as it is on the disk.

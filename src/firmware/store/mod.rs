@@ -24,7 +24,7 @@ use jiff::Timestamp;
 
 use super::container::same_name;
 use super::import::{self, ImportError, Imported, Lot, Taken, Unpack};
-use super::set::{FirmwareSet, is_term};
+use super::set::{FirmwareSet, SetFile, is_term};
 use disk::Disk;
 pub use disk::Spool;
 pub use index::{Index, Record};
@@ -34,6 +34,9 @@ const NAME: usize = 120;
 
 /// Whether phones are on their way to a load, or it is promised to some.
 pub type InUse<'a> = &'a dyn Fn(&str) -> bool;
+
+/// Why a load with those files, which no other load is made of, is not to go; `None` = nobody has use of it.
+pub type UseOf<'a> = &'a dyn Fn(&str, &[&SetFile]) -> Option<String>;
 
 /// The store, open.
 #[derive(Debug)]
@@ -62,8 +65,13 @@ pub enum StoreError {
     #[error("the store has no load {0:?}; see `offhook firmware list`")]
     Unknown(String),
     /// I10: files are not pulled away under a phone.
-    #[error("{0} was not removed: phones are on their way to it, or it is their target; end their conversion first")]
-    InUse(String),
+    #[error("{load} was not removed: {why}")]
+    InUse {
+        /// Which load.
+        load: String,
+        /// Who has use of it, and until when.
+        why: String,
+    },
     /// No such blob, or it is not what it was.
     #[error("the stored file {sha256} cannot be used: {why}; bring its archive again")]
     Blob {
@@ -308,21 +316,18 @@ impl Store {
     /// Removes a load: its names, and what no other load is made of.
     ///
     /// # Errors
-    /// No such load, phones are on their way to it, or the disk fails.
-    pub fn remove(&self, load: &str, in_use: InUse<'_>) -> Result<FirmwareSet, StoreError> {
+    /// No such load, `use_of` says why its files stay, or the disk fails.
+    pub fn remove(&self, load: &str, use_of: UseOf<'_>) -> Result<FirmwareSet, StoreError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let index = self.index();
         let set = index.sets.get(load).ok_or_else(|| StoreError::Unknown(load.to_owned()))?;
-        if in_use(load) {
-            return Err(StoreError::InUse(load.to_owned()));
-        }
         let others = index.sets.values().filter(|other| other.load != load);
         let elsewhere: BTreeSet<_> = others.flat_map(|other| &other.files).collect();
-        let go = |record: &Record| {
-            set.files
-                .iter()
-                .any(|file| file.name == record.name && file.sha256 == record.sha256 && !elsewhere.contains(file))
-        };
+        let going: Vec<&SetFile> = set.files.iter().filter(|file| !elsewhere.contains(file)).collect();
+        let go = |record: &Record| going.iter().any(|file| file.name == record.name && file.sha256 == record.sha256);
+        if let Some(why) = use_of(load, &going) {
+            return Err(StoreError::InUse { load: load.to_owned(), why });
+        }
         let records: Vec<Record> = index.records.iter().filter(|record| !go(record)).cloned().collect();
         self.disk
             .write_index(&records)

@@ -301,7 +301,9 @@ fn a_load_is_removed_but_for_what_others_need_and_not_under_a_phone() {
     house.add("a.tar", &tar(&set(&[7; 900]))).unwrap();
     let second = signed("P0S3-8-11-00.loads", b"P003-8-12-00.sbn\n");
     house.add("P0S3-8-11-00.loads", &second).unwrap();
-    assert!(matches!(house.store.remove(SIP, &|_| true), Err(StoreError::InUse(_))));
+    let used = house.store.remove(SIP, &|_, _| Some("it is in use".to_owned()));
+    assert!(matches!(used, Err(StoreError::InUse { .. })));
+    let nobody = |_: &str, _: &[&SetFile]| None;
     assert!(matches!(house.store.remove("x", &nobody), Err(StoreError::Unknown(_))));
     assert!(house.complete(SIP));
     house.store.remove(SIP, &nobody).unwrap();

@@ -7,11 +7,13 @@ mod waiting;
 
 use super::*;
 use crate::config;
+use crate::convert::audit::made_of;
 use crate::convert::belief::{Runs, Source};
 use crate::convert::{Conversion, Mode, StepState};
 use crate::domain::Load;
 use crate::files::Refusal;
-use crate::firmware::set::{FirmwareSet, SetFile};
+use crate::firmware::plan::Paths;
+use crate::firmware::set::{FirmwareSet, SetFile, digest};
 use crate::firmware::store::{Index, Record};
 use crate::hub::planning::Wanted;
 use crate::simulate::firmware;
@@ -155,6 +157,7 @@ fn restarted(hub: &Hub, second: i64) -> Hub {
         conversions: state.converting.conversions.clone(),
         beliefs: state.converting.beliefs.clone().into_iter().collect(),
         campaign: state.converting.campaign.clone(),
+        taken: state.converting.taken.to_keep(),
         unreadable: Vec::new(),
     };
     drop(state);
@@ -284,6 +287,31 @@ fn i10_files_stay_under_a_phone() {
     assert!(matches!(&got, Answer::Image(file) if file.sha256 == "P0S3-8-12-00/P0S3-8-12-00.sb2"), "{got:?}");
 }
 
+/// I10: and for a day after the last phone came for it, whoever that was, the daemon's restart in between or not.
+#[test]
+fn i10_files_stay_for_a_day() {
+    const DAY: i64 = 24 * 3600;
+    let hub = site();
+    let files = index(&[FROM, TO]).sets[TO].files.clone();
+    let late = |hub: &Hub, second| hub.taken_of_late(&files.iter().collect::<Vec<_>>(), at(second));
+    assert_eq!(late(&hub, 1), None);
+    assert!(take(&hub, "P0S3-8-12-00.loads", 10) && take(&hub, "P003-8-12-00.sbn", 20));
+    assert_eq!((late(&hub, 20 + DAY - 1), late(&hub, 20 + DAY)), (Some(at(20)), None));
+    let others = index(&[FROM]).sets[FROM].files.clone();
+    assert_eq!(hub.taken_of_late(&others.iter().collect::<Vec<_>>(), at(30)), None, "nobody took those");
+    let keep = hub.to_keep().unwrap();
+    assert_eq!(keep.taken.len(), 2);
+    hub.kept(&keep);
+    assert!(hub.to_keep().is_none());
+    let again = site();
+    again.recall_conversions(Kept { taken: keep.taken, ..Kept::default() }, at(40));
+    assert_eq!((late(&again, 20 + DAY - 1), late(&again, 20 + DAY)), (Some(at(20)), None));
+    let said = crate::hub::taken::stays(at(20));
+    assert!(said.contains("at 2023-11-14T22:13Z") && said.ends_with("after 2023-11-15T22:14Z"), "{said}");
+    hub.clock_stepped(at(30 + DAY), SignedDuration::from_secs(DAY));
+    assert_eq!(late(&hub, 30 + DAY), Some(at(20 + DAY)), "the clock was put, no time passed");
+}
+
 /// I11: paused, halted or aborted, at each state of a phone.
 #[test]
 fn i11_who_has_not_begun_does_not_begin() {
@@ -377,15 +405,39 @@ fn i15_the_way_back() {
     assert!(hub.plan_conversion(mac(), &unsigned, at(1)).is_err());
 }
 
-/// I19: a row for the end of each phone, too.
+/// I19: a row for the end of each phone, too: which phone, what came of it, by which set and which catalogue.
 #[test]
 fn i19_ends_are_in_the_audit_log() {
     let hub = begun();
     take(&hub, SEP, 3);
     take(&hub, "RINGLIST.DAT", 4);
     let keep = hub.to_keep().unwrap();
-    let said: Vec<&String> = keep.audit.iter().map(|(_, _, what)| what).collect();
-    assert!(said.iter().any(|what| what.contains(MAC) || what.contains("runs P0S3-8-12-00")), "{said:?}");
+    let of = made_of(&conversion(&hub).steps);
+    let (at_, who, what) = keep.audit.first().expect("a row");
+    assert_eq!((*at_, who.as_str()), (at(4), "the daemon"));
+    assert!(what.starts_with(&format!("phone {MAC} runs {TO}")) && what.ends_with(&of), "{what}");
+    assert!(of.contains(Paths::version()), "{of}");
+}
+
+/// I19: another content is another hash, and the order in which files came is not.
+#[test]
+fn i19_a_set_has_one_hash() {
+    let files = index(&[TO]).sets[TO].files.clone();
+    let mut turned = files.clone();
+    turned.reverse();
+    assert_eq!(digest(&files), digest(&turned));
+    for (at, _) in files.iter().enumerate() {
+        let (mut content, mut name) = (files.clone(), files.clone());
+        content[at].sha256.push('0');
+        name[at].name.push('x');
+        let less: Vec<SetFile> = files.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, f)| f.clone()).collect();
+        for other in [content, name, less] {
+            assert_ne!(digest(&files), digest(&other));
+        }
+    }
+    let one = [SetFile { name: "a.sbn".into(), size: 0, sha256: "e3b0".into() }];
+    // printf 'e3b0  a.sbn\n' | sha256sum
+    assert_eq!(digest(&one), "efb8207dd5e5e365382026583b44496038cfefd37222f1352455c1df8999596f");
 }
 
 /// A phone whose row goes, is disabled or says another model, before it began and after.
@@ -587,4 +639,44 @@ fn i16_who_is_in_the_middle_of_images() {
     round(&hub, 3);
     assert_eq!(conversion(&hub).armed, None);
     assert!(waits(&hub).contains("being stopped"));
+}
+
+/// I18 has no object: no list of whom to trust is ever given out, so there is no key to lose. Whatever lies in the store, for
+/// a phone on its way and for a stranger.
+#[test]
+fn i18_no_trust_list_is_ever_served() {
+    let hub = begun();
+    let names = [
+        "CTLFile.tlv",
+        "ITLFile.tlv",
+        "CTLSEP001B54AABB01.tlv",
+        "ITLSEP001B54AABB01.tlv",
+        "itlfile.TLV",
+        "/CTLFile.tlv",
+        "./ITLFile.tlv",
+        "tftp/CTLFile.tlv",
+        "CTLFile.tlv.sgn",
+        "ITLFile.tlv.sgn",
+        "CTL001B54AABB01.tlv",
+    ];
+    let mut held = index(&[FROM, TO]);
+    for name in names {
+        let file = SetFile { name: name.to_owned(), size: 1, sha256: format!("of {name}") };
+        held.records.push(Record {
+            name: file.name.clone(),
+            sha256: file.sha256.clone(),
+            size: 1,
+            header_len: None,
+            archive: String::new(),
+            added: at(0),
+        });
+        held.sets.get_mut(TO).unwrap().files.push(file);
+    }
+    hub.firmware_index(Arc::new(held));
+    for (second, name) in (3..).zip(names) {
+        for ip in [IP, Ipv4Addr::new(127, 0, 1, 99)] {
+            let got = hub.ask(name, ip, SERVER, Transport::Tftp, at(second));
+            assert_eq!(got, Answer::Refuse(Refusal::NotFound), "{name}");
+        }
+    }
 }

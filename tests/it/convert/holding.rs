@@ -82,6 +82,44 @@ fn i6_a_phone_in_a_call_waits_for_its_end() {
     daemon.stop();
 }
 
+/// I10: a set that nobody is on the way to stays for a day after a phone took a file of it, whether or not the daemon
+/// began anew since.
+#[test]
+fn i10_what_a_phone_took_is_not_removed() {
+    if !ready() {
+        return;
+    }
+    let pbx = pbx(&[device()]);
+    let site = site(&pbx);
+    let daemon = site.serve();
+    stocked(&daemon, &site, 1);
+    // What was brought is served within half a second.
+    wait_for("the file", || {
+        scripted(PHONE, daemon.tftp, "P00308000400.loads", &Timing::default()).map_err(|why| format!("{why:?}"))
+    });
+    let refused = |daemon: &Daemon<'_>| {
+        let said = daemon.cli(&["firmware", "remove", "P00308000400"]);
+        let why = text(&said.stderr);
+        assert!(
+            !said.status.success() && why.contains("a phone took files of it at") && why.contains("try again after"),
+            "{why}"
+        );
+    };
+    refused(&daemon);
+    let removed = daemon.cli(&["firmware", "remove", "P00305000500"]);
+    assert!(removed.status.success(), "nobody took that: {}", text(&removed.stderr));
+    wait_for("it to be kept", || {
+        let file = site.state().join("offhook.db");
+        let said = run(Command::new("sqlite3").arg(file).arg("select count(*) from taken"));
+        if text(&said.stdout).trim() == "1" { Ok(()) } else { Err(format!("{said:?}")) }
+    });
+    daemon.signal("KILL");
+    drop(daemon);
+    let daemon = site.serve();
+    refused(&daemon);
+    daemon.stop();
+}
+
 /// I14: in the middle of images the disk is full, the PBX's database stops, Asterisk is gone, the configuration is read anew:
 /// the phone gets all of its set and is seen to run it, and that is kept as soon as there is room.
 #[test]

@@ -1,14 +1,16 @@
 //! The interlocks of section 4 of the threats that take a daemon: what it says to people, its disk, its death.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
+use offhook::firmware::plan::Paths;
 use serde_json::Value;
 
 use super::{ARCHIVES, Device, bring, conversion, power_cycle};
 use crate::support::daemon::{Daemon, Site};
 use crate::support::pbx::Pbx;
-use crate::support::{Component, have, text, wait_for};
+use crate::support::{Component, have, succeed, text, wait_for};
 
 pub(super) const LEGACY: &str = "00087D0A0001";
 pub(super) const JAVA: &str = "001B54CE0001";
@@ -126,7 +128,36 @@ fn i1_i10_i19_i20_by_hand() {
     for part in ["started conversion", LEGACY, "paused conversion", "conversion goes on"] {
         assert!(log.contains(part), "{part}: {log}");
     }
+    let uid = rustix::process::getuid();
+    let who = if uid.is_root() { "root".to_owned() } else { format!("uid {}", uid.as_raw()) };
+    let rows = daemon.json(&["convert", "log"]);
+    let began = rows.as_array().unwrap().iter().find(|row| row["what"].to_string().contains("started conversion"));
+    let began = began.expect("a row");
+    assert_eq!(began["who"], who.as_str());
+    let what = began["what"].as_str().unwrap();
+    assert!(what.contains(&format!("[{TO} {}", &set_hash(&index, TO)[..16])), "{what}");
+    assert!(what.contains(&format!(", paths {}", Paths::version())), "{what}");
+    assert!(began["at"].as_str().unwrap().ends_with('Z'), "{began}");
+    let said = daemon.cli(&["convert", "status"]);
+    assert!(text(&said.stdout).contains(&format!("({who} said so)")), "{said:?}");
     daemon.stop();
+}
+
+/// What sha256sum prints of the set's files, in order of name, hashed by it.
+fn set_hash(index: &Value, load: &str) -> String {
+    let part = load.trim_start_matches("P0S3");
+    let mut lines: Vec<(String, String)> = index["files"]
+        .as_array()
+        .expect("files")
+        .iter()
+        .map(|record| (record["name"].as_str().unwrap().to_owned(), record["sha256"].as_str().unwrap().to_owned()))
+        .filter(|(name, _)| name.contains(part))
+        .collect();
+    lines.sort();
+    let lines: Vec<String> = lines.iter().map(|(name, sha256)| format!("{sha256}  {name}\n")).collect();
+    let mut sum = Command::new("sh");
+    sum.args(["-c", "printf %s \"$1\" | sha256sum", "sh", &lines.concat()]);
+    succeed(&mut sum).split_whitespace().next().unwrap().to_owned()
 }
 
 /// F35: SIGKILL once it is kept that a phone was offered its load, and once it is kept that it runs it.

@@ -3,7 +3,7 @@
 //! One round after another, each in this order: what the store holds, what time changed, what is to be kept, who begins.
 //! A phone is armed in one round, kept in the next, told after that: what it is offered was on the disk before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -135,11 +135,15 @@ impl Rounds {
 
     /// Whether who is in a call is known, as far as it can be and matters (I6).
     fn knows_calls(&mut self) -> bool {
-        if !self.hub.calls_matter(Timestamp::now()) {
-            return true;
-        }
         if self.looking.as_ref().is_some_and(|looking| !looking.is_finished()) {
             return false;
+        }
+        if !self.hub.calls_matter(Timestamp::now()) {
+            // What was heard last grows old: nobody is to read it as news.
+            if self.looked.take().is_some() {
+                self.hub.calls(Ok(BTreeMap::new()));
+            }
+            return true;
         }
         if self.looked.is_some_and(|at| at.elapsed() < CALLS) {
             return true;

@@ -3,10 +3,13 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use offhook::simulate::Timing;
 
 use super::interlocks::{JAVA, LEGACY, TO, device, pbx, ready, site, start, stocked, stored};
@@ -15,7 +18,7 @@ use crate::support::agent::{Agent, body, header};
 use crate::support::clients::scripted;
 use crate::support::daemon::Daemon;
 use crate::support::small::Small;
-use crate::support::{Component, have, run, text, wait_for, wait_within};
+use crate::support::{Component, have, in_repository, run, succeed, text, wait_for, wait_within};
 
 /// Where the scripted phone is.
 const PHONE: Ipv4Addr = Ipv4Addr::new(127, 0, 7, 1);
@@ -165,6 +168,37 @@ fn i14_a_phone_in_the_middle_of_images_gets_through() {
     daemon.stop();
 }
 
+/// I17: outside of its window nothing is offered, and what is waited for is said; without one the phone is offered its load at
+/// once. The daemon's clock is this host's.
+#[test]
+fn i17_nobody_begins_outside_of_the_window() {
+    if !ready() {
+        return;
+    }
+    let pbx = pbx(&[device()]);
+    let site = site(&pbx);
+    let open = site.configuration();
+    let now = Timestamp::now().to_zoned(TimeZone::UTC);
+    let at = |hours: i64| (&now + SignedDuration::from_hours(hours)).strftime("%H:%M").to_string();
+    let window = format!("{}-{}", at(6), at(7));
+    site.configure(&open.replace("[firmware]\n", &format!("[firmware]\nwindow = \"{window}\"\n")));
+    let daemon = site.serve_with(|command| {
+        command.env("TZ", "UTC");
+    });
+    stocked(&daemon, &site, 1);
+    let name = format!("SEP{LEGACY}.cnf.xml");
+    let _ = daemon.file(&format!("SIP{LEGACY}.cnf"));
+    let started = daemon.cli(&["convert", "start", LEGACY, "--running", "P00308000900"]);
+    assert!(started.status.success(), "{}", text(&started.stderr));
+    let said = text(&daemon.cli(&["convert", "status"]).stdout);
+    assert!(said.contains(&format!("waits for the window {window}")), "{said}");
+    assert!(conversion(&daemon, LEGACY)["armed"] == false && daemon.file(&name).is_none());
+    site.configure(&open);
+    daemon.signal("HUP");
+    daemon.wait_for_file(&name, "an offer", |file| file.contains(TO));
+    daemon.stop();
+}
+
 /// I16: told to end, the daemon says for whom it waits, serves on, begins nothing, and ends when that phone has all.
 #[test]
 fn i16_the_daemon_ends_after_the_images() {
@@ -182,6 +216,20 @@ fn i16_the_daemon_ends_after_the_images() {
     stocked(&daemon, &site, 2);
     start(&daemon);
     in_the_middle(&daemon);
+    // What apt shows before it waits.
+    let bin = site.folder().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let command = site.command(&[]);
+    let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
+    let words: Vec<&str> = words.into_iter().map(|word| word.to_str().unwrap()).collect();
+    fs::write(bin.join("offhook"), format!("#!/bin/sh\nexec {} \"$@\"\n", words.join(" "))).unwrap();
+    fs::set_permissions(bin.join("offhook"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let mut prerm = Command::new("sh");
+    let said = succeed(prerm.arg(in_repository("packaging/debian/prerm")).args(["upgrade", "9.9"]).env("PATH", path));
+    for says in ["are waited for", LEGACY, "systemctl kill offhook"] {
+        assert!(said.contains(says), "{says}: {said}");
+    }
     daemon.signal("TERM");
     let mut word = [0; 2_048];
     let word = std::iter::from_fn(|| systemd.recv(&mut word).ok().map(|size| text(&word[..size])))

@@ -185,6 +185,8 @@ pub enum Turn {
 pub enum NotReady {
     /// Nothing was heard of it for a day.
     Unheard,
+    /// Another phone says that it is this one.
+    Twin,
     /// Its turn had come, it did not boot, and was not heard since.
     DidNotBoot,
     /// Too little is known of what it runs; what the store lacks for the longest way, a sentence.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::belief::alike;
 use super::campaign::Turn;
 use super::signs::Sign;
-use super::step::{Failure, Step, StepState, TIMES, is_manifest, shifted};
-use super::text;
+use super::step::{Step, StepState, TIMES, shifted};
+use super::{Failure, text};
 use crate::catalog::Family;
 use crate::domain::{Load, MacAddr, ModelName, Signalling};
 use crate::files::name::{FileRequest, PhoneFile, SharedFile, bare};
@@ -139,6 +139,11 @@ impl Conversion {
         step.trace.image.max(step.trace.manifest)
     }
 
+    /// Whether an image of the present step was asked for, and the phone was not given up since.
+    pub fn writing(&self) -> bool {
+        self.step().is_some_and(|step| step.state == StepState::Downloading && step.trace.image.is_some())
+    }
+
     /// Whether the present step was begun: from there on its offer stays, whatever becomes of the campaign.
     pub fn begun(&self) -> bool {
         self.step().is_some_and(|step| match step.state {
@@ -185,6 +190,10 @@ impl Conversion {
     /// Share of the present step's set that was taken, in percent.
     pub fn percent(&self) -> Option<u8> {
         let step = self.step().filter(|step| step.state == StepState::Downloading)?;
+        // Of most sets no phone takes everything: the unsigned twin, the term files of other models.
+        if step.whole() {
+            return Some(100);
+        }
         let whole: u64 = step.files.iter().map(|file| file.size).sum();
         let taken = |file: &&SetFile| step.trace.taken.keys().any(|name| name.eq_ignore_ascii_case(&file.name));
         let have: u64 = step.files.iter().filter(taken).map(|file| file.size).sum();
@@ -199,21 +208,19 @@ impl Conversion {
 
     /// It asked for something. Returns whether a state changed.
     pub fn asked(&mut self, sign: &Sign<'_>, at: Timestamp) -> bool {
-        let family = self.family;
-        let Some(step) = self.step_mut() else { return false };
+        let (family, armed) = (self.family, self.armed.is_some());
+        let Some(step) = self.step_mut().filter(|_| armed) else { return false };
         // Before an offer nothing that a phone asks for is its answer.
         if step.trace.told.is_none() && !matches!(sign, Sign::Term(_)) {
             return false;
         }
         match sign {
             Sign::Manifest(load) if load.eq_ignore_ascii_case(&step.to) => step.manifest_asked(at),
-            Sign::Term(name) if step.has(name) => {
-                step.trace.told.get_or_insert(at);
-                step.manifest_asked(at)
-            }
+            Sign::Term(name) if step.has(name) => step.term_asked(at),
             Sign::Image(name) if step.has(name) => {
                 step.image_at(at);
-                if step.state == StepState::Downloading {
+                // One that does not take the load asks for it for ever; any other goes on where it was given up.
+                if step.state == StepState::Downloading || step.failure == Some(Failure::ImageRefused) {
                     return false;
                 }
                 step.go(StepState::Downloading, at, &format!("it asked for {name}"));
@@ -223,41 +230,33 @@ impl Conversion {
                 step.trace.application = Some(at);
                 step.application_asks(*protocol, family, at)
             }
+            // The application of before.
+            Sign::Application(_) if step.whole() && step.disliked(family) => step.fail(Failure::ImageRefused, at),
             Sign::SignedOnly => step.fail(Failure::TrustList, at),
             _ => false,
         }
     }
 
-    /// It took a file whole.
-    pub fn sent(&mut self, name: &str, at: Timestamp) -> bool {
-        let bare = bare(name);
-        let Some(step) = self.step_mut() else { return false };
+    /// It took a file whole; `confirmed`: it said so, and just now.
+    pub fn sent(&mut self, name: &str, confirmed: bool, at: Timestamp) -> bool {
+        let (bare, family) = (bare(name), self.family);
+        let Some(step) = self.begun_step() else { return false };
         if !step.has(bare) || matches!(step.state, StepState::Verified | StepState::Failed | StepState::Skipped) {
             return false;
         }
-        let times = step.trace.taken.entry(bare.to_owned()).or_default();
-        *times = times.saturating_add(1);
-        let times = *times;
-        step.trace.failed.remove(bare);
-        if is_manifest(bare) {
-            return false;
-        }
-        step.image_at(at);
-        // Two are no loop: a phone whose power was cut takes an image again, and a Java phone that was reset takes the same
-        // release a second time under its real name [HIP].
-        if times >= TIMES {
-            return step.fail(Failure::ImageRefused, at);
-        }
-        if step.state == StepState::Offered {
-            step.go(StepState::Downloading, at, &format!("it took {bare}"));
-        }
-        true
+        step.took(bare, family, confirmed, at)
+    }
+
+    /// The step that is to be done now, where it was the phone's to answer.
+    fn begun_step(&mut self) -> Option<&mut Step> {
+        let armed = self.armed.is_some();
+        self.step_mut().filter(|step| armed && step.trace.told.is_some())
     }
 
     /// A transfer failed.
     pub fn not_sent(&mut self, name: &str, at: Timestamp) -> bool {
         let bare = bare(name);
-        let Some(step) = self.step_mut() else { return false };
+        let Some(step) = self.begun_step() else { return false };
         if !step.has(bare) || step.state == StepState::Failed {
             return false;
         }
@@ -268,15 +267,19 @@ impl Conversion {
 
     /// It registered, as this version and protocol says.
     pub fn registered(&mut self, told: Option<&Load>, at: Timestamp) -> bool {
+        let family = self.family;
         let Some(step) = self.step_mut() else { return false };
-        let Some(to) = Load::parse(&step.to).filter(|to| to.signalling == Signalling::Sip) else { return false };
         if step.trace.told.is_none_or(|told| told > at) {
             return false;
         }
+        let Some(to) = Load::parse(&step.to).filter(|to| to.signalling == Signalling::Sip) else { return false };
         let changed =
             Load::parse(&step.from).is_none_or(|from| from.signalling != Signalling::Sip || !alike(&from, &to));
         let said = told.is_some_and(|told| alike(&to, told));
         let against = told.is_some_and(|told| !alike(&to, told));
+        if !(said && changed) && step.disliked(family) {
+            return step.fail(Failure::ImageRefused, at);
+        }
         if !against && (step.whole() || (said && changed)) {
             step.go(StepState::Verified, at, "it registered with it");
             return true;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::{Failure, text};
 use crate::catalog::Family;
 use crate::domain::{Load, Signalling};
 use crate::firmware::container::is_legacy;
@@ -37,7 +37,8 @@ const CONTENT: &str = "it read a configuration that names the load and asked for
 /// Control files after the last image, with no image asked for between them, that show a phone to be content.
 const RETURNED: u32 = 2;
 
-/// Manifests without an image between them, images that were taken whole again, transfers of one image that failed.
+/// Manifests without an image between them, images that were taken whole again, transfers of one image that failed, sets
+/// that were taken whole and are gone.
 pub(super) const TIMES: u32 = 3;
 
 /// State of a step.
@@ -58,41 +59,6 @@ pub enum StepState {
     Skipped,
 }
 
-/// Why a step failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Failure {
-    /// The manifest is asked for again and again, and nothing of what it lists.
-    ManifestRefused,
-    /// An image was taken whole more than once, and the phone is as before.
-    ImageRefused,
-    /// A transfer of one image does not end.
-    TransferStalled,
-    /// It reads its control file and does nothing of what it says.
-    Unheeded,
-    /// It began and fell silent.
-    Silent,
-    /// It took everything and did not come back.
-    NotBack,
-    /// It wants signed files.
-    TrustList,
-}
-
-impl Failure {
-    /// Kebab-case code, as in `offhook explain`.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::ManifestRefused => "manifest-refused",
-            Self::ImageRefused => "image-refused",
-            Self::TransferStalled => "transfer-stalled",
-            Self::Unheeded => "offer-unheeded",
-            Self::Silent => "download-silent",
-            Self::NotBack => "not-back",
-            Self::TrustList => "trust-list",
-        }
-    }
-}
-
 /// What was seen of the phone in a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trace {
@@ -106,6 +72,9 @@ pub struct Trace {
     pub(super) manifest_times: u32,
     /// When an image was last asked for or taken.
     pub(super) image: Option<Timestamp>,
+    /// How often its boot loader was alone again after it had taken everything.
+    #[serde(default)]
+    pub(super) lost: u32,
     /// When it first fetched a control file after the last image: it is back.
     #[serde(default)]
     pub(super) back: Option<Timestamp>,
@@ -181,6 +150,9 @@ impl Step {
 
     pub(super) fn go(&mut self, state: StepState, at: Timestamp, because: &str) {
         (self.state, self.since) = (state, at);
+        if state != StepState::Failed {
+            self.failure = None;
+        }
         because.clone_into(&mut self.because);
     }
 
@@ -198,17 +170,62 @@ impl Step {
         self.files.iter().any(|file| file.name.eq_ignore_ascii_case(name))
     }
 
-    /// Whether an application was taken more than once: with no more asked for after that, it is a unit that took it and did
-    /// not like it, and the old application is back [STRANGE].
-    fn taken_again(&self) -> bool {
+    /// Whether an application was taken more than once, and no manifest was asked for since: a unit that did not like it, and
+    /// the old application is back [STRANGE]. Where the power failed while it was written the loader compares once more.
+    pub(super) fn disliked(&self, family: Family) -> bool {
         let app = |name: &str| !is_manifest(name) && !name.to_ascii_lowercase().ends_with(".sbn");
-        self.trace.taken.iter().any(|(name, times)| app(name) && *times > 1)
+        let again = self.trace.taken.iter().any(|(name, times)| app(name) && *times > 1);
+        family == Family::Legacy && again && self.trace.manifest <= self.trace.image
+    }
+
+    /// A part was taken whole; `confirmed`: just now, and not some time since it was asked for.
+    pub(super) fn took(&mut self, name: &str, family: Family, confirmed: bool, at: Timestamp) -> bool {
+        let times = self.trace.taken.entry(name.to_owned()).or_default();
+        *times = times.saturating_add(1);
+        let times = *times;
+        self.trace.failed.remove(name);
+        if is_manifest(name) {
+            return false;
+        }
+        if confirmed {
+            self.image_at(at);
+        }
+        // Two are no loop: a phone whose power was cut takes an image again, and a Java phone that was reset takes the same
+        // release a second time under its real name [HIP]. A Java phone begins anew wherever it was interrupted.
+        let whole_before =
+            |file: &SetFile| is_manifest(&file.name) || self.times(&file.name) >= TIMES.saturating_sub(1);
+        if times >= TIMES && (family == Family::Legacy || self.files.iter().all(whole_before)) {
+            return self.fail(Failure::ImageRefused, at);
+        }
+        if self.state == StepState::Offered {
+            self.go(StepState::Downloading, at, &format!("it took {name}"));
+        }
+        true
+    }
+
+    /// How often a part was taken whole.
+    fn times(&self, name: &str) -> u32 {
+        let taken = self.trace.taken.iter().filter(|(taken, _)| taken.eq_ignore_ascii_case(name));
+        taken.map(|(_, times)| *times).sum()
+    }
+
+    /// A Java phone's boot loader asks: what it took is gone.
+    pub(super) fn term_asked(&mut self, at: Timestamp) -> bool {
+        self.trace.told.get_or_insert(at);
+        if self.whole() {
+            self.trace.lost = self.trace.lost.saturating_add(1);
+            if self.trace.lost >= TIMES {
+                return self.fail(Failure::ImageRefused, at);
+            }
+        }
+        self.trace.taken.retain(|name, _| is_manifest(name));
+        self.manifest_asked(at)
     }
 
     /// Whether every image that a phone has to take was taken. A loader of 7940 and 7960 that is the right one already is
     /// not asked for, and the unsigned twin of an image only by phones of its time.
     pub(super) fn whole(&self) -> bool {
-        let taken = |file: &SetFile| self.trace.taken.keys().any(|name| name.eq_ignore_ascii_case(&file.name));
+        let taken = |file: &SetFile| self.times(&file.name) > 0;
         let apps: Vec<&SetFile> =
             self.files.iter().filter(|file| file.name.to_ascii_lowercase().ends_with(".sb2")).collect();
         if !apps.is_empty() {
@@ -240,6 +257,9 @@ impl Step {
         // Of one protocol both, the old application asks for the same files: then the loader must have compared first.
         let compared = family == Family::Legacy
             && self.trace.manifest.is_some_and(|manifest| self.trace.image.is_none_or(|image| image < manifest));
+        if !other_before && self.disliked(family) {
+            return self.fail(Failure::ImageRefused, at);
+        }
         if other_before
             || self.whole() && self.trace.image.is_some_and(|image| self.trace.told >= Some(image))
             || compared
@@ -296,11 +316,15 @@ impl Step {
             self.go(StepState::Offered, at, "it fetched a configuration that names the load");
             return true;
         }
-        if self.state != StepState::Downloading || !self.whole() {
+        if self.state != StepState::Downloading || self.trace.image.is_none() {
             return false;
         }
+        // That it has everything may show later: the last word of a transfer can be lost.
         self.trace.back.get_or_insert(at);
         self.trace.returns = self.trace.returns.saturating_add(1);
+        if !self.whole() {
+            return false;
+        }
         // Between two of its configurations it asked for no image: it has what they name.
         let java = family == Family::Java && self.trace.manifest > self.trace.image;
         self.trace.returns >= RETURNED && !java && self.came_back(family, at)
@@ -316,7 +340,7 @@ impl Step {
 
     /// It took everything and wants no more.
     fn came_back(&mut self, family: Family, at: Timestamp) -> bool {
-        if family == Family::Legacy && self.taken_again() {
+        if self.disliked(family) {
             return self.fail(Failure::ImageRefused, at);
         }
         self.go(StepState::Verified, at, "it took every image, came back and asked for no more");

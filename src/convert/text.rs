@@ -22,20 +22,20 @@ pub fn failure(failure: Failure) -> &'static str {
 }
 
 /// What to do about it, by hand.
-pub fn remedy(failure: Failure, family: Family) -> String {
+pub fn remedy(failure: Failure, family: Family, model: &ModelName) -> String {
     match failure {
         Failure::ManifestRefused | Failure::ImageRefused => format!(
             "add another release of the load (`offhook firmware add`), then `offhook convert start` the phone again; if it shows no call screen, {}",
-            reset(family)
+            reset(family, model)
         ),
         Failure::TransferStalled => {
             "see the network between phone and server (duplex, firewall on UDP ports above 1023), then power-cycle the phone"
                 .to_owned()
         }
-        Failure::Unheeded => format!("power-cycle the phone; if nothing changes, {}", reset(family)),
+        Failure::Unheeded => format!("power-cycle the phone; if nothing changes, {}", reset(family, model)),
         Failure::Silent | Failure::NotBack => format!(
             "give it ten minutes, then power-cycle it, never while its lamps blink; if it stays dark, {}",
-            reset(family)
+            reset(family, model)
         ),
         Failure::TrustList => {
             "on the phone: Settings, Security Configuration, Trust List, unlock with **#, Erase".to_owned()
@@ -44,10 +44,11 @@ pub fn remedy(failure: Failure, family: Family) -> String {
 }
 
 /// The keys of a factory reset [15254 via TEO][XTIUM].
-pub fn reset(family: Family) -> String {
-    let lamps = match family {
-        Family::Legacy => "release it when the three lamps flash in turn",
-        Family::Java => "release it when the line keys blink in turn",
+pub fn reset(family: Family, model: &ModelName) -> String {
+    let lamps = match (family, model.as_str()) {
+        (Family::Legacy, _) => "release it when the three lamps flash in turn",
+        (Family::Java, "7906" | "7911") => "release it when the lamp of the handset blinks red",
+        (Family::Java, _) => "release it when the line keys blink in turn",
     };
     format!("hold # while plugging it in, {lamps}, and dial 123456789*0# within 60 s")
 }
@@ -64,6 +65,9 @@ fn waits(turn: &Turn, model: &ModelName) -> String {
         }
         Turn::Held(_) => "it waits: conversion is paused, until `offhook convert resume`".to_owned(),
         Turn::NotReady(NotReady::Unheard) => "plug it in: nothing was heard of it in the last 24 hours".to_owned(),
+        Turn::NotReady(NotReady::Twin) => {
+            "two phones ask with its MAC: take one of them away; see `offhook explain mac-twice`".to_owned()
+        }
         Turn::NotReady(NotReady::DidNotBoot) => {
             "power-cycle it: its turn had come, and it did not boot within 30 minutes; others go before it now"
                 .to_owned()
@@ -89,7 +93,7 @@ fn waits(turn: &Turn, model: &ModelName) -> String {
 pub fn next(conversion: &Conversion, turn: Option<&Turn>) -> String {
     let Some(step) = conversion.step() else { return "nothing: it runs its target".to_owned() };
     if let Some(failure) = conversion.failed() {
-        return remedy(failure, conversion.family);
+        return remedy(failure, conversion.family, &conversion.model);
     }
     if let (false, Some(turn)) = (conversion.begun(), turn) {
         return waits(turn, &conversion.model);
@@ -100,5 +104,22 @@ pub fn next(conversion: &Conversion, turn: Option<&Turn>) -> String {
         (StepState::Offered, Some(_)) => format!("it fetches {} by itself", step.to),
         (StepState::Downloading, Some(_)) => "nothing to do but wait; never cut its power now".to_owned(),
         _ => "nothing".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_those_of_the_model() {
+        for (family, model, lamps) in [
+            (Family::Legacy, "7960", "three lamps"),
+            (Family::Java, "7965", "line keys"),
+            (Family::Java, "7911", "handset blinks red"),
+        ] {
+            let keys = reset(family, &ModelName::new(model));
+            assert!(keys.contains(lamps) && keys.contains("123456789*0#"), "{keys}");
+        }
     }
 }

@@ -9,6 +9,12 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
          extension it is to have; the phone picks its file up by itself: a 7940 or 7960 asks again every 31 seconds.",
     ),
     (
+        "runs-sccp",
+        "A phone runs SCCP because somebody wanted that",
+        "`offhook convert start MAC --to` sent it there. It registers at a call manager (or chan_sccp), which this program does \
+         not see. `offhook convert start MAC` brings it to SIP again.",
+    ),
+    (
         "not-seen",
         "Nothing was heard of an assigned phone",
         "Plug it in. If it stays silent, it does not know this server: the DHCP server must send option 150 (or 66) with this \

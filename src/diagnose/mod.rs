@@ -9,11 +9,13 @@ mod probed;
 mod rules;
 mod settings;
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::convert::{Conversion, Turn};
-use crate::domain::{Contact, Load, Problem};
+use crate::domain::{Contact, Load, Problem, Signalling};
 use crate::fleet::Desired;
 use crate::pbx::roster::{Assignment, Roster};
 use crate::status::Health;
@@ -50,9 +52,18 @@ pub struct Evidence<'a> {
     pub turn: Option<&'a Turn>,
     /// The load that it surely runs.
     pub runs: Option<&'a Load>,
+    /// The other address from which its MAC asks in turn with its own, and when that was last seen.
+    pub twin: Option<(IpAddr, Timestamp)>,
 }
 
 impl Evidence<'_> {
+    /// Whether it runs SCCP because somebody wanted that: it registers at another place.
+    pub fn on_sccp(&self) -> bool {
+        let sccp = |load: &Load| load.signalling == Signalling::Sccp;
+        let wanted = self.conversion.filter(|conversion| conversion.done());
+        self.runs.is_some_and(sccp) && wanted.and_then(|c| Load::parse(&c.target)).is_some_and(|to| sccp(&to))
+    }
+
     /// The conversion, while it goes on: begun or waiting, not failed.
     pub fn converting(&self) -> Option<&Conversion> {
         self.conversion.filter(|conversion| !conversion.done() && conversion.failed().is_none())

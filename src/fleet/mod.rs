@@ -8,5 +8,5 @@ mod seen;
 mod snapshot;
 
 pub use assign::Desired;
-pub use seen::{Directory, Firmware, Seen};
+pub use seen::{Directory, Firmware, Seen, TO_AND_FRO};
 pub use snapshot::{Settings, Snapshot, year};

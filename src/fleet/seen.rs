@@ -3,12 +3,17 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::catalog::Family;
 use crate::convert::Offer;
 use crate::domain::{Load, MacAddr, ModelName};
 use crate::files::name::{FileRequest, PhoneFile};
+
+/// Within this a phone does not change its address to and fro, and so often is not by chance: a person with a TFTP client
+/// asks once.
+pub const TO_AND_FRO: SignedDuration = SignedDuration::from_mins(10);
+const OFTEN: u32 = 4;
 
 /// Strangers remembered at most; beyond that the one seen first is forgotten.
 const STRANGERS: usize = 2_048;
@@ -36,6 +41,8 @@ pub struct Seen {
     asked_itl: bool,
     /// How often it asked for `SEP<MAC>.cnf.xml`.
     asked_sep: u32,
+    /// Its address before the present one, when that was left, and how often it went to and fro between the two.
+    left: Option<(IpAddr, Timestamp, u32)>,
 }
 
 /// What a phone's files are to say of firmware.
@@ -71,6 +78,24 @@ impl Seen {
         } else {
             None
         }
+    }
+
+    /// The address of another phone that says that it is this one, and when it last showed.
+    pub fn twin(&self, now: Timestamp) -> Option<(IpAddr, Timestamp)> {
+        let (ip, at, times) = self.left?;
+        (times >= OFTEN && now.duration_since(at) < TO_AND_FRO).then_some((ip, at))
+    }
+
+    /// It asks from that address. Returns the one before.
+    fn asks_from(&mut self, ip: IpAddr, at: Timestamp) -> Option<IpAddr> {
+        let before = self.ip.replace(ip);
+        if let Some(before) = before.filter(|before| *before != ip) {
+            let back =
+                |(left, when, _): &(IpAddr, Timestamp, u32)| *left == ip && at.duration_since(*when) < TO_AND_FRO;
+            let times = self.left.filter(back).map_or(0, |(.., times)| times.saturating_add(1));
+            self.left = Some((before, at, times));
+        }
+        before
     }
 
     /// Major version of the load that reads its files.
@@ -125,7 +150,7 @@ impl Directory {
         }
         seen.at = Some(at);
         seen.server = Some(server);
-        let before = seen.ip.replace(ip);
+        let before = seen.asks_from(ip, at);
         self.move_to(mac, before, ip);
         Some(mac)
     }

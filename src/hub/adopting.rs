@@ -85,13 +85,17 @@ fn due(state: &State, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) -> Opti
         return None;
     }
     let (conversion, one_way) = planned(state, snapshot, mac, &Wanted::default(), now).ok()?;
+    let stated = snapshot.assignment(mac).is_some_and(|assignment| assignment.target_load.is_some())
+        || settings.target.contains_key(&conversion.model);
     let again = !reset && before.is_some_and(|before| before.target == conversion.target);
-    if conversion.steps.is_empty() || conversion.lacks.is_some() || again || (one_way && !settings.accept_one_way) {
+    // Who went back to SCCP did so at somebody's word.
+    let target = before.and_then(|before| Load::parse(&before.target));
+    let sent_back = !reset && !stated && target.is_some_and(|target| target.signalling == Signalling::Sccp);
+    let nothing = conversion.steps.is_empty() || conversion.lacks.is_some();
+    if nothing || again || sent_back || (one_way && !settings.accept_one_way) {
         return None;
     }
     // The newest of the store may be older than what runs: nobody asked for that.
-    let stated = snapshot.assignment(mac).is_some_and(|assignment| assignment.target_load.is_some())
-        || settings.target.contains_key(&conversion.model);
     let newer = |runs: &Load| {
         runs.signalling == Signalling::Sip
             && Load::parse(&conversion.target).is_some_and(|target| runs.version > target.version)

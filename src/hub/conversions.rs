@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Hub;
 use super::converting::ITSELF;
-use super::planning::{Wanted, another_way, planned, shown};
+use super::planning::{Wanted, another_way, other_firmware, planned, replaced, shown};
 use super::state::State;
 use super::taken::Taken;
 use crate::api;
@@ -219,33 +219,40 @@ impl Hub {
     /// aborted campaign lets go who has finished its step; a set that is not whole any more pauses all (I1, I4, I11).
     fn review(&self, state: &mut State, snapshot: &Snapshot, now: Timestamp) {
         let Some((mode, since)) = state.converting.campaign.as_ref().map(|c| (c.mode, c.since)) else { return };
-        let idle = |c: &&Conversion| !c.done() && !c.begun() && (c.armed.is_some() || mode == Mode::Aborted);
+        // What may be writing its flash keeps its files, whatever the PBX says of it meanwhile.
+        let idle = |c: &&Conversion| !c.done() && !c.writing() && (c.armed.is_some() || mode == Mode::Aborted);
         let idle: Vec<Conversion> = state.converting.conversions.values().filter(idle).cloned().collect();
         for mut conversion in idle {
             let mac = conversion.mac;
             let seen = state.seen(mac);
-            let model = snapshot.desired(mac, &seen).map(|desired| desired.model.name.clone());
+            let desired = snapshot.desired(mac, &seen);
+            let known = desired.as_ref().filter(|d| d.model_known).map(|desired| desired.model.name.clone());
+            let model = desired.map(|desired| desired.model.name.clone());
             let enabled = snapshot.assignment(mac).is_some_and(|assignment| assignment.enabled);
-            let what = if mode == Mode::Aborted {
+            let what = if mode == Mode::Aborted && !conversion.begun() {
                 state.converting.drop(mac);
-                "is let go: conversion was aborted"
-            } else if !snapshot.ready() || conversion.failed().is_some() {
+                "is let go: conversion was aborted".to_owned()
+            } else if !snapshot.ready() {
+                continue;
+            } else if known.is_some_and(|model| other_firmware(snapshot, &conversion.model, &model)) {
+                replaced(state, snapshot, &conversion, now)
+            } else if conversion.begun() || conversion.failed().is_some() {
                 continue;
             } else if !enabled {
                 state.converting.drop(mac);
-                "is not converted: it has no extension here any more, or is disabled"
+                "is not converted: it has no extension here any more, or is disabled".to_owned()
             } else if conversion.overdue(since, now) {
                 (conversion.armed, conversion.let_go) = (None, Some(now));
                 state.converting.put(conversion);
-                "did not boot within 30 minutes: others go before it until it is power-cycled"
+                "did not boot within 30 minutes: others go before it until it is power-cycled".to_owned()
             } else if model.is_some_and(|model| model != conversion.model) {
                 conversion.armed = None;
                 state.converting.put(conversion);
-                "is another model now: its way is made anew"
+                "is another model now: its way is made anew".to_owned()
             } else {
                 continue;
             };
-            self.converted(state, snapshot, mac, Some(what.to_owned()), now);
+            self.converted(state, snapshot, mac, Some(what), now);
         }
         let converting = &mut state.converting;
         let open = converting.conversions.values().filter(|c| c.failed().is_none() && c.lacks.is_none());
@@ -293,6 +300,12 @@ impl Hub {
     pub fn arm(&self, mac: MacAddr, now: Timestamp) {
         let (mut state, snapshot) = self.locked();
         let Some(conversion) = state.converting.conversions.get(&mac).cloned() else { return };
+        let model = snapshot.desired(mac, &state.seen(mac)).filter(|d| d.model_known).map(|d| d.model.name.clone());
+        if model.is_some_and(|model| other_firmware(&snapshot, &conversion.model, &model)) {
+            let what = replaced(&mut state, &snapshot, &conversion, now);
+            self.converted(&mut state, &snapshot, mac, Some(what), now);
+            return;
+        }
         // What was said holds until the phone has shown something since.
         let shown = conversion.steps.iter().any(Step::verified);
         let running = conversion.running.clone().filter(|_| !shown);

@@ -194,31 +194,27 @@ impl Converting {
             _ => {}
         }
         let tells = served && self.offer(mac).is_some_and(|offer| offer.tells(request));
+        // What is not there nobody refuses.
+        let answered = served || !matches!(sign, Sign::Term(_) | Sign::Manifest(_));
         let changed = self.change(mac, |conversion| {
             let told = tells && conversion.told(at);
-            conversion.asked(&sign, at) || told
+            (answered && conversion.asked(&sign, at)) || told
         });
         self.came_of(mac, changed?, at)
     }
 
     /// A file was delivered, or was not.
     pub(super) fn delivered(&mut self, mac: MacAddr, what: &EventKind, at: Timestamp) -> Option<String> {
-        let (name, whole) = match what {
-            EventKind::FileSent { name, .. } => (name, true),
+        let changed = self.change(mac, |conversion| match what {
+            EventKind::FileSent { name, .. } => conversion.sent(name, true, at),
             EventKind::FileFailed { name, reason, .. } => match reason.as_str() {
-                // All was sent, and only the last word of the phone is missing.
-                "unconfirmed" => (name, true),
-                "replaced" | "not-found" => return None,
-                _ => (name, false),
+                // All was sent, and only the last word of the phone is missing; it may be far on its way since.
+                "unconfirmed" => conversion.sent(name, false, at),
+                "replaced" | "not-found" => false,
+                _ => conversion.not_sent(name, at),
             },
-            _ => return None,
-        };
-        let changed = self.change(
-            mac,
-            |conversion| {
-                if whole { conversion.sent(name, at) } else { conversion.not_sent(name, at) }
-            },
-        );
+            _ => false,
+        });
         self.came_of(mac, changed?, at)
     }
 

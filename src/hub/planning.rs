@@ -7,7 +7,7 @@ use crate::api;
 use crate::catalog::{Family, Model};
 use crate::convert::belief::{Belief, Confidence, Runs};
 use crate::convert::{Conversion, Failure, Lacks, Step, StepState, Trace, Turn, text};
-use crate::domain::{Load, MacAddr};
+use crate::domain::{Load, MacAddr, ModelName};
 use crate::firmware::archives::{self, Archive};
 use crate::firmware::plan::{self, Facts, From, PathStep, Paths, Signs, Stock, Trigger};
 use crate::firmware::store::Index;
@@ -181,6 +181,35 @@ pub(super) fn another_way(
         return Some((anew, sentence));
     }
     None
+}
+
+/// Whether phones of two models run different loads.
+pub(super) fn other_firmware(snapshot: &Snapshot, one: &ModelName, other: &ModelName) -> bool {
+    let loads = |name| snapshot.catalog.get(name).map(|model| &model.load_family);
+    loads(one) != loads(other)
+}
+
+/// Another phone is in the place of one that was on its way: nothing that was known of that one holds, nor where it was
+/// sent. Returns what becomes of it.
+pub(super) fn replaced(state: &mut State, snapshot: &Snapshot, before: &Conversion, now: Timestamp) -> String {
+    let mac = before.mac;
+    state.converting.beliefs.remove(&mac);
+    state.converting.unkept_beliefs.insert(mac);
+    match planned(state, snapshot, mac, &Wanted::default(), now) {
+        Ok((anew, one_way)) if !anew.done() && (before.accept_one_way || !one_way) => {
+            let (started, accept_one_way) = (before.started, before.accept_one_way);
+            state.converting.put(Conversion { started, accept_one_way, ..anew });
+            "is another model now: its way is made anew".to_owned()
+        }
+        Ok(_) => {
+            state.converting.drop(mac);
+            "is not converted: it is another model now; start it with `offhook convert start`".to_owned()
+        }
+        Err(why) => {
+            state.converting.drop(mac);
+            format!("is not converted: it is another model now, and {why}")
+        }
+    }
 }
 
 /// A step of a conversion as the planner knows it.

@@ -143,6 +143,7 @@ impl State {
             conversion: self.converting.conversions.get(&mac).filter(|conversion| !conversion.is_given_up()),
             turn: self.converting.turns.get(&mac),
             runs: self.converting.beliefs.get(&mac).and_then(Belief::certain),
+            twin: seen.twin(now),
         };
         derive(mac, &evidence, seen, self.judged.get(&mac).map(|judged| &judged.status))
     }

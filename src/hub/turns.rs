@@ -25,6 +25,9 @@ impl State {
 
     /// Whether a phone was heard of late, and has shown enough.
     pub(super) fn shows_itself(&self, conversion: &Conversion, now: Timestamp) -> Result<(), NotReady> {
+        if self.directory.get(conversion.mac).is_some_and(|seen| seen.twin(now).is_some()) {
+            return Err(NotReady::Twin);
+        }
         let seen = self.directory.get(conversion.mac).and_then(|seen| seen.at);
         if conversion.let_go.is_some_and(|at| seen.is_none_or(|seen| seen <= at)) {
             return Err(NotReady::DidNotBoot);

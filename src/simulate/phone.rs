@@ -107,7 +107,7 @@ impl<'a> Phone<'a> {
                 *stalled = true;
                 return Watch::Silent;
             }
-            Watch::Go
+            if setup.last_ack_lost.as_deref() == Some(name) { Watch::LastLost } else { Watch::Go }
         };
         let server = (setup.server, setup.tftp_port).into();
         let result = tftp::fetch_watched(self.ip, server, name, &setup.timing, &mut watch).await;

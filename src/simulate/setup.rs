@@ -43,6 +43,8 @@ pub struct Setup {
     pub power_cut_at: Option<PowerCut>,
     /// Goes silent here, once.
     pub stall_at: Option<Stall>,
+    /// The file whose last acknowledgement gets lost on the way: the phone has it and goes on.
+    pub last_ack_lost: Option<String>,
 }
 
 /// Where the power fails.
@@ -95,6 +97,7 @@ impl Setup {
             hardware: None,
             power_cut_at: None,
             stall_at: None,
+            last_ack_lost: None,
         }
     }
 
@@ -102,7 +105,13 @@ impl Setup {
     /// the unit refuses it still refuses.
     #[must_use]
     pub fn after(&self, outcome: &Outcome) -> Self {
-        Self { flash: Some(outcome.flash.clone()), power_cut_at: None, stall_at: None, ..self.clone() }
+        Self {
+            flash: Some(outcome.flash.clone()),
+            power_cut_at: None,
+            stall_at: None,
+            last_ack_lost: None,
+            ..self.clone()
+        }
     }
 }
 

@@ -74,6 +74,8 @@ impl From<std::io::Error> for FetchError {
 pub enum Watch {
     /// Nothing: it acknowledges.
     Go,
+    /// It acknowledges, and the acknowledgement of the last block gets lost.
+    LastLost,
     /// It does not acknowledge, hears nothing more on this port, and asks again after its wait for a stalled transfer.
     Silent,
     /// Its power fails.
@@ -180,7 +182,8 @@ async fn one_port(
                     return Err(FetchError::Protocol("a file of more than 16 MiB"));
                 }
                 match watch(file.len()) {
-                    Watch::Go => {}
+                    Watch::LastLost if rest.len() < BLOCK => return Ok(file),
+                    Watch::Go | Watch::LastLost => {}
                     Watch::Silent => {
                         tokio::time::sleep(timing.tftp_stall).await;
                         return Err(FetchError::Stalled { bytes: file.len(), tries: 1 });
@@ -263,6 +266,26 @@ mod tests {
             result = fetch(address.ip(), address, "a.cnf", &timing) => result,
             () = serving => unreachable!("the script never ends"),
         }
+    }
+
+    /// The file is there, and the server never hears that it is.
+    #[tokio::test]
+    async fn the_last_acknowledgement_is_lost() {
+        let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = server.local_addr().unwrap();
+        let mut lost = |_: usize| Watch::LastLost;
+        let timing = Timing::default();
+        let file = fetch_watched(address.ip(), address, "a.cnf", &timing, &mut lost);
+        let serving = async {
+            let mut buffer = [0_u8; 600];
+            for block in [data(1, 512), data(2, 3)] {
+                let (_, peer) = server.recv_from(&mut buffer).await.unwrap();
+                server.send_to(&block, peer).await.unwrap();
+            }
+        };
+        let (file, ()) = tokio::join!(file, serving);
+        assert_eq!(file.map(|file| file.len()), Ok(515));
+        assert!(server.try_recv_from(&mut [0; 600]).is_err(), "nothing more is said");
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use super::{Health, PhoneStatus, Stage};
 use crate::convert::{Conversion, StepState};
 use crate::diagnose::{Evidence, Finding, diagnose, due};
 use crate::domain::{Contact, ContactState, Driver, Line, MacAddr, SipTransport};
-use crate::fleet::Seen;
+use crate::fleet::{Seen, TO_AND_FRO};
 
 /// A phone's state and the findings behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +52,13 @@ pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option
         findings: judged_findings.into_iter().map(|(_, finding)| finding).collect(),
         lines,
         awaits_tcp: awaits_tcp(evidence),
-        due: due(evidence.boot, evidence.now),
+        due: due(evidence.boot, evidence.now).into_iter().chain(parted(evidence)).min(),
     }
+}
+
+/// When a twin that is not heard any more is none.
+fn parted(evidence: &Evidence<'_>) -> Option<Timestamp> {
+    evidence.twin.and_then(|(_, at)| at.checked_add(TO_AND_FRO).ok())
 }
 
 /// Whether it may be writing its flash: it downloads and has not registered since.
@@ -156,6 +161,10 @@ fn health(
         let done = conversion.steps.iter().filter(|step| step.state == StepState::Verified).count();
         let summary = format!("step {} of {}: {}", done + 1, conversion.steps.len(), conversion.next(evidence.turn));
         return say(Health::Waiting, "converting", summary);
+    }
+    if evidence.contacts.is_empty() && evidence.on_sccp() {
+        let summary = "runs SCCP, as it was told to: it registers at its call manager, not here".to_owned();
+        return say(Health::Ok, "runs-sccp", summary);
     }
     let no_word = !evidence.registrations_known;
     match stage {

@@ -2,8 +2,10 @@
 //! their target. They accept steps by a table of their own.
 
 mod crowd;
+mod cut;
 mod holding;
 mod interlocks;
+mod odd;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,7 +14,7 @@ use std::time::Duration;
 
 use offhook::simulate::firmware::archive::{Form, pack};
 use offhook::simulate::firmware::set;
-use offhook::simulate::{Ending, Flash, Model, Setup, State, Timing, boot};
+use offhook::simulate::{Ending, Flash, Model, Outcome, Setup, State, Timing, boot};
 use serde_json::Value;
 
 use crate::support::daemon::{Daemon, Site};
@@ -77,30 +79,42 @@ fn setup(device: &Device, server: SocketAddr, last: u8, flash: Option<Flash>) ->
 
 /// Boots each phone again and again until it is registered and through, or too often. Returns what each said last, and ran.
 fn power_cycle(devices: &[Device], daemon: &Daemon<'_>) -> BTreeMap<&'static str, (Ending, Option<String>)> {
-    let (server, through) = (daemon.tftp, |mac: &str| conversion(daemon, mac)["state"] == "verified");
+    let through = |mac: &str| conversion(daemon, mac)["state"] == "verified";
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut phones = Vec::new();
-        for (last, device) in (1..).zip(devices) {
-            let phone = async move {
-                let mut flash = None;
-                let mut said = Vec::new();
-                for _ in 0..BOOTS {
-                    let outcome = boot(&setup(device, server, last, flash.take()), |_| {}).await;
-                    said.push(outcome.sentence());
-                    if outcome.ending == Ending::Registered && through(device.mac) {
-                        return (device.mac, (outcome.ending, outcome.load));
-                    }
-                    flash = Some(outcome.flash);
-                    tokio::time::sleep(PLUG).await;
-                }
-                said.dedup();
-                panic!("{} {} never registered: {said:#?}", device.model, device.mac);
-            };
-            phones.push(phone);
-        }
-        futures(phones).await
+        let phones = (1..).zip(devices).map(|(last, device)| async move {
+            let registered = |_, outcome: &Outcome| outcome.ending == Ending::Registered && through(device.mac);
+            let outcome = live(device, daemon, last, |_, _| {}, registered).await;
+            (device.mac, (outcome.ending, outcome.load))
+        });
+        futures(phones.collect()).await
     })
+}
+
+/// Boots one phone again and again: `wish` says what is odd in each boot, by its number, `through` whether that was the
+/// last one.
+async fn live(
+    device: &Device,
+    daemon: &Daemon<'_>,
+    last: u8,
+    wish: impl Fn(usize, &mut Setup),
+    mut through: impl FnMut(usize, &Outcome) -> bool,
+) -> Outcome {
+    let mut flash = None;
+    let mut said = Vec::new();
+    for turn in 0..BOOTS {
+        let mut setup = setup(device, daemon.tftp, last, flash.take());
+        wish(turn, &mut setup);
+        let outcome = boot(&setup, |_| {}).await;
+        said.push(outcome.sentence());
+        if through(turn, &outcome) {
+            return outcome;
+        }
+        flash = Some(outcome.flash);
+        tokio::time::sleep(PLUG).await;
+    }
+    said.dedup();
+    panic!("{} {} never got through: {said:#?}", device.model, device.mac);
 }
 
 async fn futures<T, F: Future<Output = (&'static str, T)>>(all: Vec<F>) -> BTreeMap<&'static str, T> {

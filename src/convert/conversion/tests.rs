@@ -60,10 +60,10 @@ fn java(from: &str) -> Conversion {
 }
 
 /// What a phone does, as words: `told`, a file name that it asks for and takes, `?name` that it only asks for, `!name`
-/// whose transfer fails, `+n` seconds that pass, `reg:VERSION`.
+/// whose transfer fails, `~name` whose last word is lost, `+n` seconds that pass, `reg:VERSION`.
 fn play(conversion: &mut Conversion, now: &mut i64, script: &str) {
     for word in script.split_whitespace() {
-        let name = word.trim_start_matches(['?', '!']);
+        let name = word.trim_start_matches(['?', '!', '~']);
         if let Some(seconds) = word.strip_prefix('+') {
             *now += seconds.parse::<i64>().unwrap();
             conversion.tick(at(*now));
@@ -76,13 +76,14 @@ fn play(conversion: &mut Conversion, now: &mut i64, script: &str) {
             conversion.registered(Load::parse(load).as_ref(), at(*now));
         } else {
             let request = FileRequest::parse(name);
-            if let Some(sign) = Sign::of(&request) {
+            if let Some(sign) = Sign::of(&request).filter(|_| !word.starts_with('~')) {
                 conversion.asked(&sign, at(*now));
             }
             match word.chars().next() {
                 Some('?') => {}
                 Some('!') => drop(conversion.not_sent(name, at(*now))),
-                _ => drop(conversion.sent(name, at(*now))),
+                Some('~') => drop(conversion.sent(name, false, at(*now))),
+                _ => drop(conversion.sent(name, true, at(*now))),
             }
         }
     }
@@ -105,7 +106,7 @@ fn a_7960_from_sccp_to_sip() {
     play(&mut phone, now, "P0S3-8-12-00.loads ?P003-8-12-00.sbn");
     assert_eq!(states(&phone), (StepState::Downloading, Some(25)));
     play(&mut phone, now, "P003-8-12-00.sbn +30 told P0S3-8-12-00.loads P0S3-8-12-00.sb2 +50");
-    assert_eq!(states(&phone), (StepState::Downloading, Some(75)));
+    assert_eq!(states(&phone), (StepState::Downloading, Some(100)));
     assert!(phone.in_flash());
     // The loader hunts once more, compares, and the application asks for its own files.
     play(&mut phone, now, "told P0S3-8-12-00.loads told RINGLIST.DAT");
@@ -157,9 +158,69 @@ fn an_sccp_target_is_verified_by_silence_about_images() {
     assert_eq!(state_after(back(), &format!("{taken} told P00308000900.loads +40")).0, StepState::Verified);
     // Its application, or its next boot, shows the same sooner.
     assert_eq!(state_after(back(), &format!("{taken} told P00308000900.loads told")).0, StepState::Verified);
-    // [STRANGE]: taken twice, and then the old application again.
-    let twice = format!("{taken} told P00308000900.loads P00308000900.sb2 told P00308000900.loads +40");
-    assert_eq!(state_after(back(), &twice), (StepState::Failed, Some(Failure::ImageRefused)));
+    // [STRANGE]: taken twice, and then the old application again, which shows at once or reads its configuration.
+    for shows in ["?RINGLIST.DAT", "told +40", "told told"] {
+        let twice = format!("{taken} P00308000900.sb2 {shows}");
+        assert_eq!(state_after(back(), &twice), (StepState::Failed, Some(Failure::ImageRefused)), "{shows}");
+    }
+    // The power failed while it was written: taken twice too, and then compared.
+    let cut = format!("{taken} told P00308000900.loads P00308000900.sb2");
+    for shows in ["told P00308000900.loads +40", "told P00308000900.loads told"] {
+        assert_eq!(state_after(back(), &format!("{cut} {shows}")).0, StepState::Verified, "{shows}");
+    }
+}
+
+/// A unit that refuses a later release of what it runs starts the old one, which asks for and registers the same.
+#[test]
+fn the_old_release_is_not_taken_for_the_new_one() {
+    let upgrade = || {
+        let sd = ("SIPDefault.cnf", "P0S3-8-12-00");
+        conversion(Family::Legacy, vec![step("P0S3-08-11-00", "P0S3-8-12-00", &[sd], UAL)])
+    };
+    let refused =
+        "told P0S3-8-12-00.loads P003-8-12-00.sbn told P0S3-8-12-00.loads P0S3-8-12-00.sb2 P0S3-8-12-00.sb2 told";
+    for shows in ["?RINGLIST.DAT", "reg:P0S3-08-0-00"] {
+        let script = format!("{refused} {shows}");
+        assert_eq!(state_after(upgrade(), &script), (StepState::Failed, Some(Failure::ImageRefused)), "{shows}");
+    }
+    let cut = "told P0S3-8-12-00.loads P0S3-8-12-00.sb2 told P0S3-8-12-00.loads P0S3-8-12-00.sb2";
+    for shows in ["?RINGLIST.DAT", "reg:P0S3-08-0-00"] {
+        let script = format!("{cut} told P0S3-8-12-00.loads told {shows}");
+        assert_eq!(state_after(upgrade(), &script).0, StepState::Verified, "{shows}");
+    }
+}
+
+/// A Java phone begins with the first image wherever it was interrupted: what is taken again is no refusal.
+#[test]
+fn interrupted_again_and_again() {
+    let begins = "told SIP42.9-4-2SR3-1S.loads jar42sip.sbn !cnu42.sbn +60";
+    assert_eq!(state_after(java("SIP42.8-5-2S"), &format!("{begins} {begins}")).0, StepState::Downloading);
+    let thrice = format!("{begins} {begins} {begins}");
+    assert_eq!(state_after(java("SIP42.8-5-2S"), &thrice), (StepState::Failed, Some(Failure::TransferStalled)));
+    // The power failed while it was written: by the term file, then by its name.
+    let named = "told SIP42.9-4-2SR3-1S.loads jar42sip.sbn cnu42.sbn +90";
+    let term = "term42.default.loads jar42sip.sbn cnu42.sbn +90";
+    let script = format!("{named} {term} {named} told +31");
+    assert_eq!(state_after(java("SIP42.8-5-2S"), &script).0, StepState::Verified);
+    let lost = format!("{term} ").repeat(4);
+    assert_eq!(state_after(java("factory"), &lost), (StepState::Failed, Some(Failure::ImageRefused)));
+}
+
+/// The last word of a transfer is lost: that the image is there shows a minute later, when the phone is back for long.
+#[test]
+fn a_last_word_that_is_lost() {
+    let script = "told SIP42.9-4-2SR3-1S.loads jar42sip.sbn ?cnu42.sbn +40 told +40 ~cnu42.sbn";
+    assert_eq!(state_after(java("SIP42.8-5-2S"), script).0, StepState::Downloading);
+    assert_eq!(state_after(java("SIP42.8-5-2S"), &format!("{script} +1")).0, StepState::Verified);
+}
+
+/// Before its turn nothing that a phone asks for is an answer.
+#[test]
+fn a_phone_that_was_reset_before_its_turn() {
+    let mut phone = java("factory");
+    phone.armed = None;
+    play(&mut phone, &mut 0, &"term42.default.loads jar42sip.sbn +60 ".repeat(5));
+    assert_eq!((phone.step().unwrap().state, phone.failed()), (StepState::Todo, None));
 }
 
 #[test]

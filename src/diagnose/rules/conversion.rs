@@ -12,7 +12,7 @@ pub(super) const MANIFEST_REFUSED: Rule = Rule {
            Other ways were tried where the catalogue of paths has one. Bring another release (`offhook firmware add`): for \
            Java phones 8.5(2), then 8.3(3) lead out of a loop on the term file; then `offhook convert start MAC`. What was \
            offered is served on, because the phone may need it.",
-    health: Health::Looping,
+    health: Health::NeedsHands,
     check: |evidence| found(evidence, Failure::ManifestRefused),
     due: None,
 };
@@ -24,7 +24,7 @@ pub(super) const IMAGE_REFUSED: Rule = Rule {
            image wrong for it. Some 7940 and 7960 take no SCCP load after 8.0(4): that one first. Bring another release \
            (`offhook firmware add`), then `offhook convert start MAC`. `offhook firmware list` says whether the set is as \
            the vendor published it.",
-    health: Health::Refused,
+    health: Health::NeedsHands,
     check: |evidence| found(evidence, Failure::ImageRefused),
     due: None,
 };
@@ -82,6 +82,6 @@ fn found(evidence: &Evidence<'_>, failure: Failure) -> Option<Finding> {
         severity: if works { Severity::Warning } else { Severity::Error },
         summary: format!("on its way to {}: {}", step.to, text::failure(failure)),
         evidence: vec![format!("failed at the step {} -> {} at {}", step.from, step.to, step.since)],
-        remedy: text::remedy(failure, conversion.family),
+        remedy: text::remedy(failure, conversion.family, &conversion.model),
     })
 }

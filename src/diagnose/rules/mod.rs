@@ -8,11 +8,13 @@ mod not_registering;
 mod tcp_off;
 mod tcp_silent;
 mod trust_list;
+mod twin;
 
 use super::Rule;
 
 /// Every rule there is.
 pub const RULES: &[Rule] = &[
+    twin::RULE,
     trust_list::RULE,
     conversion::MANIFEST_REFUSED,
     conversion::IMAGE_REFUSED,

@@ -35,6 +35,7 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
         || !evidence.contacts.is_empty()
         || evidence.boot.lost.is_some()
         || evidence.converting().is_some()
+        || evidence.on_sccp()
         || desired.phone.lines.is_empty()
         || waiting < PATIENCE
     {

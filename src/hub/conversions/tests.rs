@@ -472,6 +472,65 @@ fn a_row_that_changes_under_a_phone() {
     assert_eq!(named_to(&hub, TO, IP, 5), [""; 0]);
 }
 
+/// Another model is in a phone's place: what was known of the old one and where it was sent is past, unless it may be
+/// writing its flash.
+#[test]
+fn a_phone_that_is_replaced_on_its_way() {
+    let stocked = || {
+        let hub = begun();
+        hub.firmware_index(Arc::new(index(&[FROM, TO, "SIP42.8-5-2S", "SIP42.9-4-2SR3-1S"])));
+        take(&hub, SEP, 3);
+        hub
+    };
+    let hub = stocked();
+    assert!(hub.pbx(&view(two("7942")), at(4)));
+    round(&hub, 5);
+    let anew = conversion(&hub);
+    assert_eq!(
+        (anew.model.as_str(), anew.target.as_str(), anew.from.as_str()),
+        ("7942", "SIP42.9-4-2SR3-1S", "unknown")
+    );
+    assert_eq!(offered(&hub).as_deref(), Some("SIP42.8-5-2S"));
+    assert_eq!(named_to(&hub, TO, IP, 6), [""; 0]);
+    let hub = stocked();
+    take(&hub, "P0S3-8-12-00.loads", 4);
+    take(&hub, "P003-8-12-00.sbn", 4);
+    assert!(hub.pbx(&view(two("7942")), at(5)));
+    round(&hub, 6);
+    assert_eq!(offered(&hub).as_deref(), Some(TO), "it may be in the middle of its flash");
+    // One that stands in the queue.
+    let hub = site();
+    hub.firmware_index(Arc::new(index(&[FROM, TO, "SIP42.8-5-2S", "SIP42.9-4-2SR3-1S"])));
+    let _ = ask(&hub, "CTLSEP001B54AABB01.tlv", 1);
+    let plan = hub.plan_conversion(mac(), &wanted(FROM), at(1)).unwrap();
+    hub.start_conversions(vec![plan], None, at(1));
+    assert!(hub.pbx(&view(two("7942")), at(2)));
+    round(&hub, 3);
+    round(&hub, 4);
+    assert_eq!(offered(&hub).as_deref(), Some("SIP42.8-5-2S"));
+}
+
+/// What a phone that was reset asks for and does not get is no refusal.
+#[test]
+fn what_is_not_there_is_not_refused() {
+    let hub = hub(two("7942"));
+    hub.firmware_settings(settings());
+    hub.firmware_index(Arc::new(index(&["SIP42.8-5-2S", "SIP42.9-4-2SR3-1S"])));
+    let _ = ask(&hub, "CTLSEP001B54AABB01.tlv", 1);
+    let plan = hub.plan_conversion(mac(), &Wanted::default(), at(1)).unwrap();
+    hub.start_conversions(vec![plan], None, at(1));
+    for second in 2..9 {
+        assert!(!take(&hub, "term42.default.loads", second));
+    }
+    assert_eq!(conversion(&hub).step().map(|step| step.state), Some(StepState::Todo));
+    round(&hub, 10);
+    hub.firmware_index(Arc::new(index(&[])));
+    for second in 11..19 {
+        assert!(!take(&hub, "term42.default.loads", second));
+    }
+    assert_eq!(conversion(&hub).step().map(|step| step.state), Some(StepState::Todo), "armed, and the set is gone");
+}
+
 /// The clock is put by a year, either way, in the middle of a download: nobody is given up, and nothing waits for a year.
 #[test]
 fn the_clock_is_put() {
@@ -509,6 +568,33 @@ fn two_phones_with_one_mac() {
     }
     assert_eq!(hub.conversions().len(), 1);
     assert!(offered(&hub).is_some_and(|set| set == TO), "whichever it is has the whole set");
+    let health =
+        |hub: &Hub| hub.lock().judged.get(&mac()).map(|judged| judged.findings.iter().any(|f| f.code == "mac-twice"));
+    assert_eq!(health(&hub), Some(true));
+    // One that has not begun does not, until there is only one.
+    let hub = site();
+    for second in (0..12).step_by(2) {
+        let _ = hub.ask(SEP, IP, SERVER, Transport::Tftp, at(second));
+        let _ = hub.ask(SEP, twin, SERVER, Transport::Tftp, at(second + 1));
+    }
+    let plan = hub.plan_conversion(mac(), &wanted(FROM), at(12)).unwrap();
+    hub.start_conversions(vec![plan], None, at(12));
+    round(&hub, 13);
+    assert_eq!((offered(&hub), health(&hub)), (None, Some(true)));
+    let _ = hub.ask(SEP, twin, SERVER, Transport::Tftp, at(700));
+    round(&hub, 701);
+    assert_eq!((offered(&hub).as_deref(), health(&hub)), (Some(TO), Some(false)));
+}
+
+/// A phone that moved, and a person who asks for its file once, are no twins.
+#[test]
+fn one_phone_at_two_addresses() {
+    let hub = site();
+    let other = Ipv4Addr::new(127, 0, 1, 63);
+    for (second, ip) in (1..).zip([IP, IP, other, other, IP, other, other]) {
+        let _ = hub.ask(SEP, ip, SERVER, Transport::Tftp, at(second));
+    }
+    assert!(hub.lock().judged.get(&mac()).is_some_and(|judged| judged.findings.iter().all(|f| f.code != "mac-twice")));
 }
 
 /// A phone that never came back from its configuration does not hold its model's canary for ever.

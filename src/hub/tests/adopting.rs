@@ -119,6 +119,27 @@ fn one_that_failed_is_a_persons_to_start_again() {
     assert_eq!((hub.conversions()[0].state, hub.conversions()[0].from.as_str()), (StepState::Todo, "factory"));
 }
 
+/// Who went back to SCCP at somebody's word stays there, and is well.
+#[test]
+fn one_that_was_sent_back_stays() {
+    let hub = adopting("7965", &[STONE, NEWEST], |_| {});
+    assert_eq!(adopted(&hub, STONE, 2), [NEWEST]);
+    let sccp = "SCCP45.9-4-2SR3-1S";
+    {
+        let mut inner = hub.lock();
+        let conversion = inner.converting.conversions.get_mut(&MAC.parse().unwrap()).unwrap();
+        conversion.steps.iter_mut().for_each(|step| step.state = StepState::Verified);
+        sccp.clone_into(&mut conversion.target);
+    }
+    assert_eq!(adopted(&hub, sccp, 200), [sccp]);
+    assert_eq!(ask(&hub, "SEP001B54AABB01.cnf.xml", 201), Ok(()));
+    hub.tick(at(300));
+    assert_eq!(state(&hub), ("configured".to_owned(), "ok".to_owned(), "runs-sccp".to_owned()));
+    let _ = ask(&hub, "term65.default.loads", 302);
+    hub.adopt_conversions(at(303));
+    assert_eq!(targets(&hub), [NEWEST], "it was reset");
+}
+
 #[test]
 fn whoever_aborts_has_the_last_word() {
     let hub = adopting("7965", &[STONE, NEWEST], |_| {});

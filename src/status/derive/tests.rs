@@ -56,7 +56,7 @@ fn asks(conversion: &mut Conversion, name: &str, taken: bool) {
         conversion.asked(&sign, at(2));
     }
     if taken {
-        conversion.sent(name, at(3));
+        conversion.sent(name, true, at(3));
     }
 }
 
@@ -77,6 +77,7 @@ fn judge(conversion: &Conversion, boot: &Boot, runs: Option<&Load>) -> Judged {
         conversion: Some(conversion),
         turn: None,
         runs,
+        twin: None,
     };
     derive(assignment.mac, &evidence, &Seen::default(), None)
 }
@@ -103,8 +104,8 @@ fn a_phone_on_its_way_says_where_it_is() {
 #[test]
 fn each_way_to_fail_has_its_health_code_and_keys() {
     for (failure, health) in [
-        (Failure::ManifestRefused, Health::Looping),
-        (Failure::ImageRefused, Health::Refused),
+        (Failure::ManifestRefused, Health::NeedsHands),
+        (Failure::ImageRefused, Health::NeedsHands),
         (Failure::TransferStalled, Health::Stalled),
         (Failure::Unheeded, Health::NeedsHands),
         (Failure::Silent, Health::Stalled),
@@ -123,7 +124,7 @@ fn each_way_to_fail_has_its_health_code_and_keys() {
         if failure == Failure::TrustList {
             assert!(finding.remedy.contains("**#"), "{finding:?}");
         } else {
-            assert_eq!(finding.remedy, text::remedy(failure, Family::Java));
+            assert_eq!(finding.remedy, text::remedy(failure, Family::Java, &conversion.model));
             assert!(status.summary.contains(LOAD), "{}", status.summary);
         }
     }

@@ -5,19 +5,20 @@ use std::process::Command;
 use std::time::Duration;
 
 use offhook::firmware::plan::Paths;
+use offhook::simulate::{CutAt, Ending, Flash, Outcome, PowerCut, Setup};
 use serde_json::Value;
 
-use super::{ARCHIVES, Device, bring, conversion, power_cycle};
+use super::{ARCHIVES, Device, bring, conversion, live};
 use crate::support::daemon::{Daemon, Site};
 use crate::support::pbx::Pbx;
-use crate::support::{Component, have, succeed, text, wait_for};
+use crate::support::{Component, have, run, succeed, text, wait_for};
 
 pub(super) const LEGACY: &str = "00087D0A0001";
 pub(super) const JAVA: &str = "001B54CE0001";
 pub(super) const TO: &str = "P0S3-8-12-00";
 
 pub(super) fn ready() -> bool {
-    have(&[Component::MariaDb, Component::Asterisk, Component::Program("curl")])
+    have(&[Component::MariaDb, Component::Asterisk, Component::Program("curl"), Component::Program("sqlite3")])
 }
 
 pub(super) fn pbx(devices: &[Device]) -> Pbx {
@@ -160,38 +161,76 @@ fn set_hash(index: &Value, load: &str) -> String {
     succeed(&mut sum).split_whitespace().next().unwrap().to_owned()
 }
 
-/// F35: SIGKILL once it is kept that a phone was offered its load, and once it is kept that it runs it.
+/// F35: SIGKILL at each transition of one whole conversion, once it is kept: armed, offered, downloading, the first step
+/// verified, the second failed and begun anew, all verified. Whatever it was at, the next daemon is at.
 #[test]
-fn f35_killed_between_two_steps() {
+fn f35_killed_at_each_transition() {
     if !ready() {
         return;
     }
-    let devices = [device()];
+    let (old, stone) = ("P00305000500", "P00308000900");
+    let devices = [Device { mac: LEGACY, model: "7960", state: format!("sccp:{old}"), target: TO }];
+    let [device] = &devices;
     let pbx = pbx(&devices);
     let site = site(&pbx);
-    let daemon = site.serve();
+    let mut daemon = site.serve();
     stocked(&daemon, &site, 1);
-    start(&daemon);
-    let killed = |daemon: Daemon<'_>, state: &str| {
-        wait_for(&format!("its step to be {state}"), || {
-            let phone = conversion(&daemon, LEGACY);
-            if phone["state"] == state { Ok(()) } else { Err(phone.to_string()) }
+    let sep = format!("SEP{LEGACY}.cnf.xml");
+    let _ = daemon.file(&format!("SIP{LEGACY}.cnf"));
+    let begin = |daemon: &Daemon<'_>, running: &str| {
+        let started = daemon.cli(&["convert", "start", LEGACY, "--running", running]);
+        assert!(started.status.success(), "{}{}", text(&started.stdout), text(&started.stderr));
+    };
+    let mut flash: Option<Flash> = None;
+    for (states, now) in [
+        (["todo", "todo"], "armed"),
+        (["offered", "todo"], "offered"),
+        (["downloading", "todo"], "downloading"),
+        (["verified", "todo"], "at the second step"),
+        (["verified", "failed"], "failed"),
+        (["verified", "verified"], "through"),
+    ] {
+        match now {
+            "armed" => begin(&daemon, old),
+            "offered" => drop(daemon.wait_for_file(&sep, "an offer", |file| file.contains(stone))),
+            "downloading" => {
+                let cut = PowerCut { file: format!("{stone}.sbn"), at: CutAt::Bytes(1_024) };
+                let wish = |_: usize, setup: &mut Setup| setup.power_cut_at = Some(cut.clone());
+                flash = Some(boots(device, &daemon, flash.as_ref(), wish, |outcome| {
+                    matches!(outcome.ending, Ending::PowerCut { .. })
+                }));
+            }
+            "at the second step" => {
+                let there = |_: &Outcome| conversion(&daemon, LEGACY)["steps"][0]["state"] == "verified";
+                flash = Some(boots(device, &daemon, flash.as_ref(), |_, _| {}, there));
+            }
+            "failed" => {
+                daemon.wait_for_file(&sep, "the second offer", |file| file.contains(TO));
+                let _ = daemon.file(&format!("{sep}.sgn"));
+            }
+            _ => {
+                begin(&daemon, stone);
+                let there = |outcome: &Outcome| {
+                    outcome.ending == Ending::Registered && conversion(&daemon, LEGACY)["state"] == "verified"
+                };
+                flash = Some(boots(device, &daemon, flash.as_ref(), |_, _| {}, there));
+            }
+        }
+        let states =
+            states.iter().skip(usize::from(now == "through")).map(|state| Value::from(*state)).collect::<Vec<_>>();
+        wait_for(&format!("it to be kept that it is {now}"), || {
+            let kept = kept(&site);
+            let at: Vec<Value> =
+                kept["steps"].as_array().into_iter().flatten().map(|step| step["state"].clone()).collect();
+            if at == states && !kept["armed"].is_null() { Ok(()) } else { Err(kept.to_string()) }
         });
-        // It is kept within two rounds.
-        let what = format!("\"state\":\"{state}\"");
-        wait_for("it to be kept", || if stored(&site).contains(&what) { Ok(()) } else { Err(what.clone()) });
+        let before = conversion(&daemon, LEGACY);
         daemon.signal("KILL");
         drop(daemon);
-        let again = site.serve();
-        assert_eq!(conversion(&again, LEGACY)["state"], state, "as it was");
-        again
-    };
-    let daemon = killed(daemon, "offered");
-    let file = daemon.wait_for_file(&format!("SEP{LEGACY}.cnf.xml"), "an offer", |file| file.contains(TO));
-    assert!(file.contains(TO));
-    let ends = power_cycle(&devices, &daemon);
-    assert_eq!(ends[LEGACY].1.as_deref(), Some(TO));
-    let daemon = killed(daemon, "verified");
+        daemon = site.serve();
+        assert_eq!(conversion(&daemon, LEGACY), before, "{now}");
+    }
+    assert_eq!(flash.and_then(|flash| flash.load().map(ToString::to_string)).as_deref(), Some(TO));
     daemon.stop();
 }
 
@@ -200,6 +239,31 @@ pub(super) fn stored(site: &Site) -> String {
     let files = fs::read_dir(site.state()).unwrap().filter_map(Result::ok).map(|entry| entry.path());
     let files = files.filter(|path| path.is_file());
     files.map(|path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()).collect()
+}
+
+/// Boots a phone with this in its flash until it is through. Returns what is in its flash then.
+fn boots(
+    device: &Device,
+    daemon: &Daemon<'_>,
+    flash: Option<&Flash>,
+    wish: impl Fn(usize, &mut Setup),
+    through: impl Fn(&Outcome) -> bool,
+) -> Flash {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let wish = |turn: usize, setup: &mut Setup| {
+        if turn == 0 {
+            setup.flash = flash.cloned();
+        }
+        wish(turn, setup);
+    };
+    let outcome = runtime.block_on(live(device, daemon, 1, wish, |_, outcome| through(outcome)));
+    outcome.flash
+}
+
+/// The one conversion that the daemon's store holds.
+fn kept(site: &Site) -> Value {
+    let rows = run(Command::new("sqlite3").arg(site.state().join("offhook.db")).arg("select body from conversion"));
+    serde_json::from_slice(&rows.stdout).unwrap_or_default()
 }
 
 /// A second campaign while one is held back would send the held phones off too.

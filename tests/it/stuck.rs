@@ -60,10 +60,10 @@ fn a_phone_that_loops_on_a_manifest() {
         if phone["reason"] == "manifest-refused" { Ok(()) } else { Err(phone.to_string()) }
     });
     let phone = daemon.phone(MAC);
-    assert_eq!(phone["health"], "looping", "{phone}");
+    assert_eq!(phone["health"], "needs-hands", "{phone}");
     assert!(phone["summary"].as_str().unwrap().contains("123456789*0#"), "{phone}");
     wait_for("offhook_status", || match pbx.published(MAC) {
-        Some(row) if row[1..3] == ["looping", "manifest-refused"] => Ok(()),
+        Some(row) if row[1..3] == ["needs-hands", "manifest-refused"] => Ok(()),
         row => Err(format!("{row:?}")),
     });
     let explained = text(&daemon.cli(&["explain", MAC]).stdout);

@@ -20,7 +20,8 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     let (other, at) = evidence.twin?;
     Some(Finding {
         code: RULE.code.to_owned(),
-        severity: Severity::Error,
+        // Whichever of them is registered works.
+        severity: if evidence.contacts.is_empty() { Severity::Error } else { Severity::Warning },
         summary: "two phones ask with this MAC, from two addresses in turn".to_owned(),
         evidence: vec![format!("last changed to and from {other} at {at}")],
         remedy: format!(

@@ -236,14 +236,16 @@ fn i16_the_daemon_ends_after_the_images() {
         .find(|word| word.contains("EXTEND_TIMEOUT_USEC="))
         .expect("I16: systemd hears of it");
     assert!(word.contains(LEGACY) && word.contains("in the middle of images"), "{word}");
-    let log = daemon.log();
     for says in ["stop-waits", LEGACY, "15 minutes", "systemctl kill offhook"] {
-        assert!(log.contains(says), "{says}: {log}");
+        wait_for("its log to say whom it waits for", || {
+            let log = daemon.log();
+            if log.contains(says) { Ok(()) } else { Err(format!("{says}: {log}")) }
+        });
     }
     let _ = daemon.file(&format!("SEP{JAVA}.cnf.xml"));
     let second = daemon.cli(&["convert", "start", JAVA, "--running", "SCCP41.8-2-1S"]);
     assert!(second.status.success(), "{}", text(&second.stderr));
-    assert_eq!(conversion(&daemon, JAVA)["next"], "waits for offhook, which is being stopped");
+    assert_eq!(conversion(&daemon, JAVA)["next"], "it waits for offhook, which is being stopped");
     assert!(daemon.runs(), "I16: it waits");
     takes(&daemon, &["P0S3-8-12-00.sb2"]);
     assert!(daemon.ended().success());

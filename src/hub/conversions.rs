@@ -225,16 +225,14 @@ impl Hub {
         for mut conversion in idle {
             let mac = conversion.mac;
             let seen = state.seen(mac);
-            let desired = snapshot.desired(mac, &seen);
-            let known = desired.as_ref().filter(|d| d.model_known).map(|desired| desired.model.name.clone());
-            let model = desired.map(|desired| desired.model.name.clone());
+            let model = snapshot.desired(mac, &seen).filter(|d| d.model_known).map(|d| d.model.name.clone());
             let enabled = snapshot.assignment(mac).is_some_and(|assignment| assignment.enabled);
             let what = if mode == Mode::Aborted && !conversion.begun() {
                 state.converting.drop(mac);
                 "is let go: conversion was aborted".to_owned()
             } else if !snapshot.ready() {
                 continue;
-            } else if known.is_some_and(|model| other_firmware(snapshot, &conversion.model, &model)) {
+            } else if model.is_some_and(|model| other_firmware(snapshot, &conversion.model, &model)) {
                 replaced(state, snapshot, &conversion, now)
             } else if conversion.begun() || conversion.failed().is_some() {
                 continue;
@@ -245,10 +243,6 @@ impl Hub {
                 (conversion.armed, conversion.let_go) = (None, Some(now));
                 state.converting.put(conversion);
                 "did not boot within 30 minutes: others go before it until it is power-cycled".to_owned()
-            } else if model.is_some_and(|model| model != conversion.model) {
-                conversion.armed = None;
-                state.converting.put(conversion);
-                "is another model now: its way is made anew".to_owned()
             } else {
                 continue;
             };

@@ -196,7 +196,7 @@ pub(super) fn replaced(state: &mut State, snapshot: &Snapshot, before: &Conversi
     state.converting.beliefs.remove(&mac);
     state.converting.unkept_beliefs.insert(mac);
     match planned(state, snapshot, mac, &Wanted::default(), now) {
-        Ok((anew, one_way)) if !anew.done() && (before.accept_one_way || !one_way) => {
+        Ok((anew, one_way)) if !anew.done() && !before.is_given_up() && (before.accept_one_way || !one_way) => {
             let (started, accept_one_way) = (before.started, before.accept_one_way);
             state.converting.put(Conversion { started, accept_one_way, ..anew });
             "is another model now: its way is made anew".to_owned()

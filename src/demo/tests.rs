@@ -1,4 +1,4 @@
-//! Scripted phones against the stand-in registrar, with a file server of the test's own: two programs that share no
+//! Scripted phones against the stand-in registrar, with the tests' file server: two programs that share no
 //! line with each other's parsers agree on every file and every message.
 
 mod models;
@@ -6,8 +6,8 @@ mod models;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -15,6 +15,7 @@ use tokio::net::{TcpStream, UdpSocket};
 
 use super::registrar::{Account, StandIn};
 use crate::domain::{MacAddr, Secret};
+use crate::simulate::file_server::Server;
 use crate::simulate::{Ending, Outcome, PhoneEvent, Registration, Setup, Timing, boot, firmware};
 
 const LEGACY: &str = "001B54AABB01";
@@ -27,39 +28,6 @@ fn own_address() -> IpAddr {
     // The process id keeps test processes that run side by side apart.
     let process = u8::try_from(std::process::id() % 250).unwrap() + 2;
     IpAddr::V4(Ipv4Addr::new(127, process, high, low.max(2)))
-}
-
-/// A TFTP server as small as it can be: one block at a time, in lock step.
-async fn file_server(files: BTreeMap<String, Vec<u8>>) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let address = socket.local_addr().unwrap();
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&asked);
-    tokio::spawn(async move {
-        let mut buffer = [0_u8; 600];
-        loop {
-            let (len, peer) = socket.recv_from(&mut buffer).await.unwrap();
-            let fields: Vec<&[u8]> = buffer[2..len].split(|b| *b == 0).collect();
-            let name = String::from_utf8(fields[0].to_vec()).unwrap();
-            log.lock().unwrap().push(name.clone());
-            let transfer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-            let Some(bytes) = files.get(name.trim_start_matches("./")).cloned() else {
-                transfer.send_to(b"\0\x05\0\x01File not found\0", peer).await.unwrap();
-                continue;
-            };
-            tokio::spawn(async move {
-                for (n, block) in bytes.chunks(512).chain((bytes.len() % 512 == 0).then_some(&[][..])).enumerate() {
-                    let number = u16::try_from(n + 1).unwrap().to_be_bytes();
-                    let packet = [&[0, 3][..], &number, block].concat();
-                    transfer.send_to(&packet, peer).await.unwrap();
-                    let mut ack = [0_u8; 8];
-                    transfer.recv_from(&mut ack).await.unwrap();
-                    assert_eq!(ack[2..4], number);
-                }
-            });
-        }
-    });
-    (address, asked)
 }
 
 async fn stand_in() -> StandIn {
@@ -129,10 +97,9 @@ fn setup(model: &str, mac: &str, state: &str, server: SocketAddr) -> Setup {
 
 /// Boots a phone with these files; what came of it and what it asked for.
 async fn play(model: &str, mac: &str, state: &str, files: BTreeMap<String, Vec<u8>>) -> (Outcome, Vec<String>) {
-    let (server, asked) = file_server(files).await;
-    let outcome = boot(&setup(model, mac, state, server), |_| ()).await;
-    let asked = asked.lock().unwrap().clone();
-    (outcome, asked)
+    let server = Server::start(files).await;
+    let outcome = boot(&setup(model, mac, state, server.address), |_| ()).await;
+    (outcome, server.asked())
 }
 
 #[tokio::test]
@@ -328,7 +295,7 @@ async fn a_conversion_ends_in_a_registration() {
 async fn a_registered_phone_answers_and_reports_what_it_is_told() {
     let pbx = stand_in().await;
     let files = legacy_files(pbx.sip.port(), &[("1001", "pw1001")]);
-    let (server, _) = file_server(files).await;
+    let server = Server::start(files).await.address;
     let setup = setup("7960", LEGACY, "sip:P0S3-8-12-00", server);
     let outcome = boot(&setup, |_| ()).await;
     let mut phone = outcome.registered.unwrap();
@@ -475,7 +442,7 @@ async fn an_erased_java_phone_recovers_and_registers() {
 #[tokio::test]
 async fn two_hundred_phones_at_once() {
     let pbx = stand_in().await;
-    let (server, _) = file_server(legacy_files(pbx.sip.port(), &[("1001", "pw1001")])).await;
+    let server = Server::start(legacy_files(pbx.sip.port(), &[("1001", "pw1001")])).await.address;
     let phones = (0..200).map(|_| {
         let setup = Setup { timing: Timing::default(), ..setup("7960", LEGACY, "sip:P0S3-8-12-00", server) };
         tokio::spawn(async move { boot(&setup, |_| ()).await })

@@ -14,6 +14,8 @@
 //! - [`firmware`]: made-up firmware with the headers, lists and archives of the real one
 
 pub mod cnf;
+#[cfg(test)]
+pub(crate) mod file_server;
 pub mod files;
 pub mod firmware;
 pub mod flash;

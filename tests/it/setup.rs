@@ -1,6 +1,7 @@
 //! `offhook setup`: a host with a real MariaDB and a real Asterisk is prepared, found prepared, and given back.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use offhook::pbx::ami::client::AmiError;
@@ -478,23 +479,35 @@ fn what_is_in_the_way_is_said_and_nothing_else_is_touched() {
     }
 }
 
-#[test]
-fn without_root_the_plan_is_shown_and_nothing_is_changed() {
+/// A host whose folders anybody may read; `None`, said by name, where nobody can be made of root here.
+fn open_host() -> Option<Host> {
     if !have(&[Component::RawPackets, Component::Program("setpriv")]) {
-        return;
+        return None;
     }
     let host = Host::new();
     host.asterisk_without_program();
     for folder in ["", "etc/offhook", "etc/offhook/conf.d"] {
-        fs::set_permissions(host.path(folder), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        fs::set_permissions(host.path(folder), PermissionsExt::from_mode(0o755)).unwrap();
     }
-    let before = host.files();
-    let as_root = host.command(&["setup", "--yes", "--root"]);
+    Some(host)
+}
+
+/// What somebody who is not root is told, and that it failed.
+fn refused_without_root(host: &Host, arguments: &[&str]) -> String {
+    let as_root = host.command(arguments);
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(as_root.get_program());
     let output = run(command.args(as_root.get_args()).arg(host.path("")));
     let said = text(&output.stdout) + &text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
+    said
+}
+
+#[test]
+fn without_root_the_plan_is_shown_and_nothing_is_changed() {
+    let Some(host) = open_host() else { return };
+    let before = host.files();
+    let said = refused_without_root(&host, &["setup", "--yes", "--root"]);
     assert!(
         said.contains("run sudo offhook setup") && said.contains("this takes root") && said.contains("[offhook]"),
         "{said}"
@@ -652,22 +665,10 @@ fn a_trust_of_the_admin_s_is_not_taken_back() {
 
 #[test]
 fn without_root_nobody_says_that_there_is_nothing_to_undo() {
-    if !have(&[Component::RawPackets, Component::Program("setpriv")]) {
-        return;
-    }
-    let host = Host::new();
-    host.asterisk_without_program();
-    for folder in ["", "etc/offhook", "etc/offhook/conf.d"] {
-        fs::set_permissions(host.path(folder), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    }
+    let Some(host) = open_host() else { return };
+    let undo = host.path("etc/offhook/setup-undo.json");
     host.write("etc/offhook/setup-undo.json", "{\"changes\":[{\"what\":\"group\"}]}");
-    fs::set_permissions(host.path("etc/offhook/setup-undo.json"), std::os::unix::fs::PermissionsExt::from_mode(0o600))
-        .unwrap();
-    let as_root = host.command(&["setup", "--undo", "--yes", "--root"]);
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(as_root.get_program());
-    let output = run(command.args(as_root.get_args()).arg(host.path("")));
-    let said = text(&output.stdout) + &text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{said}");
+    fs::set_permissions(undo, PermissionsExt::from_mode(0o600)).unwrap();
+    let said = refused_without_root(&host, &["setup", "--undo", "--yes", "--root"]);
     assert!(said.contains("run sudo offhook setup --undo"), "{said}");
 }

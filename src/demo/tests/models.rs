@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{JAVA, LEGACY, file_server, play, setup, stand_in};
+use super::{JAVA, LEGACY, Server, play, setup, stand_in};
 use crate::catalog::{Catalog, Family};
 use crate::demo::registrar::StandIn;
 use crate::domain::{Line, Load, Phone, PhoneOptions, Secret};
@@ -181,7 +181,7 @@ async fn an_erased_phone_asks_for_the_term_file_of_its_model() {
 async fn a_7931_finds_what_it_has_no_fixed_keys_for() {
     let steps = std::sync::Mutex::new(Vec::new());
     let pbx = stand_in().await;
-    let (server, _) = file_server(files("7931", "SIP31.9-2-1S", &[line(22, "1002", &pbx)])).await;
+    let server = Server::start(files("7931", "SIP31.9-2-1S", &[line(22, "1002", &pbx)])).await.address;
     let setup = setup("7931", JAVA, "sip:SIP31.9-2-1S", server);
     let outcome = boot(&setup, |step| steps.lock().unwrap().push(step.what)).await;
     assert_eq!(outcome.ending, Ending::Registered, "{outcome:?}");

@@ -1,73 +1,21 @@
-//! Phones of both families going from load to load, against a file server of the tests' own. No phone registers here:
+//! Phones of both families going from load to load, against the tests' file server. No phone registers here:
 //! what is looked at is its flash, and what it asked for.
 #![allow(clippy::case_sensitive_file_extension_comparisons)]
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
 
+use super::super::file_server::{Files, Server};
 use super::super::firmware::{self, Damage, File};
 use super::super::{CutAt, Ending, Outcome, PowerCut, Setup, Stall, Step, Timing, boot};
 use super::*;
 
 const MAC: &str = "001B54AABB01";
 
-type Files = BTreeMap<String, Vec<u8>>;
-
 /// The files that steer a phone at one step, and the load that it then runs.
 type Station = (Vec<(String, Vec<u8>)>, &'static str);
-
-/// What a file server was asked for, and what it serves.
-struct Server {
-    address: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
-    files: Arc<Mutex<Files>>,
-}
-
-impl Server {
-    async fn start(files: Files) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let address = socket.local_addr().unwrap();
-        let (asked, files) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(files)));
-        let (log, served) = (Arc::clone(&asked), Arc::clone(&files));
-        tokio::spawn(async move {
-            let mut buffer = [0_u8; 600];
-            loop {
-                let (len, peer) = socket.recv_from(&mut buffer).await.unwrap();
-                let fields: Vec<&[u8]> = buffer[2..len].split(|b| *b == 0).collect();
-                let name = String::from_utf8(fields[0].to_vec()).unwrap();
-                let bytes = served.lock().unwrap().get(&name).cloned();
-                log.lock().unwrap().push(name);
-                let transfer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-                let Some(bytes) = bytes else {
-                    transfer.send_to(b"\0\x05\0\x01File not found\0", peer).await.unwrap();
-                    continue;
-                };
-                tokio::spawn(send(transfer, peer, bytes));
-            }
-        });
-        Self { address, asked, files }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut *self.asked.lock().unwrap())
-    }
-}
-
-/// One block at a time; a client that goes away leaves the task waiting for nothing.
-async fn send(socket: UdpSocket, peer: SocketAddr, bytes: Vec<u8>) {
-    for (n, block) in bytes.chunks(512).chain(bytes.len().is_multiple_of(512).then_some(&[][..])).enumerate() {
-        let number = u16::try_from(n + 1).unwrap().to_be_bytes();
-        socket.send_to(&[&[0, 3][..], &number, block].concat(), peer).await.unwrap();
-        let mut ack = [0_u8; 8];
-        if socket.recv_from(&mut ack).await.is_err() || ack[2..4] != number {
-            return;
-        }
-    }
-}
 
 fn setup(model: &str, state: &str, server: &Server) -> Setup {
     Setup {

@@ -85,24 +85,37 @@ pub(super) async fn run(verb: Convert, context: &Context) -> Result<(), Failure>
 
 async fn plan(which: Which, context: &Context) -> Result<(), Failure> {
     let plans: Vec<api::Conversion> = context.client()?.post("/api/v1/conversions/plan", &which.asked()).await?;
-    context.out.show(&plans, |plans| plans.iter().map(planned_text).collect::<Vec<_>>().join("\n"));
+    context.out.show(&plans, |plans| plans_text(plans));
     Failure::of_many(plans.iter().filter(|plan| plan.refused.is_some()).count(), plans.len())
 }
 
-/// A phone's way, a step a line.
+/// Ways, each with the phones that have it: forty phones have three, and nobody reads one of them twenty times.
+fn plans_text(plans: &[api::Conversion]) -> String {
+    let mut ways: Vec<(String, Vec<MacAddr>)> = Vec::new();
+    for plan in plans {
+        let way = planned_text(plan);
+        match ways.iter_mut().find(|(known, _)| *known == way) {
+            Some((_, macs)) => macs.push(plan.mac),
+            None => ways.push((way, vec![plan.mac])),
+        }
+    }
+    let text = ways.into_iter().map(|(way, macs)| {
+        let macs: Vec<String> = macs.iter().map(ToString::to_string).collect();
+        format!("{} {way}", macs.join(" "))
+    });
+    text.collect::<Vec<_>>().join("\n")
+}
+
+/// A phone's way, a step a line, without the phone's name.
 fn planned_text(plan: &api::Conversion) -> String {
     if let Some(why) = &plan.refused {
-        return format!("{}: no way: {why}\n", plan.mac);
+        return format!("no way: {why}\n");
     }
     if plan.steps.is_empty() {
-        return format!("{} ({}) runs {} already\n", plan.mac, plan.model, plan.target);
+        return format!("({}) runs {} already\n", plan.model, plan.target);
     }
-    let warning = plan.warning.as_ref().map(|what| {
-        format!(
-            "  warning: {what}; without it, it begins once it has shown what it runs, if that takes a shorter way\n"
-        )
-    });
-    let mut text = format!("{} ({}), from {} to {}:\n", plan.mac, plan.model, plan.from, plan.target);
+    let warning = plan.warning.as_ref().map(|what| format!("  warning: {what}\n"));
+    let mut text = format!("({}), from {} to {}:\n", plan.model, plan.from, plan.target);
     for (number, step) in (1..).zip(&plan.steps) {
         let door = if step.one_way { "; cannot be undone" } else { "" };
         text +=
@@ -180,4 +193,31 @@ async fn log(context: &Context) -> Result<(), Failure> {
         lines.iter().map(text).collect::<Vec<_>>().join("\n")
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phones_with_one_way_stand_before_it_together() {
+        let plan = |mac: &str, refused: Option<&str>| {
+            let plan = serde_json::json!({
+                "mac": mac, "model": "7960", "from": "unknown", "target": "P0S3-8-12-00", "state": "todo", "one_way": false,
+                "armed": false, "because": "", "next": "", "since": "2026-01-01T00:00:00Z", "runs": "", "confidence": "none",
+                "steps": [{ "from": "unknown", "to": "P0S3-8-12-00", "via": ["SIPDefault.cnf"], "rule": "a", "source": "B",
+                    "one_way": true, "state": "todo", "since": "2026-01-01T00:00:00Z", "because": "" }],
+                "warning": "the store lacks it", "refused": refused,
+            });
+            serde_json::from_value::<api::Conversion>(plan).unwrap()
+        };
+        let plans =
+            [plan("001B54AABB01", None), plan("001B54AABB02", Some("it has no extension")), plan("001B54AABB03", None)];
+        assert_eq!(
+            plans_text(&plans),
+            "001B54AABB01 001B54AABB03 (7960), from unknown to P0S3-8-12-00:\n  \
+             1. P0S3-8-12-00 by SIPDefault.cnf [a, B]; cannot be undone\n  warning: the store lacks it\n\n\
+             001B54AABB02 no way: it has no extension\n"
+        );
+    }
 }

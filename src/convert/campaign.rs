@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::step::shifted;
-use super::{Conversion, StepState};
+use super::{Conversion, Lacks, StepState};
 use crate::domain::{MacAddr, ModelName, Window};
 
 /// What a campaign does at present.
@@ -189,8 +189,8 @@ pub enum NotReady {
     Twin,
     /// Its turn had come, it did not boot, and was not heard since.
     DidNotBoot,
-    /// Too little is known of what it runs; what the store lacks for the longest way, a sentence.
-    Lacks(String),
+    /// Too little is known of what it runs, and the store lacks this for the longest way.
+    Lacks(Lacks),
     /// It is in a call.
     InCall,
     /// The hours in which steps may begin are not now (I17).

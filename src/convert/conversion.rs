@@ -101,8 +101,10 @@ pub struct Conversion {
 pub struct Lacks {
     /// What it had shown of its loader when the way was made.
     pub universal_loader: Option<bool>,
-    /// What to bring and why, one sentence.
-    pub what: String,
+    /// The load that is not here.
+    pub load: String,
+    /// The archive that holds it.
+    pub archive: String,
 }
 
 /// How long a phone whose turn has come may take to boot (I12).

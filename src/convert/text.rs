@@ -1,6 +1,6 @@
 //! Sentences: why a step failed, what comes next, which keys to press.
 
-use super::{Conversion, Failure, Mode, NotReady, StepState, Turn};
+use super::{Conversion, Failure, Lacks, Mode, NotReady, StepState, Turn};
 use crate::catalog::Family;
 use crate::domain::ModelName;
 
@@ -72,7 +72,10 @@ fn waits(turn: &Turn, model: &ModelName) -> String {
             "power-cycle it: its turn had come, and it did not boot within 30 minutes; others go before it now"
                 .to_owned()
         }
-        Turn::NotReady(NotReady::Lacks(what)) => format!("it waits until it shows what it runs: {what}"),
+        Turn::NotReady(NotReady::Lacks(lacks)) => format!(
+            "it waits until it shows what it runs, somebody says it (`--running`), or {} is brought: {}",
+            lacks.load, lacks.archive
+        ),
         Turn::NotReady(NotReady::InCall) => "it is in a call: nothing is offered to it before that is over".to_owned(),
         Turn::NotReady(NotReady::Window(window)) => format!("it waits for the window {window} (firmware.window)"),
         Turn::NotReady(NotReady::Ending) => "it waits for offhook, which is being stopped".to_owned(),
@@ -87,6 +90,15 @@ fn waits(turn: &Turn, model: &ModelName) -> String {
             )
         }
     }
+}
+
+/// What is missing for a phone that nothing is known of.
+pub fn warning(lacks: &Lacks) -> String {
+    format!(
+        "should it run an old load, its way leads through {}, which the store lacks: bring {} with `offhook firmware add`; \
+         a phone that shows that it needs no such step begins without",
+        lacks.load, lacks.archive
+    )
 }
 
 /// What comes next for a phone. `turn`: what it waits for, while it has not begun.

@@ -43,8 +43,8 @@ impl Operations {
         if !one_way.is_empty() && !asked.accept_one_way && !self.hub.accepts_one_way() {
             let names = one_way.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             return Err(format!(
-                "nothing was started: {} of {} phones ({names}) go from unsigned to signed firmware, which cannot be undone; \
-                 say --accept-one-way, or set firmware.accept_one_way",
+                "nothing was started: {} of {} phones ({names}) go from unsigned to signed firmware, or may for all that is \
+                 known of them, which cannot be undone; say --accept-one-way, or set firmware.accept_one_way",
                 one_way.len(),
                 plans.len()
             ));
@@ -147,9 +147,8 @@ impl Operations {
 /// `SCCP 8.0(9) -> ... -> target`, by load names.
 fn way(conversion: &Conversion) -> String {
     let loads = conversion.steps.iter().map(|step| step.to.as_str());
-    let loads = std::iter::once(conversion.from.as_str()).chain(loads).collect::<Vec<_>>().join(" -> ");
-    match &conversion.lacks {
-        Some(lacks) => format!("{loads}, or as it shows what it runs ({})", lacks.what),
-        None => loads,
+    if conversion.lacks.is_some() {
+        return format!("to {}, once it has shown what it runs", conversion.target);
     }
+    std::iter::once(conversion.from.as_str()).chain(loads).collect::<Vec<_>>().join(" -> ")
 }

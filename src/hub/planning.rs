@@ -67,15 +67,10 @@ pub(super) fn planned(
     let signs = Signs { universal_loader: belief.and_then(Belief::universal_loader) };
     let facts = Facts { signs, arrived_hardware: None, stock: Some(&stock) };
     let meant = |near: Option<String>| near.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-    let target = plan::default_target(model, own.map(String::as_str), &held).ok_or_else(|| match own {
-        Some(name) => format!(
-            "{name:?} is no load name; one looks like P0S3-8-12-00 or SIP42.9-4-2SR3-1S{}",
-            meant(plan::nearest(Paths::builtin(), model, name, &facts))
-        ),
-        None => format!(
-            "the store holds no complete SIP load for a {}: bring the vendor's archive with `offhook firmware add`",
-            model.name
-        ),
+    let target = plan::default_target(model, own.map(String::as_str), &held).ok_or_else(|| {
+        let Some(name) = own else { return nothing_to_run(model) };
+        let near = meant(plan::nearest(Paths::builtin(), model, name, &facts));
+        format!("{name:?} is no load name; one looks like P0S3-8-12-00 or SIP42.9-4-2SR3-1S{near}")
     })?;
     let from = match &wanted.running {
         Some(running) => running.parse().map_err(|()| format!("{running:?} is no load name"))?,
@@ -93,7 +88,8 @@ pub(super) fn planned(
     }
     let lacks = missing.map(|step| Lacks {
         universal_loader: signs.universal_loader,
-        what: format!("for a phone of which nothing more is known the way to {} {}", target.name, lacking(step)),
+        load: step.to.clone(),
+        archive: archive(&step.to),
     });
     let one_way = path.one_way();
     let steps = path.steps.iter().map(|step| laid(step, &converting.index, now)).collect();
@@ -119,8 +115,20 @@ pub(super) fn planned(
 /// What of a step the store has not, and which archive holds it.
 fn lacking(step: &PathStep) -> String {
     let lacks = if step.lacks.is_empty() { "all of it".to_owned() } else { step.lacks.join(", ") };
-    let archive = archives::holding(&step.to).next().map_or_else(|| "its archive".to_owned(), Archive::sentence);
+    let archive = archive(&step.to);
     format!("leads through {}, and the store lacks {lacks}: bring {archive} with `offhook firmware add`", step.to)
+}
+
+/// What to bring for a model of which the store has no load.
+fn nothing_to_run(model: &Model) -> String {
+    let known = archives::all().iter().flat_map(|archive| &archive.loads).filter_map(|load| Load::parse(load));
+    let newest = plan::newest(&model.load_family, known);
+    let archive = newest.map_or_else(|| "the vendor's archive".to_owned(), |load| archive(&load.name));
+    format!("the store holds no complete SIP load for a {}: bring {archive} with `offhook firmware add`", model.name)
+}
+
+fn archive(load: &str) -> String {
+    archives::holding(load).next().map_or_else(|| "its archive".to_owned(), Archive::sentence)
 }
 
 /// A step with the files of its set.
@@ -255,7 +263,7 @@ pub(super) fn shown(conversion: &Conversion, belief: Option<&Belief>, turn: Opti
                 because: step.because.clone(),
             })
             .collect(),
-        warning: conversion.lacks.as_ref().map(|lacks| lacks.what.clone()),
+        warning: conversion.lacks.as_ref().map(text::warning),
         refused: None,
     }
 }

@@ -48,7 +48,7 @@ impl State {
         let more = from(belief) != From::Unknown
             || belief.and_then(Belief::universal_loader) != lacks.universal_loader
             || conversion.steps.iter().all(|step| self.converting.whole(&step.to, &[]));
-        if more { Ok(()) } else { Err(NotReady::Lacks(lacks.what.clone())) }
+        if more { Ok(()) } else { Err(NotReady::Lacks(lacks.clone())) }
     }
 }
 

@@ -53,13 +53,21 @@ pub(super) async fn add(asked: &Add, context: &Context) -> Result<(), Failure> {
             }
         }
     }
+    let all = tried + parcels.len();
     while let Some(parcel) = parcels.pop_front() {
         tried += 1;
         let name = percent_encoding::utf8_percent_encode(&parcel.name, percent_encoding::NON_ALPHANUMERIC);
         let path = format!("/api/v1/firmware?name={name}&replace={}", asked.replace);
-        let bar = bar(&parcel, context.out.json());
-        let answer = client.send_body::<Imported>(&path, Streamed { parcel, bar: bar.clone(), sent: 0 }).await;
+        let (bar, len, named) = (bar(&parcel, (tried, all), context.out.json()), parcel.len, parcel.name.clone());
+        let sending = client.send_body::<Imported>(&path, Streamed { parcel, bar: bar.clone(), sent: 0 });
+        let answer = tokio::select! {
+            answer = sending => Some(answer),
+            _ = tokio::signal::ctrl_c() => None,
+        };
         bar.finish_and_clear();
+        let Some(answer) = answer else {
+            return Err(stopped(&named, bar.position() >= len, parcels.len()));
+        };
         match answer {
             Ok(imported) => {
                 partly += usize::from(!imported.refused.is_empty());
@@ -85,6 +93,13 @@ pub(super) async fn add(asked: &Add, context: &Context) -> Result<(), Failure> {
     Failure::of_many(failed, tried)
 }
 
+/// Somebody pressed Ctrl-C. `whole`: the daemon has all of that archive, and takes it in whoever waits for it.
+fn stopped(name: &str, whole: bool, left: usize) -> Failure {
+    let what = if whole { "has arrived and is taken in all the same" } else { "was not taken in" };
+    let others = if left == 0 { String::new() } else { format!(", {left} more were not sent") };
+    Failure::failed(format!("stopped: {name} {what}{others}; see `offhook firmware list`"))
+}
+
 fn show(imported: &Imported) {
     line(&imported.summary);
     for left in &imported.refused {
@@ -100,13 +115,18 @@ fn show(imported: &Imported) {
     }
 }
 
-fn bar(parcel: &Parcel, json: bool) -> ProgressBar {
+/// `turn`: the number of this archive, and of all.
+fn bar(parcel: &Parcel, turn: (usize, usize), json: bool) -> ProgressBar {
     if json || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(Some(parcel.len), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{msg} [{bar:30}] {bytes}/{total_bytes}") {
+    // A name is cut where there is no room: a line that breaks cannot be drawn over.
+    if let Ok(style) = ProgressStyle::with_template("{prefix}[{bar:20}] {bytes}/{total_bytes} {wide_msg}") {
         bar.set_style(style);
+    }
+    if let (number, all @ 2..) = turn {
+        bar.set_prefix(format!("{number}/{all} "));
     }
     bar.set_message(parcel.name.clone());
     bar.enable_steady_tick(Duration::from_millis(200));
@@ -231,6 +251,10 @@ impl Body for Streamed {
                 piece.truncate(n);
                 self.sent += n as u64;
                 self.bar.set_position(self.sent);
+                if self.sent >= self.parcel.len {
+                    // What comes now is the daemon's, and takes seconds where the archive is large.
+                    self.bar.set_message(format!("unpacking {}", self.parcel.name));
+                }
                 Some(Ok(Frame::data(piece.into())))
             }
             Err(why) => Some(Err(why)),

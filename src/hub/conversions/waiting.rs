@@ -161,7 +161,7 @@ fn i4_a_phone_that_has_shown_nothing_waits_for_that() {
     let taken_in = || {
         let hub = java(&[JAVA]);
         let plan = hub.plan_conversion(mac(), &Wanted::default(), at(1)).unwrap();
-        let lacks = plan.lacks.clone().unwrap().what;
+        let lacks = crate::convert::text::warning(plan.lacks.as_ref().unwrap());
         assert!(lacks.contains(STONE) && lacks.contains("cmterm-7942_7962-sip.8-5-2.zip"), "{lacks}");
         hub.start_conversions(vec![plan], None, at(1));
         round(&hub, 2);

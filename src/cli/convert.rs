@@ -150,12 +150,16 @@ fn status_text(phones: &[api::Conversion], campaign: Option<&Campaign>) -> Strin
     };
     let done = phones.iter().filter(|phone| phone.state == StepState::Verified).count();
     let failed = phones.iter().filter(|phone| phone.state == StepState::Failed).count();
+    let limit = campaign.limit.map_or_else(String::new, |limit| format!("; at most {limit} begin"));
     let head = format!(
-        "conversion is {} ({}): {done} of {} phones are through, {failed} failed\n",
+        "conversion is {} ({}): {done} of {} phones are through, {failed} failed{limit}\n",
         word(campaign.mode),
         campaign.because,
         phones.len()
     );
+    if phones.is_empty() {
+        return head;
+    }
     let rows: Vec<Vec<String>> = phones
         .iter()
         .map(|phone| {
@@ -198,6 +202,16 @@ async fn log(context: &Context) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_head_of_the_status_says_the_limit() {
+        let campaign = Campaign::new(Some(3), "2026-01-01T00:00:00Z".parse().unwrap());
+        let said = status_text(&[], Some(&campaign));
+        assert_eq!(
+            said,
+            "conversion is running (it was started): 0 of 0 phones are through, 0 failed; at most 3 begin\n"
+        );
+    }
 
     #[test]
     fn phones_with_one_way_stand_before_it_together() {

@@ -153,6 +153,7 @@ impl Hub {
         self.turn_over(now);
         Ok(match mode {
             Mode::Running => "conversion goes on".to_owned(),
+            Mode::Aborted if let_go == 1 => format!("conversion is aborted: one phone is let go, {finish}"),
             Mode::Aborted => format!("conversion is aborted: {let_go} phones are let go, {finish}"),
             _ => format!("conversion is paused: no further phone begins, {finish}"),
         })

@@ -310,9 +310,8 @@ impl Running {
 
     /// Told to end, no step begins any more; these phones are in the middle of the images of one (I16).
     pub fn last_images(&self) -> Vec<MacAddr> {
-        let now = Timestamp::now();
-        self.hub.end_conversions(now, &TimeZone::system());
-        self.hub.in_images(now)
+        self.hub.end_conversions();
+        self.hub.in_images(Timestamp::now())
     }
 
     /// Waits until a part ends that should not; says which.

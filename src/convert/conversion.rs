@@ -146,6 +146,13 @@ impl Conversion {
         self.step().is_some_and(|step| step.state == StepState::Downloading && step.trace.image.is_some())
     }
 
+    /// Whether the present step is another way around one that failed: the phone may show no more than a lamp meanwhile.
+    pub fn tries_again(&self) -> bool {
+        let at = self.steps.iter().position(|step| !matches!(step.state, StepState::Verified | StepState::Skipped));
+        let before = at.and_then(|at| self.steps.get(at.checked_sub(1)?));
+        before.is_some_and(|step| step.state == StepState::Skipped)
+    }
+
     /// Whether the present step was begun: from there on its offer stays, whatever becomes of the campaign.
     pub fn begun(&self) -> bool {
         self.step().is_some_and(|step| match step.state {

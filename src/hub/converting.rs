@@ -12,8 +12,8 @@ use crate::catalog::{Family, Model};
 use crate::config;
 use crate::convert::audit::made_of;
 use crate::convert::belief::{Belief, Runs, Source};
-use crate::convert::{Campaign, Conversion, Mode, NotReady, Offer, Sign, Turn};
-use crate::domain::{EventKind, Load, MacAddr, Signalling};
+use crate::convert::{Campaign, Conversion, Mode, Offer, Sign, Turn};
+use crate::domain::{EventKind, Load, MacAddr, Signalling, Window};
 use crate::files::Unknown;
 use crate::files::name::FileRequest;
 use crate::firmware::plan::newest;
@@ -61,8 +61,8 @@ pub(super) struct Converting {
     looked: Option<(Timestamp, Timestamp)>,
     /// When phones last asked for files of the store.
     pub(super) taken: Taken,
-    /// Why no step may begin at present, whatever the campaign says.
-    pub(super) held: Option<NotReady>,
+    /// The window in which steps may begin, while it is shut.
+    pub(super) shut: Option<Window>,
     /// The daemon is being stopped.
     pub(super) ending: bool,
     /// Who is in a call.

@@ -1,7 +1,7 @@
 //! What holds a step back, whatever the campaign says: a call that is up (I6), the hours in which nothing may begin (I17), a
 //! daemon that is being stopped (I16).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +10,7 @@ use super::converting::Converting;
 use super::{Hub, Operations};
 use crate::convert::{Conversion, Mode, NotReady};
 use crate::domain::MacAddr;
-use crate::notify::{device, is_of};
+use crate::notify::{device, device_of};
 
 /// Who is in a call, by Asterisk's word.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,11 +33,15 @@ fn is_waiting(conversion: &Conversion) -> bool {
 impl Converting {
     /// Why a step that is not begun does not begin now, whoever's turn it is.
     pub(super) fn waits(&self, conversion: &Conversion) -> Option<NotReady> {
-        if !is_waiting(conversion) {
-            return None;
+        let call = || self.calls.busy.contains(&conversion.mac).then_some(NotReady::InCall);
+        is_waiting(conversion).then(|| self.waits_for_its_time(conversion).or_else(call)).flatten()
+    }
+
+    fn waits_for_its_time(&self, conversion: &Conversion) -> Option<NotReady> {
+        if self.ending {
+            return Some(NotReady::Ending);
         }
-        let in_call = || self.calls.busy.contains(&conversion.mac).then_some(NotReady::InCall);
-        self.held.clone().or_else(in_call)
+        self.shut.filter(|_| !conversion.tries_again()).map(NotReady::Window)
     }
 
     /// Tells people of a phone that nobody knows whether it is in a call.
@@ -53,17 +57,12 @@ impl Hub {
     pub fn hold_conversions(&self, now: Timestamp, zone: &TimeZone) {
         let converting = &mut self.lock().converting;
         let window = converting.settings.as_ref().and_then(|settings| settings.window);
-        converting.held = if converting.ending {
-            Some(NotReady::Ending)
-        } else {
-            window.filter(|window| !window.open(now, zone)).map(NotReady::Window)
-        };
+        converting.shut = window.filter(|window| !window.open(now, zone));
     }
 
     /// The daemon is to end: no step begins any more.
-    pub fn end_conversions(&self, now: Timestamp, zone: &TimeZone) {
+    pub fn end_conversions(&self) {
         self.lock().converting.ending = true;
-        self.hold_conversions(now, zone);
     }
 
     /// Whether a step would begin now if its phone is in no call.
@@ -71,32 +70,30 @@ impl Hub {
         let state = self.lock();
         let converting = &state.converting;
         let running = converting.campaign.as_ref().filter(|campaign| campaign.mode == Mode::Running);
-        let (Some(campaign), Some(settings), None) = (running, &converting.settings, &converting.held) else {
-            return false;
-        };
-        let armed = |conversion: &Conversion| conversion.armed.is_some() && is_waiting(conversion);
-        let ready = |conversion: &Conversion| state.shows_itself(conversion, now);
+        let Some((campaign, settings)) = running.zip(converting.settings.as_ref()) else { return false };
+        let its_time = |conversion: &Conversion| converting.waits_for_its_time(conversion);
+        let armed = |c: &Conversion| c.armed.is_some() && is_waiting(c) && its_time(c).is_none();
+        let ready = |c: &Conversion| its_time(c).map_or_else(|| state.shows_itself(c, now), Err);
         converting.conversions.values().any(armed)
             || !campaign.may_begin(&converting.conversions, settings.concurrent.into(), ready).is_empty()
     }
 
     /// The channels that Asterisk has, and the state of each, or why they are not known.
     pub fn calls(&self, channels: Result<BTreeMap<String, String>, String>) {
-        let mut state = self.lock();
-        let calls = match channels {
-            Err(why) => Calls { busy: BTreeSet::new(), unknown: Some(why) },
-            Ok(channels) => {
-                let mut busy = BTreeSet::new();
-                for (endpoint, macs) in state.users.iter().filter(|_| !channels.is_empty()) {
-                    let device = device(endpoint.driver, &endpoint.name);
-                    if channels.keys().any(|channel| is_of(channel, &device)) {
-                        busy.extend(macs);
-                    }
-                }
-                Calls { busy, unknown: None }
-            }
+        let (channels, unknown) = match channels {
+            Ok(channels) => (channels, None),
+            Err(why) => (BTreeMap::new(), Some(why)),
         };
-        state.converting.calls = calls;
+        let devices: HashSet<String> =
+            channels.keys().filter_map(|channel| device_of(channel)).map(str::to_ascii_lowercase).collect();
+        let mut state = self.lock();
+        let mut busy = BTreeSet::new();
+        for (endpoint, macs) in state.users.iter().filter(|_| !devices.is_empty()) {
+            if devices.contains(&device(endpoint.driver, &endpoint.name).to_ascii_lowercase()) {
+                busy.extend(macs);
+            }
+        }
+        state.converting.calls = Calls { busy, unknown };
     }
 
     /// Phones in the middle of images: without the rest of them some show no more than a lamp.

@@ -9,6 +9,7 @@ mod converting;
 mod converts;
 mod firmware;
 mod holding;
+mod keeping;
 mod looking;
 mod notify;
 mod operations;

@@ -111,9 +111,14 @@ pub fn device(driver: Driver, name: &str) -> String {
     }
 }
 
-/// Whether a channel (`PJSIP/1001-0000002a`) is of that device: one that it has is a call, in whatever state.
+/// The device that a channel (`PJSIP/1001-0000002a`) is of: one that it has is a call, in whatever state.
+pub fn device_of(channel: &str) -> Option<&str> {
+    channel.rsplit_once('-').map(|(device, _)| device)
+}
+
+/// Whether a channel is of that device.
 pub fn is_of(channel: &str, device: &str) -> bool {
-    channel.rsplit_once('-').is_some_and(|(name, _)| name.eq_ignore_ascii_case(device))
+    device_of(channel).is_some_and(|own| own.eq_ignore_ascii_case(device))
 }
 
 #[cfg(test)]

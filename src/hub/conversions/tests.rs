@@ -704,6 +704,24 @@ fn i17_steps_begin_within_the_window() {
     assert!(take(&hub, "P0S3-8-12-00.sb2", 7 * 3600 + 2) && offered(&hub).is_some(), "it has begun");
 }
 
+/// I17: a phone whose step failed may show no more than a lamp: its other way does not wait for the night.
+#[test]
+fn i17_another_way_does_not_wait_for_the_window() {
+    let hub = begun();
+    hub.firmware_settings(config::Firmware { window: Some("05:00-22:00".parse().unwrap()), ..settings() });
+    hub.hold_conversions(at(3), &TimeZone::UTC);
+    assert_eq!(offered(&hub), None);
+    let mut again = conversion(&hub);
+    let step = again.steps.first().unwrap().clone();
+    again.steps.first_mut().unwrap().state = StepState::Failed;
+    again.replan(vec![step], at(3));
+    hub.lock().converting.put(again);
+    keep(&hub);
+    assert_eq!(offered(&hub).as_deref(), Some(TO));
+    hub.end_conversions();
+    assert_eq!(offered(&hub), None, "the next daemon offers it");
+}
+
 /// I16: who is in the middle of images, and that no step begins once the daemon is to end.
 #[test]
 fn i16_who_is_in_the_middle_of_images() {
@@ -721,7 +739,7 @@ fn i16_who_is_in_the_middle_of_images() {
     assert_eq!(hub.in_images(at(100)), [], "it has all");
 
     let hub = started();
-    hub.end_conversions(at(2), &TimeZone::UTC);
+    hub.end_conversions();
     round(&hub, 3);
     assert_eq!(conversion(&hub).armed, None);
     assert!(waits(&hub).contains("being stopped"));

@@ -244,17 +244,6 @@ impl Hub {
         }
     }
 
-    /// Phones other than these that wait for a campaign that is paused or halted, and why it is: who begins another one sends
-    /// them off too.
-    pub fn held_back(&self, but: &BTreeSet<MacAddr>) -> Option<(usize, Campaign)> {
-        let state = self.lock();
-        let campaign = state.converting.campaign.clone();
-        let campaign = campaign.filter(|campaign| matches!(campaign.mode, Mode::Paused | Mode::Halted))?;
-        let waits = |c: &&Conversion| !c.done() && c.failed().is_none() && !but.contains(&c.mac);
-        let waiting = state.converting.conversions.values().filter(waits).count();
-        (waiting > 0).then_some((waiting, campaign))
-    }
-
     /// Phones whose turn it is: each with the loads of its way, which are to be looked at before it is armed.
     pub fn may_begin(&self, now: Timestamp) -> Vec<(MacAddr, Vec<String>)> {
         let (state, _) = self.locked();

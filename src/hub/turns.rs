@@ -2,12 +2,15 @@
 //!
 //! One reckoning for the round that arms phones and for what people are told, so that both say the same.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::Hub;
 use super::planning::from;
 use super::state::State;
-use crate::convert::{Belief, Conversion, NotReady};
+use crate::convert::{Belief, Campaign, Conversion, Mode, NotReady};
+use crate::domain::MacAddr;
 use crate::firmware::plan::From;
 use crate::status::Stage;
 
@@ -53,6 +56,17 @@ impl State {
 }
 
 impl Hub {
+    /// Phones other than these that wait for a campaign that is paused or halted, and why it is: who begins another one sends
+    /// them off too.
+    pub fn held_back(&self, but: &BTreeSet<MacAddr>) -> Option<(usize, Campaign)> {
+        let state = self.lock();
+        let campaign = state.converting.campaign.clone();
+        let campaign = campaign.filter(|campaign| matches!(campaign.mode, Mode::Paused | Mode::Halted))?;
+        let waits = |c: &&Conversion| !c.done() && c.failed().is_none() && !but.contains(&c.mac);
+        let waiting = state.converting.conversions.values().filter(waits).count();
+        (waiting > 0).then_some((waiting, campaign))
+    }
+
     /// What every phone waits for is reckoned anew; those of which another thing is to be said are judged, so that lists and
     /// the PBX's table say it.
     pub(super) fn turn_over(&self, now: Timestamp) {

@@ -110,6 +110,7 @@ fn the_cores_touch_nothing_of_the_world() {
     let cores = [
         "src/catalog",
         "src/convert",
+        "src/dhcp/snippet.rs",
         "src/domain",
         "src/diagnose",
         "src/files",
@@ -305,6 +306,18 @@ fn nothing_names_a_machine_or_is_left_for_later() {
         }
     }
     assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn each_source_stands_in_one_row() {
+    let sources = fs::read_to_string(root().join("docs/sources.md")).unwrap();
+    let rows = sources.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let is_tag = |tag: &&str| tag.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-');
+    let tags: Vec<&str> = rows.flat_map(|tags| tags.split(", ")).filter(is_tag).collect();
+    assert!(tags.len() > 50, "{tags:?}");
+    let twice: Vec<&&str> =
+        tags.iter().enumerate().filter(|(at, tag)| tags[..*at].contains(tag)).map(|(_, t)| t).collect();
+    assert!(twice.is_empty(), "{twice:?}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ const ROUND: Duration = Duration::from_millis(500);
 const SOUND: SignedDuration = SignedDuration::from_hours(24);
 
 /// Between two words to one phone: it may be in a call, or boot by itself.
-const AGAIN: SignedDuration = SignedDuration::from_mins(5);
+const AGAIN: Duration = Duration::from_mins(5);
 
 /// Between two looks at who is in a call.
 const CALLS: Duration = Duration::from_secs(2);
@@ -51,8 +51,7 @@ pub(super) fn spawn(
             sound: HashMap::new(),
             told: HashMap::new(),
             failing: false,
-            looking: None,
-            looked: None,
+            calls: Calls::default(),
         };
         let ending = ending.clone();
         async move {
@@ -70,13 +69,38 @@ struct Rounds {
     /// When each set was last hashed and found whole.
     sound: HashMap<String, Timestamp>,
     /// When each phone was last told to boot, for its present step.
-    told: HashMap<MacAddr, Timestamp>,
+    told: HashMap<MacAddr, Instant>,
     /// The last try to keep something failed.
     failing: bool,
-    /// A look at who is in a call: beside the rounds, since Asterisk may take long to answer.
+    calls: Calls,
+}
+
+/// Looks at who is in a call: beside the rounds, since Asterisk may take long to answer.
+#[derive(Default)]
+struct Calls {
     looking: Option<JoinHandle<()>>,
-    /// When it began.
+    /// When the last one ended.
     looked: Option<Instant>,
+}
+
+impl Calls {
+    /// Whether what is known is news. One that took long is news when it ends, or none would ever be.
+    fn known(&mut self, look: impl FnOnce() -> JoinHandle<()>) -> bool {
+        match &self.looking {
+            Some(looking) if !looking.is_finished() => return false,
+            Some(_) => (self.looking, self.looked) = (None, Some(Instant::now())),
+            None => {}
+        }
+        if self.looked.is_some_and(|at| at.elapsed() < CALLS) {
+            return true;
+        }
+        self.looking = Some(look());
+        false
+    }
+
+    fn under_way(&self) -> bool {
+        self.looking.as_ref().is_some_and(|looking| !looking.is_finished())
+    }
 }
 
 impl Rounds {
@@ -135,23 +159,16 @@ impl Rounds {
 
     /// Whether who is in a call is known, as far as it can be and matters (I6).
     fn knows_calls(&mut self) -> bool {
-        if self.looking.as_ref().is_some_and(|looking| !looking.is_finished()) {
-            return false;
-        }
-        if !self.hub.calls_matter(Timestamp::now()) {
+        if !self.calls.under_way() && !self.hub.calls_matter(Timestamp::now()) {
             // What was heard last grows old: nobody is to read it as news.
-            if self.looked.take().is_some() {
+            if self.calls.looking.take().is_some() || self.calls.looked.take().is_some() {
+                self.calls = Calls::default();
                 self.hub.calls(Ok(BTreeMap::new()));
             }
             return true;
         }
-        if self.looked.is_some_and(|at| at.elapsed() < CALLS) {
-            return true;
-        }
-        self.looked = Some(Instant::now());
         let operations = Arc::clone(&self.operations);
-        self.looking = Some(tokio::spawn(async move { operations.look_for_calls().await }));
-        false
+        self.calls.known(|| tokio::spawn(async move { operations.look_for_calls().await }))
     }
 
     async fn begin(&mut self) {
@@ -180,7 +197,7 @@ impl Rounds {
     /// A phone that is registered is told to boot, unless it is in a call; the others come by themselves or are
     /// power-cycled.
     fn tell(&mut self) {
-        let now = Timestamp::now();
+        let now = Instant::now();
         for mac in self.hub.to_be_told() {
             if self.told.get(&mac).is_some_and(|at| now.duration_since(*at) < AGAIN) {
                 continue;
@@ -190,5 +207,31 @@ impl Rounds {
             // What came of it is in the phone's timeline.
             tokio::spawn(async move { operations.notify(mac, Verb::Reset).await.is_ok() });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An Asterisk that takes longer to answer than what it says stays news keeps nobody from beginning for ever.
+    #[tokio::test]
+    async fn a_slow_answer_is_one() {
+        let mut calls = Calls::default();
+        let before = Instant::now().checked_sub(CALLS * 2).unwrap();
+        calls.looked = Some(before);
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        let look = || {
+            tokio::spawn(async {
+                let _ = ended.await;
+            })
+        };
+        assert!(!calls.known(look) && calls.under_way());
+        end.send(()).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while calls.under_way() && Instant::now() < deadline {
+            tokio::task::yield_now().await;
+        }
+        assert!(calls.known(|| unreachable!("what was heard just now is news")));
     }
 }

@@ -18,10 +18,18 @@ impl Operations {
         &self.around.firmware
     }
 
-    /// Whether a load is promised to a phone: it is the target of an assignment, or on somebody's way.
-    fn in_use(&self, load: &str) -> bool {
-        self.hub.snapshot().assignments.values().any(|assignment| assignment.target_load.as_deref() == Some(load))
+    /// Why those files of a load stay as they are: it is the target of an assignment or on somebody's way, or a phone took
+    /// them of late.
+    fn use_of(&self, load: &str, files: &[&SetFile]) -> Option<String> {
+        let assignments = &self.hub.snapshot().assignments;
+        if assignments.values().any(|assignment| assignment.target_load.as_deref() == Some(load))
             || self.hub.firmware_in_use(load)
+        {
+            return Some(format!(
+                "phones are on their way to {load}, or it is their target; end their conversion first"
+            ));
+        }
+        self.hub.taken_of_late(files, Timestamp::now()).map(stays)
     }
 
     /// Takes an archive in; blocks.
@@ -29,7 +37,7 @@ impl Operations {
     /// # Errors
     /// Nothing of it was taken.
     pub fn add_firmware(&self, name: &str, archive: File, replace: bool) -> Result<Imported, ImportError> {
-        let outcome = self.firmware().import(name, archive, replace, &|load| self.in_use(load));
+        let outcome = self.firmware().import(name, archive, replace, &|load, files| self.use_of(load, files));
         match &outcome {
             Ok(imported) => tracing::info!(code = "firmware-added", "{}", imported.summary),
             Err(why) => tracing::warn!(code = "firmware-refused", "{why}"),
@@ -42,15 +50,7 @@ impl Operations {
     /// # Errors
     /// It is not there, phones are on their way to it, or one took files of it within the last day.
     pub fn remove_firmware(&self, load: &str) -> Result<FirmwareSet, StoreError> {
-        let use_of = |load: &str, files: &[&SetFile]| {
-            if self.in_use(load) {
-                return Some(
-                    "phones are on their way to it, or it is their target; end their conversion first".to_owned(),
-                );
-            }
-            self.hub.taken_of_late(files, Timestamp::now()).map(stays)
-        };
-        let removed = self.firmware().remove(load, &use_of)?;
+        let removed = self.firmware().remove(load, &|load, files| self.use_of(load, files))?;
         tracing::info!(code = "firmware-removed", load, "load {load} was removed from the store");
         Ok(removed)
     }

@@ -22,7 +22,7 @@ impl Hub {
             converting.unkept.remove(&mac);
         }
         converting.campaign = kept.campaign;
-        converting.taken = Taken::recalled(kept.taken);
+        converting.taken = Taken::recalled(kept.taken, now);
         let last = converting.conversions.values().flat_map(|c| c.steps.iter().map(|step| step.since)).max();
         let away = last.is_some_and(|last| now.duration_since(last) > AWAY);
         let under_way = converting.conversions.values().any(|c| !c.done() && c.failed().is_none());

@@ -7,9 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Hub;
 use crate::firmware::set::SetFile;
-
-/// How long a file stays after that.
-const STAYS: SignedDuration = SignedDuration::from_hours(24);
+use crate::firmware::store::STAYS;
 
 /// By SHA-256.
 #[derive(Debug, Default)]
@@ -20,9 +18,11 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// As it was kept.
-    pub(super) fn recalled(at: BTreeMap<String, Timestamp>) -> Self {
-        Self { at, unkept: BTreeSet::new() }
+    /// As it was kept. What a clock wrote that was ahead happened by now, and does not hold files for years.
+    pub(super) fn recalled(mut at: BTreeMap<String, Timestamp>, now: Timestamp) -> Self {
+        let unkept = at.iter().filter(|(_, at)| **at > now).map(|(sha256, _)| sha256.clone()).collect();
+        at.values_mut().for_each(|at| *at = now.min(*at));
+        Self { at, unkept }
     }
 
     /// A phone asks for that file. Kept to the second.
@@ -45,10 +45,19 @@ impl Taken {
         self.unkept.iter().filter_map(|sha256| Some((sha256.clone(), *self.at.get(sha256)?))).collect()
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.at.len()
+    }
+
     pub(super) fn kept(&mut self, kept: &BTreeMap<String, Timestamp>) {
         let at = &self.at;
         self.unkept
             .retain(|sha256| kept.get(sha256).map(|at| at.as_second()) != at.get(sha256).map(|at| at.as_second()));
+        // What is older than a day by then holds nothing any more, and goes here as it does in the database.
+        if let Some(last) = kept.values().max() {
+            self.at.retain(|_, at| last.duration_since(*at) < STAYS);
+        }
     }
 }
 

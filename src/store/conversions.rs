@@ -11,6 +11,7 @@ use super::{Kind, Store, StoreError};
 use crate::api::Audited;
 use crate::convert::{Belief, Campaign, Conversion};
 use crate::domain::MacAddr;
+use crate::firmware::store::STAYS;
 
 /// All of it, as it was kept.
 #[derive(Debug, Default)]
@@ -106,6 +107,10 @@ impl Store {
             for (sha256, at) in &keep.taken {
                 let query = "insert into taken (sha256, at) values (?, ?) on conflict (sha256) do update set at = excluded.at";
                 sqlx::query(query).bind(sha256).bind(at.as_second()).execute(&mut *connection).await?;
+            }
+            if let Some(last) = keep.taken.values().max() {
+                let trim = sqlx::query("delete from taken where at <= ?");
+                trim.bind(last.as_second().saturating_sub(STAYS.as_secs())).execute(&mut *connection).await?;
             }
             for (at, who, what) in &keep.audit {
                 let query = sqlx::query("insert into audit (at, who, what) values (?, ?, ?)");

@@ -250,6 +250,20 @@ async fn a_newer_schema_is_left_alone() {
     assert!(folder.path().join("offhook.db").is_file());
 }
 
+/// What phones took is remembered for a day, and not for ever.
+#[tokio::test]
+async fn what_was_taken_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let at = |hour: i64| Timestamp::from_second(hour * 3600).unwrap();
+    let keep = |name: &str, hour| ToKeep { taken: [(name.to_owned(), at(hour))].into(), ..ToKeep::default() };
+    for (name, hour) in [("a", 100), ("b", 110), ("c", 125)] {
+        store.keep_conversions(&keep(name, hour)).await.unwrap();
+    }
+    let kept = store.conversions().await.unwrap().taken;
+    assert_eq!(kept.keys().collect::<Vec<_>>(), ["b", "c"]);
+}
+
 #[tokio::test]
 async fn a_folder_has_one_daemon_and_no_other_reader() {
     let folder = tempfile::tempdir().unwrap();

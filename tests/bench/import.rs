@@ -48,7 +48,7 @@ fn main() -> ExitCode {
                 let program = env!("CARGO_BIN_EXE_offhook").into();
                 let store = Store::open(&folder.path().join(time.to_string()), Unpack::Process(program)).unwrap();
                 let begun = Instant::now();
-                store.import(&archive.name, File::open(&path).unwrap(), false, &|_| false).unwrap();
+                store.import(&archive.name, File::open(&path).unwrap(), false, &|_, _| None).unwrap();
                 let took = begun.elapsed();
                 assert!(store.index().set(LOAD).is_some_and(|set| set.complete), "{}", archive.name);
                 took

@@ -172,16 +172,14 @@ pub enum ImportError {
         name: String,
     },
     /// Replacing would pull files away under a phone.
-    #[error(
-        "{archive} was not taken in: {name} would be replaced while phones are on their way to {load}; wait for them"
-    )]
+    #[error("{archive} was not taken in: {name} would be replaced, and {why}")]
     InUse {
         /// Its name.
         archive: String,
         /// The file.
         name: String,
-        /// The load.
-        load: String,
+        /// Who has use of it, and until when.
+        why: String,
     },
     /// The system.
     #[error("{archive} was not taken in: {why}; see the disk of server.state_dir")]

@@ -78,8 +78,8 @@ impl Index {
     }
 
     /// The loads whose sets hold a file of this name.
-    pub(super) fn sets_with(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.sets.values().filter(move |set| set.file(name).is_some()).map(|set| set.load.as_str())
+    pub(super) fn sets_with(&self, name: &str) -> impl Iterator<Item = &FirmwareSet> {
+        self.sets.values().filter(move |set| set.file(name).is_some())
     }
 
     pub(super) fn sha256_of(&self, name: &str) -> String {

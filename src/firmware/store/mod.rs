@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::container::same_name;
 use super::import::{self, ImportError, Imported, Lot, Taken, Unpack};
@@ -32,10 +32,10 @@ pub use index::{Index, Record};
 /// Longest name of an archive that is kept and shown, characters.
 const NAME: usize = 120;
 
-/// Whether phones are on their way to a load, or it is promised to some.
-pub type InUse<'a> = &'a dyn Fn(&str) -> bool;
+/// How long a file stays after a phone asked for it: it may come for the rest, or for all of it again (I10).
+pub const STAYS: SignedDuration = SignedDuration::from_hours(24);
 
-/// Why a load with those files, which no other load is made of, is not to go; `None` = nobody has use of it.
+/// Why those files of a load are not to go; `None` = nobody has use of them.
 pub type UseOf<'a> = &'a dyn Fn(&str, &[&SetFile]) -> Option<String>;
 
 /// The store, open.
@@ -144,7 +144,7 @@ impl Store {
     ///
     /// # Errors
     /// See [`ImportError`]; the store is as it was.
-    pub fn import(&self, name: &str, archive: File, replace: bool, in_use: InUse<'_>) -> Result<Imported, ImportError> {
+    pub fn import(&self, name: &str, archive: File, replace: bool, use_of: UseOf<'_>) -> Result<Imported, ImportError> {
         let name = &crate::domain::printable(name.as_bytes(), NAME);
         let failed = |why| ImportError::failed(name, &why);
         let size = archive.metadata().map_err(failed)?.len();
@@ -152,7 +152,7 @@ impl Store {
         let aside = self.disk.aside().map_err(failed)?;
         let lot = import::lay_aside(&self.unpack, name, archive, aside.path())?;
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = self.commit(name, lot, replace, in_use);
+        let outcome = self.commit(name, lot, replace, use_of);
         if self.disk.died() {
             // A process that was killed tidies nothing up.
             let _ = aside.keep();
@@ -160,7 +160,7 @@ impl Store {
         outcome
     }
 
-    fn commit(&self, name: &str, lot: Lot, replace: bool, in_use: InUse<'_>) -> Result<Imported, ImportError> {
+    fn commit(&self, name: &str, lot: Lot, replace: bool, use_of: UseOf<'_>) -> Result<Imported, ImportError> {
         let before = self.index();
         let Lot { files, refused, ignored, notes } = lot;
         if files.is_empty() {
@@ -180,9 +180,10 @@ impl Store {
                 if !replace && !before.damaged.contains(&before.sha256_of(&other)) {
                     return Err(ImportError::Clash { archive, name: other });
                 }
-                let used = before.sets_with(&other).find(|load| in_use(load)).map(str::to_owned);
-                if let Some(load) = used {
-                    return Err(ImportError::InUse { archive, name: other, load });
+                let going: Vec<&SetFile> = before.sets_with(&other).filter_map(|set| set.file(&other)).collect();
+                let used = before.sets_with(&other).find_map(|set| use_of(&set.load, &going));
+                if let Some(why) = used {
+                    return Err(ImportError::InUse { archive, name: other, why });
                 }
                 records.retain(|record| record.name != other);
                 gone.push(other);

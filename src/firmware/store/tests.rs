@@ -56,8 +56,8 @@ fn set(app: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-fn nobody(_: &str) -> bool {
-    false
+fn nobody(_: &str, _: &[&SetFile]) -> Option<String> {
+    None
 }
 
 struct House {
@@ -221,7 +221,10 @@ fn z13_another_content_only_by_word_and_not_under_a_phone() {
     let other = tar(&set(&[8; 900]));
     let clash = house.add("b.tar", &other).unwrap_err();
     assert!(matches!(&clash, ImportError::Clash { name, .. } if name == "P0S3-8-12-00.sb2"), "{clash}");
-    let on_the_way = house.store.import("b.tar", file_of(&other), true, &|load| load == SIP).unwrap_err();
+    let on_the_way = house.store.import("b.tar", file_of(&other), true, &|load, files| {
+        (load == SIP && files == [&before]).then(|| "a phone took it".to_owned())
+    });
+    let on_the_way = on_the_way.unwrap_err();
     assert!(matches!(on_the_way, ImportError::InUse { .. }), "{on_the_way}");
     assert_eq!(house.store.index().file("P0S3-8-12-00.sb2", Some(SIP)).unwrap(), before);
     house.store.import("b.tar", file_of(&other), true, &nobody).unwrap();
@@ -303,7 +306,6 @@ fn a_load_is_removed_but_for_what_others_need_and_not_under_a_phone() {
     house.add("P0S3-8-11-00.loads", &second).unwrap();
     let used = house.store.remove(SIP, &|_, _| Some("it is in use".to_owned()));
     assert!(matches!(used, Err(StoreError::InUse { .. })));
-    let nobody = |_: &str, _: &[&SetFile]| None;
     assert!(matches!(house.store.remove("x", &nobody), Err(StoreError::Unknown(_))));
     assert!(house.complete(SIP));
     house.store.remove(SIP, &nobody).unwrap();

@@ -202,7 +202,7 @@ pub enum NotReady {
 impl NotReady {
     /// Whether it holds back a phone whose turn had come already.
     pub fn holds(&self) -> bool {
-        matches!(self, Self::InCall | Self::Window(_) | Self::Ending)
+        matches!(self, Self::Twin | Self::InCall | Self::Window(_) | Self::Ending)
     }
 }
 

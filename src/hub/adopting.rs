@@ -79,8 +79,8 @@ fn due(state: &State, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) -> Opti
     }
     let belief = converting.beliefs.get(&mac);
     let reset = belief.and_then(Belief::word).is_some_and(|(_, word)| word.runs == Runs::BootLoader);
-    let began = state.timeline.boot(mac).and_then(|boot| boot.began);
-    let settled = began.is_none_or(|began| now.duration_since(began) >= SETTLES);
+    // Not its last boot: one that boots again and again would never get there.
+    let settled = converting.heard.get(&mac).is_none_or(|heard| now.duration_since(*heard) >= SETTLES);
     if !reset && !settled && belief.and_then(Belief::certain).is_none() {
         return None;
     }

@@ -158,6 +158,7 @@ impl Hub {
     /// Time passed: what it changed goes into the timelines, failed steps find another way, and the stop rule is looked at.
     pub fn tick_conversions(&self, now: Timestamp) {
         let (mut state, snapshot) = self.locked();
+        state.look_for_twins(now);
         if state.converting.jumped(now) {
             return;
         }
@@ -218,7 +219,10 @@ impl Hub {
             } else if !enabled {
                 state.converting.drop(mac);
                 "is not converted: it has no extension here any more, or is disabled".to_owned()
-            } else if conversion.overdue(since, now) {
+            } else if state.converting.waits(&conversion).is_some() {
+                state.converting.held.insert(mac, now);
+                continue;
+            } else if conversion.overdue(state.converting.held.get(&mac).map_or(since, |held| since.max(*held)), now) {
                 (conversion.armed, conversion.let_go) = (None, Some(now));
                 state.converting.put(conversion);
                 "did not boot within 30 minutes: others go before it until it is power-cycled".to_owned()

@@ -67,6 +67,12 @@ pub(super) struct Converting {
     pub(super) ending: bool,
     /// Who is in a call.
     pub(super) calls: Calls,
+    /// Phones of which there are two.
+    pub(super) twins: BTreeSet<MacAddr>,
+    /// When each phone first asked or registered in this life of the daemon.
+    pub(super) heard: HashMap<MacAddr, Timestamp>,
+    /// Until when each phone whose turn had come was held back: so long it was not late.
+    pub(super) held: BTreeMap<MacAddr, Timestamp>,
     /// Until when `OS79XX.TXT` is answered to unknown phones.
     pub(super) window: Option<Timestamp>,
 }
@@ -145,6 +151,7 @@ impl Converting {
         }
         self.unkept.insert(mac);
         self.touched.insert(mac);
+        self.held.remove(&mac);
     }
 
     /// Somebody gives up a failed conversion: it goes, or stays for as long as the phone may need its set to come back (I13).
@@ -184,6 +191,7 @@ impl Converting {
         served: bool,
         at: Timestamp,
     ) -> Option<String> {
+        self.heard.entry(mac).or_insert(at);
         let sign = Sign::of(request)?;
         match sign {
             Sign::OldBoot => self.believe(mac, Source::Requests, Runs::OldBoot, at),
@@ -226,6 +234,7 @@ impl Converting {
         version: Option<&str>,
         at: Timestamp,
     ) -> Option<String> {
+        self.heard.entry(mac).or_insert(at);
         let load = version.and_then(|version| named_by_agent(model, version));
         if let Some(load) = &load {
             self.believe(mac, Source::UserAgent, Runs::About(load.clone()), at);
@@ -268,6 +277,9 @@ impl Converting {
         }
         self.due = self.conversions.values().filter_map(|c| Some((c.due()?, c.mac))).collect();
         self.taken.shift(by);
+        for at in self.held.values_mut().chain(self.heard.values_mut()).chain(&mut self.window) {
+            *at = at.checked_add(by).unwrap_or(*at);
+        }
     }
 
     /// Conversions whose moment has come.

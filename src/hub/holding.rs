@@ -41,6 +41,10 @@ impl Converting {
         if self.ending {
             return Some(NotReady::Ending);
         }
+        // Two that take images in each other's name spoil both.
+        if self.twins.contains(&conversion.mac) {
+            return Some(NotReady::Twin);
+        }
         self.shut.filter(|_| !conversion.tries_again()).map(NotReady::Window)
     }
 

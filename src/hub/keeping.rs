@@ -20,6 +20,8 @@ impl Hub {
         for (mac, conversion) in kept.conversions {
             converting.put(conversion);
             converting.unkept.remove(&mac);
+            // While nobody served it, it was not late.
+            converting.held.insert(mac, now);
         }
         converting.campaign = kept.campaign;
         converting.taken = Taken::recalled(kept.taken, now);

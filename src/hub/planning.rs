@@ -203,6 +203,7 @@ pub(super) fn replaced(state: &mut State, snapshot: &Snapshot, before: &Conversi
     let mac = before.mac;
     state.converting.beliefs.remove(&mac);
     state.converting.unkept_beliefs.insert(mac);
+    state.converting.heard.insert(mac, now);
     match planned(state, snapshot, mac, &Wanted::default(), now) {
         Ok((anew, one_way)) if !anew.done() && !before.is_given_up() && (before.accept_one_way || !one_way) => {
             let (started, accept_one_way) = (before.started, before.accept_one_way);

@@ -18,6 +18,13 @@ use crate::status::Stage;
 pub(super) const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 impl State {
+    /// Which of those that have not begun there are two of.
+    pub(super) fn look_for_twins(&mut self, now: Timestamp) {
+        let open = self.converting.conversions.values().filter(|c| !c.begun() && !c.done());
+        let twin = |mac: &MacAddr| self.directory.get(*mac).is_some_and(|seen| seen.twin(now).is_some());
+        self.converting.twins = open.map(|c| c.mac).filter(twin).collect();
+    }
+
     /// Whether a phone can begin as it is now (I6), whatever the campaign says.
     pub(super) fn ready(&self, conversion: &Conversion, now: Timestamp) -> Result<(), NotReady> {
         if conversion.armed.is_none() {
@@ -28,9 +35,6 @@ impl State {
 
     /// Whether a phone was heard of late, and has shown enough.
     pub(super) fn shows_itself(&self, conversion: &Conversion, now: Timestamp) -> Result<(), NotReady> {
-        if self.directory.get(conversion.mac).is_some_and(|seen| seen.twin(now).is_some()) {
-            return Err(NotReady::Twin);
-        }
         let seen = self.directory.get(conversion.mac).and_then(|seen| seen.at);
         if conversion.let_go.is_some_and(|at| seen.is_none_or(|seen| seen <= at)) {
             return Err(NotReady::DidNotBoot);

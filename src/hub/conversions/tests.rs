@@ -306,6 +306,15 @@ fn i10_files_stay_for_a_day() {
     let again = site();
     again.recall_conversions(Kept { taken: keep.taken, ..Kept::default() }, at(40));
     assert_eq!((late(&again, 20 + DAY - 1), late(&again, 20 + DAY)), (Some(at(20)), None));
+    // A day later it is not even remembered; what a wrong clock wrote counts from now.
+    assert!(take(&again, "P0S3-8-12-00.sb2", 21 + DAY));
+    let kept = again.to_keep().unwrap();
+    again.kept(&kept);
+    assert_eq!(again.lock().converting.taken.len(), 1);
+    let ahead = files.iter().map(|file| (file.sha256.clone(), at(900 * DAY))).collect();
+    let wrong = site();
+    wrong.recall_conversions(Kept { taken: ahead, ..Kept::default() }, at(40));
+    assert_eq!((late(&wrong, 41), late(&wrong, 40 + DAY)), (Some(at(40)), None));
     let said = crate::hub::taken::stays(at(20));
     assert!(said.contains("at 2023-11-14T22:13Z") && said.ends_with("after 2023-11-15T22:14Z"), "{said}");
     hub.clock_stepped(at(30 + DAY), SignedDuration::from_secs(DAY));
@@ -490,8 +499,8 @@ fn a_phone_that_is_replaced_on_its_way() {
         (anew.model.as_str(), anew.target.as_str(), anew.from.as_str()),
         ("7942", "SIP42.9-4-2SR3-1S", "unknown")
     );
-    assert_eq!(offered(&hub).as_deref(), Some("SIP42.8-5-2S"));
     assert_eq!(named_to(&hub, TO, IP, 6), [""; 0]);
+    assert_eq!(offered(&hub).as_deref(), Some("SIP42.8-5-2S"));
     let hub = stocked();
     take(&hub, "P0S3-8-12-00.loads", 4);
     take(&hub, "P003-8-12-00.sbn", 4);
@@ -584,6 +593,15 @@ fn two_phones_with_one_mac() {
     let _ = hub.ask(SEP, twin, SERVER, Transport::Tftp, at(700));
     round(&hub, 701);
     assert_eq!((offered(&hub).as_deref(), health(&hub)), (Some(TO), Some(false)));
+    // Nor does one whose turn had come before the other showed itself.
+    let hub = begun();
+    for second in (3..15).step_by(2) {
+        let _ = hub.ask("CTLSEP001B54AABB01.tlv", twin, SERVER, Transport::Tftp, at(second));
+        let _ = hub.ask("CTLSEP001B54AABB01.tlv", IP, SERVER, Transport::Tftp, at(second + 1));
+        round(&hub, second + 1);
+    }
+    assert!(conversion(&hub).armed.is_some() && waits(&hub).contains("two phones"), "{}", waits(&hub));
+    assert_eq!((offered(&hub), named_to(&hub, TO, IP, 16)), (None, vec![]));
 }
 
 /// A phone that moved, and a person who asks for its file once, are no twins.
@@ -702,6 +720,40 @@ fn i17_steps_begin_within_the_window() {
     assert_eq!(named_to(&hub, TO, IP, 7 * 3600), OFFER, "without a window it is always open");
     with(&hub, Some(night), 7 * 3600 + 1);
     assert!(take(&hub, "P0S3-8-12-00.sb2", 7 * 3600 + 2) && offered(&hub).is_some(), "it has begun");
+}
+
+/// A phone that is held back while its turn has come is not late: neither by the window nor by a call, nor by a daemon that
+/// was away.
+#[test]
+fn i12_who_is_held_back_is_not_late() {
+    let late = |hub: &Hub, from: i64| {
+        for second in (from..from + 1_800).step_by(9) {
+            round(hub, second);
+            assert!(conversion(hub).armed.is_some(), "{second}: {}", waits(hub));
+        }
+        round(hub, from + 1_801);
+        assert!(conversion(hub).let_go.is_some());
+    };
+    let hub = begun();
+    hub.firmware_settings(config::Firmware { window: Some("05:00-22:00".parse().unwrap()), ..settings() });
+    for second in (3..6_000).step_by(9) {
+        hub.hold_conversions(at(second), &TimeZone::UTC);
+        round(&hub, second);
+    }
+    assert!(conversion(&hub).armed.is_some() && waits(&hub).contains("the window"), "{}", waits(&hub));
+    hub.firmware_settings(settings());
+    hub.hold_conversions(at(6_000), &TimeZone::UTC);
+    late(&hub, 6_000);
+
+    let hub = begun();
+    calls(&hub, &["PJSIP/1001-00000001"]);
+    for second in (3..6_000).step_by(9) {
+        round(&hub, second);
+    }
+    calls(&hub, &[]);
+    late(&hub, 6_000);
+
+    late(&restarted(&begun(), 1_700), 1_700);
 }
 
 /// I17: a phone whose step failed may show no more than a lamp: its other way does not wait for the night.

@@ -163,6 +163,11 @@ impl Conversion {
         })
     }
 
+    /// Whether nothing of its way was begun yet: it may be made anew.
+    pub fn untouched(&self) -> bool {
+        self.steps.iter().all(|step| step.state == StepState::Todo)
+    }
+
     /// Whether it failed and nobody wants to hear of it any more. One that asks for its images after all is under way again.
     pub fn is_given_up(&self) -> bool {
         self.given_up && self.failed().is_some()

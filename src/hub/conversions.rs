@@ -248,13 +248,17 @@ impl Hub {
         }
     }
 
-    /// Phones whose turn it is: each with the loads of its way, which are to be looked at before it is armed.
+    /// Phones whose turn it is, and those whose way is to be made anew since they showed what they run: each with the loads of
+    /// its way, which are to be looked at before it is armed.
     pub fn may_begin(&self, now: Timestamp) -> Vec<(MacAddr, Vec<String>)> {
         let (state, _) = self.locked();
         let converting = &state.converting;
         let (Some(campaign), Some(settings)) = (&converting.campaign, &converting.settings) else { return Vec::new() };
         let ready = |conversion: &Conversion| state.ready(conversion, now);
-        let begin = campaign.may_begin(&converting.conversions, settings.concurrent.into(), ready);
+        let mut begin = campaign.may_begin(&converting.conversions, settings.concurrent.into(), ready);
+        if campaign.mode == Mode::Running {
+            begin.extend(&converting.showed);
+        }
         let loads = |mac: &MacAddr| -> Vec<String> {
             let steps = converting.conversions.get(mac).into_iter().flat_map(|c| &c.steps);
             steps.map(|step| step.to.clone()).collect()
@@ -265,7 +269,12 @@ impl Hub {
     /// It is this phone's turn. The way is made anew by what is known now; where there is none the conversion fails.
     pub fn arm(&self, mac: MacAddr, now: Timestamp) {
         let (mut state, snapshot) = self.locked();
+        let showed = state.converting.showed.remove(&mac);
         let Some(conversion) = state.converting.conversions.get(&mac).cloned() else { return };
+        // Meanwhile it may have begun.
+        if showed && !conversion.untouched() {
+            return;
+        }
         let model = snapshot.desired(mac, &state.seen(mac)).filter(|d| d.model_known).map(|d| d.model.name.clone());
         if model.is_some_and(|model| other_firmware(&snapshot, &conversion.model, &model)) {
             let what = replaced(&mut state, &snapshot, &conversion, now);
@@ -279,7 +288,7 @@ impl Hub {
         let what = match planned(&state, &snapshot, mac, &wanted, now) {
             Ok((anew, _)) if anew.lacks.is_some() => {
                 // What it showed since the way was made does not tell yet.
-                state.converting.put(Conversion { lacks: anew.lacks, steps: anew.steps, ..conversion });
+                state.converting.put(Conversion { lacks: anew.lacks, steps: anew.steps, armed: None, ..conversion });
                 return;
             }
             Ok((anew, true)) if !conversion.accept_one_way => {

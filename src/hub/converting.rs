@@ -59,6 +59,9 @@ pub(super) struct Converting {
     pub(super) considered: Option<MacAddr>,
     /// The last look at the clock, and until when nothing is given up because of it.
     looked: Option<(Timestamp, Timestamp)>,
+    /// Phones whose turn had come, and that showed another thing of what they run before they were told anything: their way
+    /// is made anew first.
+    pub(super) showed: BTreeSet<MacAddr>,
     /// When phones last asked for files of the store.
     pub(super) taken: Taken,
     /// The window in which steps may begin, while it is shut.
@@ -103,7 +106,8 @@ impl Converting {
     pub(super) fn offer(&self, mac: MacAddr) -> Option<Offer> {
         let conversion = self.conversions.get(&mac)?;
         let goes_on = self.campaign.as_ref().is_none_or(|campaign| campaign.mode == Mode::Running);
-        if !conversion.begun() && (self.unkept.contains(&mac) || !goes_on || self.waits(conversion).is_some()) {
+        let unready = || self.unkept.contains(&mac) || self.showed.contains(&mac);
+        if !conversion.begun() && (unready() || !goes_on || self.waits(conversion).is_some()) {
             return None;
         }
         let offer = conversion.offer()?;
@@ -176,8 +180,12 @@ impl Converting {
     }
 
     fn believe(&mut self, mac: MacAddr, source: Source, runs: Runs, at: Timestamp) {
+        let load = matches!(runs, Runs::Load(_) | Runs::About(_));
         if self.beliefs.entry(mac).or_default().note(source, runs, at) {
             self.unkept_beliefs.insert(mac);
+            if load && self.conversions.get(&mac).is_some_and(|c| c.armed.is_some() && c.untouched()) {
+                self.showed.insert(mac);
+            }
         }
     }
 

@@ -200,6 +200,53 @@ fn i4_a_phone_that_has_shown_nothing_waits_for_that() {
     assert!(java(&[STONE]).plan_conversion(mac(), &absent, at(1)).is_err());
 }
 
+/// A phone that was sent along the longest way shows what it runs before it was told anything: its way is made anew, and
+/// nothing of the other one is offered meanwhile.
+#[test]
+fn i4_what_a_phone_shows_counts_until_it_has_begun() {
+    let armed = || {
+        let hub = java(&[JAVA, STONE]);
+        let plan = hub.plan_conversion(mac(), &Wanted::default(), at(1)).unwrap();
+        hub.start_conversions(vec![plan], None, at(1));
+        let _ = ask(&hub, "CTLSEP001B54AABB01.tlv", 2);
+        round(&hub, 3);
+        assert_eq!(offered(&hub).as_deref(), Some(STONE), "the longest way");
+        hub
+    };
+    let runs = |hub: &Hub, load: &str, second: i64| {
+        hub.lock().converting.learned(mac(), Source::WebPage, Runs::Load(Load::parse(load).unwrap()), at(second));
+    };
+    let hub = armed();
+    runs(&hub, "SCCP42.9-2-1S", 4);
+    assert_eq!(offered(&hub), None);
+    round(&hub, 5);
+    assert_eq!(offered(&hub).as_deref(), Some(JAVA));
+    runs(&hub, "SCCP42.9-2-1S", 6);
+    assert!(offered(&hub).is_some(), "no news");
+
+    let hub = armed();
+    runs(&hub, JAVA, 4);
+    round(&hub, 5);
+    assert!(conversion(&hub).done() && offered(&hub).is_none(), "it runs it already");
+
+    // Once it was told, it goes the way that it was told.
+    let hub = armed();
+    take(&hub, SEP, 4);
+    runs(&hub, "SCCP42.9-2-1S", 5);
+    round(&hub, 6);
+    assert_eq!(offered(&hub).as_deref(), Some(STONE));
+
+    // A pause is no way around it.
+    let hub = armed();
+    hub.steer_conversions(Mode::Paused, "", at(4)).unwrap();
+    runs(&hub, "SCCP42.9-2-1S", 5);
+    round(&hub, 6);
+    hub.steer_conversions(Mode::Running, "", at(7)).unwrap();
+    assert_eq!(offered(&hub), None);
+    round(&hub, 8);
+    assert_eq!(offered(&hub).as_deref(), Some(JAVA));
+}
+
 /// A failed phone that took an image is let go by an abort; it is offered the same set until it is back, and can be begun
 /// anew.
 #[test]

@@ -123,19 +123,18 @@ impl Campaign {
         concurrent: usize,
         ready: impl Fn(&Conversion) -> Result<(), NotReady>,
     ) -> BTreeMap<MacAddr, Turn> {
-        let open = |c: &Conversion| !c.begun() && !c.done() && c.failed().is_none();
         if self.mode != Mode::Running {
             // Whose turn had come is not offered anything either.
-            return all.values().filter(|c| open(c)).map(|c| (c.mac, Turn::Held(self.mode))).collect();
+            return all.values().filter(|c| c.waits()).map(|c| (c.mac, Turn::Held(self.mode))).collect();
         }
-        let under_way = |c: &&Conversion| c.armed.is_some() && !c.done() && c.failed().is_none();
+        let under_way = |c: &&Conversion| c.armed.is_some() && c.open();
         let mut free = concurrent.saturating_sub(all.values().filter(under_way).count());
         // Those of an earlier campaign are not this one's.
         let armed = all.values().filter(|c| c.armed.is_some_and(|at| at >= self.started)).count();
         let mut left = self.limit.map(|limit| limit.saturating_sub(armed));
         let mut waves: BTreeMap<(&ModelName, &str), Wave> = BTreeMap::new();
         let mut turns = BTreeMap::new();
-        for conversion in all.values().filter(|c| open(c)) {
+        for conversion in all.values().filter(|c| c.waits()) {
             if conversion.armed.is_some() {
                 // Its turn has come; what holds everybody holds it, too.
                 let held = ready(conversion).err().filter(NotReady::holds);
@@ -292,7 +291,7 @@ mod tests {
     }
 
     fn end(all: &mut BTreeMap<MacAddr, Conversion>, well: bool, second: i64) {
-        let under_way = |c: &&mut Conversion| c.armed.is_some() && !c.done() && c.failed().is_none();
+        let under_way = |c: &&mut Conversion| c.armed.is_some() && c.open();
         let conversion = all.values_mut().find(under_way).expect("one is under way");
         let step = conversion.steps.first_mut().unwrap();
         (step.state, step.since) = (if well { StepState::Verified } else { StepState::Failed }, at(second));

@@ -130,6 +130,16 @@ impl Conversion {
         self.step().filter(|step| step.state == StepState::Failed).and_then(|step| step.failure)
     }
 
+    /// Whether it is neither through nor in need of hands.
+    pub fn open(&self) -> bool {
+        !self.done() && self.failed().is_none()
+    }
+
+    /// Whether it is open, and its present step was not begun.
+    pub fn waits(&self) -> bool {
+        self.open() && !self.begun()
+    }
+
     /// Whether the phone may be in the middle of writing its flash.
     pub fn in_flash(&self) -> bool {
         self.step().is_some_and(|step| step.state == StepState::Downloading)

@@ -66,7 +66,7 @@ impl Evidence<'_> {
 
     /// The conversion, while it goes on: begun or waiting, not failed.
     pub fn converting(&self) -> Option<&Conversion> {
-        self.conversion.filter(|conversion| !conversion.done() && conversion.failed().is_none())
+        self.conversion.filter(|conversion| conversion.open())
     }
 }
 

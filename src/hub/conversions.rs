@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Hub;
 use super::converting::ITSELF;
-use super::planning::{Wanted, another_way, other_firmware, planned, replaced, shown};
+use super::planning::{Wanted, another_way, is_replaced, planned, replaced, shown};
 use super::state::State;
 use crate::api;
 use crate::config;
@@ -121,7 +121,7 @@ impl Hub {
             let given_up: Vec<MacAddr> = failed.into_iter().filter(|mac| converting.give_up(*mac)).collect();
             let_go = idle.len() + given_up.len();
         }
-        let busy = converting.conversions.values().filter(|c| c.begun() && !c.done() && c.failed().is_none()).count();
+        let busy = converting.conversions.values().filter(|c| c.begun() && c.open()).count();
         let finish = match busy {
             0 => "no phone is under way".to_owned(),
             1 => "one phone is under way and finishes its step".to_owned(),
@@ -204,15 +204,13 @@ impl Hub {
         let idle: Vec<Conversion> = state.converting.conversions.values().filter(idle).cloned().collect();
         for mut conversion in idle {
             let mac = conversion.mac;
-            let seen = state.seen(mac);
-            let model = snapshot.desired(mac, &seen).filter(|d| d.model_known).map(|d| d.model.name.clone());
             let enabled = snapshot.assignment(mac).is_some_and(|assignment| assignment.enabled);
             let what = if mode == Mode::Aborted && !conversion.begun() {
                 state.converting.drop(mac);
                 "is let go: conversion was aborted".to_owned()
             } else if !snapshot.ready() {
                 continue;
-            } else if model.is_some_and(|model| other_firmware(snapshot, &conversion.model, &model)) {
+            } else if is_replaced(state, snapshot, &conversion) {
                 replaced(state, snapshot, &conversion, now)
             } else if conversion.begun() || conversion.failed().is_some() {
                 continue;
@@ -275,8 +273,7 @@ impl Hub {
         if showed && !conversion.untouched() {
             return;
         }
-        let model = snapshot.desired(mac, &state.seen(mac)).filter(|d| d.model_known).map(|d| d.model.name.clone());
-        if model.is_some_and(|model| other_firmware(&snapshot, &conversion.model, &model)) {
+        if is_replaced(&state, &snapshot, &conversion) {
             let what = replaced(&mut state, &snapshot, &conversion, now);
             self.converted(&mut state, &snapshot, mac, Some(what), now);
             return;

@@ -25,16 +25,11 @@ pub(super) struct Calls {
 /// the middle of anything that a server could help with.
 const WRITES: SignedDuration = SignedDuration::from_mins(5);
 
-/// A step that is not begun, of a phone that is not through and needs no hands.
-fn is_waiting(conversion: &Conversion) -> bool {
-    !conversion.begun() && !conversion.done() && conversion.failed().is_none()
-}
-
 impl Converting {
     /// Why a step that is not begun does not begin now, whoever's turn it is.
     pub(super) fn waits(&self, conversion: &Conversion) -> Option<NotReady> {
         let call = || self.calls.busy.contains(&conversion.mac).then_some(NotReady::InCall);
-        is_waiting(conversion).then(|| self.waits_for_its_time(conversion).or_else(call)).flatten()
+        conversion.waits().then(|| self.waits_for_its_time(conversion).or_else(call)).flatten()
     }
 
     fn waits_for_its_time(&self, conversion: &Conversion) -> Option<NotReady> {
@@ -50,7 +45,7 @@ impl Converting {
 
     /// Tells people of a phone that nobody knows whether it is in a call.
     pub(super) fn say_that_calls_are_unknown(&self, conversion: &Conversion, next: &mut String) {
-        if let Some(why) = self.calls.unknown.as_ref().filter(|_| is_waiting(conversion)) {
+        if let Some(why) = self.calls.unknown.as_ref().filter(|_| conversion.waits()) {
             *next += &format!("; whether it is in a call is not known ({why})");
         }
     }
@@ -76,7 +71,7 @@ impl Hub {
         let running = converting.campaign.as_ref().filter(|campaign| campaign.mode == Mode::Running);
         let Some((campaign, settings)) = running.zip(converting.settings.as_ref()) else { return false };
         let its_time = |conversion: &Conversion| converting.waits_for_its_time(conversion);
-        let armed = |c: &Conversion| c.armed.is_some() && is_waiting(c) && its_time(c).is_none();
+        let armed = |c: &Conversion| c.armed.is_some() && c.waits() && its_time(c).is_none();
         let ready = |c: &Conversion| its_time(c).map_or_else(|| state.shows_itself(c, now), Err);
         converting.conversions.values().any(armed)
             || !campaign.may_begin(&converting.conversions, settings.concurrent.into(), ready).is_empty()

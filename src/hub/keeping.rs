@@ -27,7 +27,7 @@ impl Hub {
         converting.taken = Taken::recalled(kept.taken, now);
         let last = converting.conversions.values().flat_map(|c| c.steps.iter().map(|step| step.since)).max();
         let away = last.is_some_and(|last| now.duration_since(last) > AWAY);
-        let under_way = converting.conversions.values().any(|c| !c.done() && c.failed().is_none());
+        let under_way = converting.conversions.values().any(Conversion::open);
         if let Some(campaign) = converting.campaign.as_mut().filter(|c| c.mode == Mode::Running && away && under_way) {
             campaign.go(Mode::Paused, "the daemon was away for more than a quarter of an hour; see that all is well, then `offhook convert resume`", now);
             converting.campaign_changed = true;

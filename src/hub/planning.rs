@@ -191,10 +191,11 @@ pub(super) fn another_way(
     None
 }
 
-/// Whether phones of two models run different loads.
-pub(super) fn other_firmware(snapshot: &Snapshot, one: &ModelName, other: &ModelName) -> bool {
-    let loads = |name| snapshot.catalog.get(name).map(|model| &model.load_family);
-    loads(one) != loads(other)
+/// Whether another phone is in the place of one that is on its way: another model, which runs other loads.
+pub(super) fn is_replaced(state: &State, snapshot: &Snapshot, conversion: &Conversion) -> bool {
+    let desired = snapshot.desired(conversion.mac, &state.seen(conversion.mac)).filter(|desired| desired.model_known);
+    let loads = |name: &ModelName| snapshot.catalog.get(name).map(|model| &model.load_family);
+    desired.is_some_and(|desired| loads(&desired.model.name) != loads(&conversion.model))
 }
 
 /// Another phone is in the place of one that was on its way: nothing that was known of that one holds, nor where it was

@@ -20,9 +20,9 @@ pub(super) const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 impl State {
     /// Which of those that have not begun there are two of.
     pub(super) fn look_for_twins(&mut self, now: Timestamp) {
-        let open = self.converting.conversions.values().filter(|c| !c.begun() && !c.done());
+        let waiting = self.converting.conversions.values().filter(|c| c.waits());
         let twin = |mac: &MacAddr| self.directory.get(*mac).is_some_and(|seen| seen.twin(now).is_some());
-        self.converting.twins = open.map(|c| c.mac).filter(twin).collect();
+        self.converting.twins = waiting.map(|c| c.mac).filter(twin).collect();
     }
 
     /// Whether a phone can begin as it is now (I6), whatever the campaign says.
@@ -66,7 +66,7 @@ impl Hub {
         let state = self.lock();
         let campaign = state.converting.campaign.clone();
         let campaign = campaign.filter(|campaign| matches!(campaign.mode, Mode::Paused | Mode::Halted))?;
-        let waits = |c: &&Conversion| !c.done() && c.failed().is_none() && !but.contains(&c.mac);
+        let waits = |c: &&Conversion| c.open() && !but.contains(&c.mac);
         let waiting = state.converting.conversions.values().filter(waits).count();
         (waiting > 0).then_some((waiting, campaign))
     }

@@ -180,7 +180,8 @@ fn v4(address: SocketAddr) -> Ipv4Addr {
     }
 }
 
-/// One connection to its end; `caller` is for whoever answers. Whoever has not finished the request's head when the daemon ends is hung up on.
+/// One connection to its end; `caller` is for whoever answers. Whoever has not finished the request's head when the daemon
+/// ends is hung up on.
 async fn connection<S, C, H>(
     stream: S,
     caller: C,

@@ -13,7 +13,7 @@ mod measure;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use measure::{fetch, processor_time};
+use measure::{fetch, fill, processor_time, wait_until_idle, watched};
 use offhook::simulate::firmware::archive::{Form, pack};
 use offhook::simulate::firmware::set;
 use support::daemon::{Daemon, Site};
@@ -42,7 +42,7 @@ fn main() {
         return;
     }
     let pbx = Pbx { database: Database::mariadb(), asterisk: None };
-    fill(&pbx);
+    fill(&pbx, PHONES, PHONES);
     let site = Site::new(&pbx);
     let daemon = site.serve();
     wait_for("every phone to be known", || {
@@ -96,15 +96,10 @@ fn main() {
 }
 
 fn measured(daemon: &Daemon<'_>, conversions: usize) -> Row {
-    wait_for("the daemon to be idle", || {
-        let before = processor_time(daemon);
-        thread::sleep(Duration::from_secs(3));
-        let spent = processor_time(daemon).saturating_sub(before);
-        if spent < Duration::from_millis(500) { Ok(()) } else { Err(format!("{spent:?} in three seconds")) }
-    });
-    let seconds = std::env::var("OFFHOOK_BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(15_u32);
+    wait_until_idle(daemon);
+    let watched = watched();
     let before = processor_time(daemon);
-    thread::sleep(Duration::from_secs(seconds.into()));
+    thread::sleep(watched);
     let spent = processor_time(daemon).saturating_sub(before);
     let mut took: Vec<Duration> = (0..FETCHES)
         .map(|_| {
@@ -118,23 +113,8 @@ fn measured(daemon: &Daemon<'_>, conversions: usize) -> Row {
     took.sort_unstable();
     Row {
         conversions,
-        second: spent.as_secs_f64() * 1e3 / f64::from(seconds),
+        second: spent.as_secs_f64() * 1e3 / watched.as_secs_f64(),
         median: took[took.len() / 2],
         longest: took[took.len() - 1],
     }
-}
-
-fn fill(pbx: &Pbx) {
-    let phones = format!("seq_0_to_{}", PHONES - 1);
-    pbx.database.execute(&format!(
-        "INSERT INTO users (extension, name, voicemail) SELECT 10000 + seq, CONCAT('Phone ', seq), 'novm' FROM {phones};
-         INSERT INTO devices (id, tech, dial, devicetype, user, description)
-           SELECT 10000 + seq, 'pjsip', CONCAT('PJSIP/', 10000 + seq), 'fixed', 10000 + seq, CONCAT('Phone ', seq) FROM {phones};
-         INSERT INTO sip (id, keyword, data, flags) SELECT 10000 + seq, 'account', 10000 + seq, 2 FROM {phones};
-         INSERT INTO sip (id, keyword, data, flags) SELECT 10000 + seq, 'secret', CONCAT('s', seq, 'x'), 3 FROM {phones};
-         INSERT INTO sip (id, keyword, data, flags) SELECT 10000 + seq, 'sipdriver', 'chan_pjsip', 4 FROM {phones};
-         INSERT INTO offhook_phones (mac, model) SELECT CONCAT('00087D', LPAD(HEX(seq), 6, '0')), '7960' FROM {phones};
-         INSERT INTO offhook_lines (mac, button, kind, extension)
-           SELECT CONCAT('00087D', LPAD(HEX(seq), 6, '0')), 1, 'line', 10000 + seq FROM {phones}"
-    ));
 }

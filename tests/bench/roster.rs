@@ -15,7 +15,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use measure::{fetch, peak_memory, processor_time};
+use measure::{fetch, fill, peak_memory, processor_time, wait_until_idle, watched};
 use support::daemon::{Daemon, Site};
 use support::pbx::Pbx;
 use support::sql::Database;
@@ -119,19 +119,14 @@ fn measured(extensions: usize) -> Row {
         if known == phones { Ok(()) } else { Err(known.to_string()) }
     });
     let first_read = processor_time(&daemon);
-    wait_for("the first read's work to be over", || {
-        let before = processor_time(&daemon);
-        thread::sleep(Duration::from_secs(3));
-        let spent = processor_time(&daemon).saturating_sub(before);
-        if spent < Duration::from_millis(500) { Ok(()) } else { Err(format!("{spent:?} in three seconds")) }
-    });
+    wait_until_idle(&daemon);
 
-    let seconds = std::env::var("OFFHOOK_BENCH_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(15);
+    let watched = watched();
     let (polls_before, spent_before) = (polls(&daemon), processor_time(&daemon));
-    thread::sleep(Duration::from_secs(seconds));
+    thread::sleep(watched);
     let (polls_after, spent_after) = (polls(&daemon), processor_time(&daemon));
     let polls = polls_after - polls_before;
-    assert!(polls > 0, "the daemon did not poll in {seconds} s");
+    assert!(polls > 0, "the daemon did not poll in {watched:?}");
 
     let changes = changes(&pbx, &daemon);
     let row = Row {
@@ -164,29 +159,6 @@ fn changes(pbx: &Pbx, daemon: &Daemon<'_>) -> Vec<Duration> {
         .collect();
     all.sort_unstable();
     all
-}
-
-/// Rows by MariaDB's own sequences: half a million statements would take minutes.
-fn fill(pbx: &Pbx, extensions: usize, phones: usize) {
-    let last = 10_000 + extensions - 1;
-    let extensions = format!("seq_10000_to_{last}");
-    pbx.database.execute(&format!(
-        "INSERT INTO users (extension, name, voicemail) SELECT seq, CONCAT('Phone ', seq), 'novm' FROM {extensions};
-         INSERT INTO devices (id, tech, dial, devicetype, user, description)
-           SELECT seq, 'pjsip', CONCAT('PJSIP/', seq), 'fixed', seq, CONCAT('Phone ', seq) FROM {extensions};
-         INSERT INTO sip (id, keyword, data, flags) SELECT seq, 'account', seq, 2 FROM {extensions};
-         INSERT INTO sip (id, keyword, data, flags) SELECT seq, 'secret', CONCAT('s', seq, 'x'), 3 FROM {extensions};
-         INSERT INTO sip (id, keyword, data, flags) SELECT seq, 'sipdriver', 'chan_pjsip', 4 FROM {extensions};
-         INSERT INTO sip (id, keyword, data, flags) SELECT seq, 'max_contacts', '1', 5 FROM {extensions};
-         INSERT INTO sip (id, keyword, data, flags)
-           SELECT e.seq, CONCAT('setting', k.seq), 'yes', 5 + k.seq FROM {extensions} e JOIN seq_1_to_47 k"
-    ));
-    let phones = format!("seq_0_to_{}", phones - 1);
-    pbx.database.execute(&format!(
-        "INSERT INTO offhook_phones (mac, model) SELECT CONCAT('00087D', LPAD(HEX(seq), 6, '0')), '7960' FROM {phones};
-         INSERT INTO offhook_lines (mac, button, kind, extension)
-           SELECT CONCAT('00087D', LPAD(HEX(seq), 6, '0')), 1, 'line', 10000 + seq FROM {phones}"
-    ));
 }
 
 /// How often the daemon has looked at the PBX so far, by its own count.

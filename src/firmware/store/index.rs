@@ -52,6 +52,24 @@ pub struct Index {
     pub damaged: BTreeSet<String>,
 }
 
+#[cfg(test)]
+impl Index {
+    /// What these sets come to.
+    pub(crate) fn sample(sets: Vec<FirmwareSet>) -> Self {
+        let record = |file: &SetFile| Record {
+            name: file.name.clone(),
+            sha256: file.sha256.clone(),
+            size: file.size,
+            header_len: None,
+            archive: String::new(),
+            added: Timestamp::UNIX_EPOCH,
+        };
+        let records = sets.iter().flat_map(|set| &set.files).map(record).collect();
+        let sets = sets.into_iter().map(|set| (set.load.clone(), set)).collect();
+        Self { records, sets, ..Self::default() }
+    }
+}
+
 impl Index {
     /// A set by its load.
     pub fn set(&self, load: &str) -> Option<&FirmwareSet> {

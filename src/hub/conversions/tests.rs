@@ -14,7 +14,7 @@ use crate::domain::Load;
 use crate::files::Refusal;
 use crate::firmware::plan::Paths;
 use crate::firmware::set::{FirmwareSet, SetFile, digest};
-use crate::firmware::store::{Index, Record};
+use crate::firmware::store::Index;
 use crate::hub::planning::Wanted;
 use crate::simulate::firmware;
 use crate::store::Kept;
@@ -36,24 +36,16 @@ const CONTROL: &[&str] = &[
 ];
 
 fn index(loads: &[&str]) -> Index {
-    let mut index = Index::default();
-    for load in loads {
+    let set = |load: &&str| {
         let held = firmware::set(load).unwrap_or_else(|| panic!("{load}"));
-        let files: Vec<SetFile> = (held.iter())
-            .map(|file| SetFile { name: file.name.clone(), size: 100, sha256: format!("{load}/{}", file.name) })
-            .collect();
-        index.records.extend(files.iter().map(|file| Record {
+        let files = (held.iter()).map(|file| SetFile {
             name: file.name.clone(),
-            sha256: file.sha256.clone(),
-            size: file.size,
-            header_len: None,
-            archive: String::new(),
-            added: at(0),
-        }));
-        let set = FirmwareSet::sample(load, files);
-        index.sets.insert(set.load.clone(), set);
-    }
-    index
+            size: 100,
+            sha256: format!("{load}/{}", file.name),
+        });
+        FirmwareSet::sample(load, files.collect())
+    };
+    Index::sample(loads.iter().map(set).collect())
 }
 
 fn settings() -> config::Firmware {
@@ -815,19 +807,10 @@ fn i18_no_trust_list_is_ever_served() {
         "ITLFile.tlv.sgn",
         "CTL001B54AABB01.tlv",
     ];
-    let mut held = index(&[FROM, TO]);
-    for name in names {
-        let file = SetFile { name: name.to_owned(), size: 1, sha256: format!("of {name}") };
-        held.records.push(Record {
-            name: file.name.clone(),
-            sha256: file.sha256.clone(),
-            size: 1,
-            header_len: None,
-            archive: String::new(),
-            added: at(0),
-        });
-        held.sets.get_mut(TO).unwrap().files.push(file);
-    }
+    let mut sets = index(&[FROM, TO]).sets;
+    let lists = names.map(|name| SetFile { name: name.to_owned(), size: 1, sha256: format!("of {name}") });
+    sets.get_mut(TO).unwrap().files.extend(lists);
+    let held = Index::sample(sets.into_values().collect());
     hub.firmware_index(Arc::new(held));
     for (second, name) in (3..).zip(names) {
         for ip in [IP, Ipv4Addr::new(127, 0, 1, 99)] {

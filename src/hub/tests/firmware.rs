@@ -3,7 +3,7 @@
 use super::*;
 use crate::config;
 use crate::firmware::set::{FirmwareSet, SetFile};
-use crate::firmware::store::{Index, Record};
+use crate::firmware::store::Index;
 
 /// A set of the store, whole.
 fn set(load: &str, files: &[&str]) -> FirmwareSet {
@@ -14,17 +14,7 @@ fn set(load: &str, files: &[&str]) -> FirmwareSet {
 /// A hub with one phone and these sets.
 fn with_firmware(model: &str, sets: Vec<FirmwareSet>) -> Hub {
     let hub = hub(roster(&["1001"], assignment(Some(model), &["1001"])));
-    let records = sets.iter().flat_map(|set| &set.files).map(|file| Record {
-        name: file.name.clone(),
-        sha256: file.sha256.clone(),
-        size: file.size,
-        header_len: None,
-        archive: String::new(),
-        added: at(0),
-    });
-    let records = records.collect();
-    let sets = sets.into_iter().map(|set| (set.load.clone(), set)).collect();
-    hub.firmware_index(Arc::new(Index { records, sets, ..Index::default() }));
+    hub.firmware_index(Arc::new(Index::sample(sets)));
     hub
 }
 

@@ -159,7 +159,7 @@ impl Rounds {
 
     /// Whether who is in a call is known, as far as it can be and matters (I6).
     fn knows_calls(&mut self) -> bool {
-        if !self.calls.under_way() && !self.hub.calls_matter(Timestamp::now()) {
+        if !self.calls.under_way() && !self.hub.calls_matter() {
             // What was heard last grows old: nobody is to read it as news.
             if self.calls.looking.take().is_some() || self.calls.looked.take().is_some() {
                 self.calls = Calls::default();

@@ -100,23 +100,9 @@ impl Campaign {
         }
     }
 
-    /// Phones that may begin now, in order of MAC. `concurrent` = `firmware.concurrent`; `ready`: was seen of late, is not
-    /// in a call, has a path (I6). A phone in a box is not ready, and keeps no other waiting.
-    pub fn may_begin(
-        &self,
-        all: &BTreeMap<MacAddr, Conversion>,
-        concurrent: usize,
-        ready: impl Fn(&Conversion) -> Result<(), NotReady>,
-    ) -> Vec<MacAddr> {
-        if self.mode != Mode::Running {
-            return Vec::new();
-        }
-        let turns = self.turns(all, concurrent, ready);
-        turns.into_iter().filter(|(_, turn)| *turn == Turn::Begins).map(|(mac, _)| mac).collect()
-    }
-
-    /// What every phone waits for that has not begun; those that wait for nothing but a boot are not in it. One reckoning
-    /// for who begins and for what the others are told.
+    /// What every phone waits for that has not begun, in order of MAC; those that wait for nothing but a boot are not in
+    /// it. One reckoning for who begins and for what the others are told. `concurrent` = `firmware.concurrent`; `ready`: was
+    /// seen of late, is not in a call, has a path (I6). A phone in a box is not ready, and keeps no other waiting.
     pub fn turns(
         &self,
         all: &BTreeMap<MacAddr, Conversion>,
@@ -133,7 +119,8 @@ impl Campaign {
         let armed = all.values().filter(|c| c.armed.is_some_and(|at| at >= self.started)).count();
         let mut left = self.limit.map(|limit| limit.saturating_sub(armed));
         let mut waves: BTreeMap<(&ModelName, &str), Wave> = BTreeMap::new();
-        let mut turns = BTreeMap::new();
+        // In order of MAC already, so the map is built in one go.
+        let mut turns = Vec::new();
         for conversion in all.values().filter(|c| c.waits()) {
             if conversion.armed.is_some() {
                 // Its turn has come; what holds everybody holds it, too.
@@ -154,9 +141,9 @@ impl Campaign {
                     Turn::Begins
                 }
             };
-            turns.insert(conversion.mac, turn);
+            turns.push((conversion.mac, turn));
         }
-        turns
+        turns.into_iter().collect()
     }
 }
 
@@ -282,8 +269,18 @@ mod tests {
         (0..n).map(phone).collect()
     }
 
+    fn may_begin(
+        campaign: &Campaign,
+        all: &BTreeMap<MacAddr, Conversion>,
+        concurrent: usize,
+        ready: impl Fn(&Conversion) -> Result<(), NotReady>,
+    ) -> Vec<MacAddr> {
+        let turns = campaign.turns(all, concurrent, ready);
+        turns.into_iter().filter(|(_, turn)| *turn == Turn::Begins).map(|(mac, _)| mac).collect()
+    }
+
     fn begin(campaign: &Campaign, all: &mut BTreeMap<MacAddr, Conversion>, concurrent: usize) -> usize {
-        let macs = campaign.may_begin(all, concurrent, |_| Ok(()));
+        let macs = may_begin(campaign, all, concurrent, |_| Ok(()));
         for mac in &macs {
             all.get_mut(mac).unwrap().armed = Some(at(1));
         }
@@ -339,9 +336,9 @@ mod tests {
             end(&mut all, true, second);
         }
         let mut campaign = Campaign::new(Some(2), at(100));
-        assert_eq!(campaign.may_begin(&all, 10, |_| Ok(())).len(), 1, "the canary, and the limit is not used up");
+        assert_eq!(may_begin(&campaign, &all, 10, |_| Ok(())).len(), 1, "the canary, and the limit is not used up");
         campaign.limit = None;
-        assert_eq!(campaign.may_begin(&all, 10, |_| Ok(())).len(), 1);
+        assert_eq!(may_begin(&campaign, &all, 10, |_| Ok(())).len(), 1);
     }
 
     /// I6: a phone that is not ready keeps nobody waiting.
@@ -350,7 +347,7 @@ mod tests {
         let campaign = Campaign::new(None, at(0));
         let all = phones(3, "7942");
         let boxed = *all.keys().next().unwrap();
-        let begins = campaign.may_begin(&all, 10, |c| if c.mac == boxed { Err(NotReady::Unheard) } else { Ok(()) });
+        let begins = may_begin(&campaign, &all, 10, |c| if c.mac == boxed { Err(NotReady::Unheard) } else { Ok(()) });
         assert_eq!(begins, [*all.keys().nth(1).unwrap()]);
     }
 

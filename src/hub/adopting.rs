@@ -27,8 +27,9 @@ impl Hub {
     /// Takes in the conversions of phones that are due one, a few phones a round. Whoever aborted a campaign has the last
     /// word until somebody starts another; one that is paused, halted or limited stays as it is.
     pub fn adopt_conversions(&self, now: Timestamp) {
-        for mac in self.next_few() {
-            self.adopt(mac, now);
+        let adopted = self.next_few().into_iter().filter(|mac| self.adopt(*mac, now)).count();
+        if adopted > 0 {
+            self.turn_over(now);
         }
     }
 
@@ -47,9 +48,10 @@ impl Hub {
         few
     }
 
-    fn adopt(&self, mac: MacAddr, now: Timestamp) {
+    /// Whether it is adopted.
+    fn adopt(&self, mac: MacAddr, now: Timestamp) -> bool {
         let (mut state, snapshot) = self.locked();
-        let Some(conversion) = due(&state, &snapshot, mac, now) else { return };
+        let Some(conversion) = due(&state, &snapshot, mac, now) else { return false };
         let way = format!("{}: {mac} {} -> {}", made_of(&conversion.steps), conversion.from, conversion.target);
         let said = format!("is to be converted to {}: firmware.conversion is adopted", conversion.target);
         let converting = &mut state.converting;
@@ -62,6 +64,7 @@ impl Hub {
         }
         converting.did(WHO, format!("started conversion {way}"), now);
         self.converted(&mut state, &snapshot, mac, Some(said), now);
+        true
     }
 }
 

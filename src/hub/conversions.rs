@@ -12,7 +12,7 @@ use super::state::State;
 use crate::api;
 use crate::config;
 use crate::convert::campaign::Mode;
-use crate::convert::{Campaign, Conversion, Step, StepState};
+use crate::convert::{Campaign, Conversion, Step, StepState, Turn};
 use crate::domain::{MacAddr, ModelName};
 use crate::firmware::store::Index;
 use crate::fleet::Snapshot;
@@ -158,8 +158,9 @@ impl Hub {
     /// Time passed: what it changed goes into the timelines, failed steps find another way, and the stop rule is looked at.
     pub fn tick_conversions(&self, now: Timestamp) {
         let (mut state, snapshot) = self.locked();
-        state.look_for_twins(now);
         if state.converting.jumped(now) {
+            drop(state);
+            self.turn_over(now);
             return;
         }
         self.review(&mut state, &snapshot, now);
@@ -191,8 +192,11 @@ impl Hub {
             campaign.go(Mode::Halted, why, now);
             converting.campaign_changed = true;
         }
+        let due = state.converting.turns_are_due(now);
         drop(state);
-        self.turn_over(now);
+        if due {
+            self.turn_over(now);
+        }
     }
 
     /// What became of those that are under way: a phone that is nobody's any more, or another model, is not sent on; an
@@ -251,12 +255,14 @@ impl Hub {
     pub fn may_begin(&self, now: Timestamp) -> Vec<(MacAddr, Vec<String>)> {
         let (state, _) = self.locked();
         let converting = &state.converting;
-        let (Some(campaign), Some(settings)) = (&converting.campaign, &converting.settings) else { return Vec::new() };
-        let ready = |conversion: &Conversion| state.ready(conversion, now);
-        let mut begin = campaign.may_begin(&converting.conversions, settings.concurrent.into(), ready);
-        if campaign.mode == Mode::Running {
-            begin.extend(&converting.showed);
+        if converting.campaign.as_ref().is_none_or(|campaign| campaign.mode != Mode::Running) {
+            return Vec::new();
         }
+        // Whose turn it is was reckoned; who is in a call may be known since.
+        let ready = |mac: &MacAddr| converting.conversions.get(mac).is_some_and(|c| state.ready(c, now).is_ok());
+        let begins = converting.turns.iter().filter(|(_, turn)| **turn == Turn::Begins).map(|(mac, _)| *mac);
+        let mut begin: Vec<MacAddr> = begins.filter(ready).collect();
+        begin.extend(&converting.showed);
         let loads = |mac: &MacAddr| -> Vec<String> {
             let steps = converting.conversions.get(mac).into_iter().flat_map(|c| &c.steps);
             steps.map(|step| step.to.clone()).collect()

@@ -24,6 +24,9 @@ use crate::fleet::Firmware;
 /// Between two looks at the clock there is half a second.
 const JUMP: SignedDuration = SignedDuration::from_secs(10);
 
+/// Between two reckonings of turns while nothing happens; as a phone counts, no time.
+const TURNS: SignedDuration = SignedDuration::from_secs(1);
+
 /// Who acts where nobody was asked.
 pub(super) const ITSELF: &str = "the daemon";
 
@@ -49,6 +52,8 @@ pub(super) struct Converting {
     pub(super) campaign_changed: bool,
     /// What each phone waits for that has not begun, when somebody looked last.
     pub(super) turns: BTreeMap<MacAddr, Turn>,
+    /// When.
+    pub(super) reckoned: Option<Timestamp>,
     /// Phones whose conversion came or went since.
     pub(super) touched: BTreeSet<MacAddr>,
     /// Failed conversions of which nobody looked for another way yet.
@@ -271,6 +276,13 @@ impl Converting {
         let calm = if jump { now.checked_add(JUMP).unwrap_or(now) } else { calm };
         self.looked = Some((now, calm));
         now < calm
+    }
+
+    /// Whether what everybody waits for is to be reckoned anew: at once after something happened to a conversion, else
+    /// once a second, since it takes a look at all of them.
+    pub(super) fn turns_are_due(&self, now: Timestamp) -> bool {
+        let rests = |at: Timestamp| now.duration_since(at).abs() < TURNS;
+        !self.touched.is_empty() || self.reckoned.is_none_or(|at| !rests(at))
     }
 
     /// The clock was put: what was seen keeps its age, so nothing is given up for it, and nothing is waited for twice.

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::converting::Converting;
 use super::{Hub, Operations};
-use crate::convert::{Conversion, Mode, NotReady};
+use crate::convert::{Conversion, Mode, NotReady, Turn};
 use crate::domain::MacAddr;
 use crate::notify::{device, device_of};
 
@@ -65,16 +65,13 @@ impl Hub {
     }
 
     /// Whether a step would begin now if its phone is in no call.
-    pub fn calls_matter(&self, now: Timestamp) -> bool {
+    pub fn calls_matter(&self) -> bool {
         let state = self.lock();
         let converting = &state.converting;
-        let running = converting.campaign.as_ref().filter(|campaign| campaign.mode == Mode::Running);
-        let Some((campaign, settings)) = running.zip(converting.settings.as_ref()) else { return false };
-        let its_time = |conversion: &Conversion| converting.waits_for_its_time(conversion);
-        let armed = |c: &Conversion| c.armed.is_some() && c.waits() && its_time(c).is_none();
-        let ready = |c: &Conversion| its_time(c).map_or_else(|| state.shows_itself(c, now), Err);
-        converting.conversions.values().any(armed)
-            || !campaign.may_begin(&converting.conversions, settings.concurrent.into(), ready).is_empty()
+        let running = converting.campaign.as_ref().is_some_and(|campaign| campaign.mode == Mode::Running);
+        let armed = |c: &Conversion| c.armed.is_some() && c.waits() && converting.waits_for_its_time(c).is_none();
+        let begins = |turn: &Turn| matches!(turn, Turn::Begins | Turn::NotReady(NotReady::InCall));
+        running && (converting.turns.values().any(begins) || converting.conversions.values().any(armed))
     }
 
     /// The channels that Asterisk has, and the state of each, or why they are not known.

@@ -19,7 +19,7 @@ pub(super) const SEEN_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 impl State {
     /// Which of those that have not begun there are two of.
-    pub(super) fn look_for_twins(&mut self, now: Timestamp) {
+    fn look_for_twins(&mut self, now: Timestamp) {
         let waiting = self.converting.conversions.values().filter(|c| c.waits());
         let twin = |mac: &MacAddr| self.directory.get(*mac).is_some_and(|seen| seen.twin(now).is_some());
         self.converting.twins = waiting.map(|c| c.mac).filter(twin).collect();
@@ -75,6 +75,8 @@ impl Hub {
     /// the PBX's table say it.
     pub(super) fn turn_over(&self, now: Timestamp) {
         let mut state = self.lock();
+        state.look_for_twins(now);
+        state.converting.reckoned = Some(now);
         let converting = &state.converting;
         let turns = match (&converting.campaign, &converting.settings) {
             (Some(campaign), Some(settings)) => {
@@ -85,9 +87,14 @@ impl Hub {
         };
         let converting = &mut state.converting;
         let mut said = std::mem::take(&mut converting.touched);
-        said.extend(turns.iter().filter(|(mac, turn)| converting.turns.get(mac) != Some(turn)).map(|(mac, _)| *mac));
-        said.extend(converting.turns.keys().filter(|mac| !turns.contains_key(mac)));
-        converting.turns = turns;
+        // Most rounds change nobody's turn.
+        if converting.turns != turns {
+            said.extend(
+                turns.iter().filter(|(mac, turn)| converting.turns.get(mac) != Some(turn)).map(|(mac, _)| *mac),
+            );
+            said.extend(converting.turns.keys().filter(|mac| !turns.contains_key(mac)));
+            converting.turns = turns;
+        }
         drop(state);
         self.judge(said, now);
     }

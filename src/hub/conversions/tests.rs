@@ -653,15 +653,15 @@ fn started() -> Hub {
 #[test]
 fn i6_nothing_is_offered_during_a_call() {
     let hub = started();
-    assert!(hub.calls_matter(at(2)));
+    assert!(hub.calls_matter());
     calls(&hub, &["PJSIP/1002-00000001", "PJSIP/1001-00000002"]);
-    assert!(hub.calls_matter(at(2)), "its end is waited for");
+    assert!(hub.calls_matter(), "its end is waited for");
     round(&hub, 2);
     assert_eq!((conversion(&hub).armed, offered(&hub)), (None, None));
     assert!(waits(&hub).starts_with("it is in a call"), "{}", waits(&hub));
     calls(&hub, &["PJSIP/1002-00000001"]);
     round(&hub, 3);
-    assert!(conversion(&hub).armed.is_some() && hub.calls_matter(at(3)));
+    assert!(conversion(&hub).armed.is_some() && hub.calls_matter());
     assert_eq!((offered(&hub).as_deref(), hub.to_be_told()), (Some(TO), vec![mac()]));
     // Its turn has come, and somebody calls.
     calls(&hub, &["PJSIP/1001-00000003"]);
@@ -672,7 +672,7 @@ fn i6_nothing_is_offered_during_a_call() {
     keep(&hub);
     calls(&hub, &["PJSIP/1001-00000004"]);
     assert!(take(&hub, "P0S3-8-12-00.sb2", 6) && offered(&hub).is_some(), "it is in the middle of its step");
-    assert!(!hub.calls_matter(at(6)), "nobody waits any more");
+    assert!(!hub.calls_matter(), "nobody waits any more");
 }
 
 /// I6: as long as nobody knows, it is as before; and that is said.
@@ -701,7 +701,7 @@ fn i17_steps_begin_within_the_window() {
     with(&hub, Some(day), 2);
     assert_eq!((conversion(&hub).armed, offered(&hub)), (None, None));
     assert!(waits(&hub).contains("the window 05:00-22:00"), "{}", waits(&hub));
-    assert!(!hub.calls_matter(at(2)));
+    assert!(!hub.calls_matter());
     with(&hub, Some(night), 3);
     assert!(conversion(&hub).armed.is_some() && hub.to_be_told() == [mac()]);
     // It ends before the phone has come for its files.

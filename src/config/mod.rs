@@ -3,6 +3,7 @@
 //! [`load`] reads all layers and reports every problem at once; `wire` is the shape as written, [`Config`] the shape
 //! as used. Checking needs no network and no root; only `load` touches files.
 
+pub mod dhcp;
 mod firmware;
 mod load;
 mod validate;
@@ -18,6 +19,7 @@ use ipnet::Ipv4Net;
 
 use crate::domain::{ModelName, PhoneOptions, Secret, SipTransport, Window};
 
+pub use dhcp::Dhcp;
 pub use load::{Environment, load};
 
 /// The configuration, checked.
@@ -35,6 +37,8 @@ pub struct Config {
     pub http: Vec<SocketAddrV4>,
     /// `admin.listen`, the people's side.
     pub admin: Vec<SocketAddrV4>,
+    /// `[dhcp]`
+    pub dhcp: Dhcp,
     /// `access.policy`
     pub access: Access,
     /// `[firmware]`

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
-use super::firmware;
 use super::wire::{self, OneOrMany, Wire};
 use super::{Access, Ami, AmiSecret, Config, ConfigProblem, DatabaseUrl, Pbx, PbxSource, Publish, Server, Tftp};
+use super::{dhcp, firmware};
 use crate::domain::{PhoneOptions, Secret, SipTransport};
 use crate::pbx::sources::freepbx_conf;
 
 /// Collects problems while reading on.
-pub(super) struct Report(Vec<ConfigProblem>);
+pub(super) struct Report(pub(super) Vec<ConfigProblem>);
 
 impl Report {
     pub(super) fn add(&mut self, key: &str, what: impl Into<String>) {
@@ -83,12 +83,13 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     }
     report.not_built("pbx.config_dir", wire.pbx.config_dir != "/etc/asterisk");
     let phones = phones(&mut report, wire.phones);
+    let dhcp = dhcp::validate(&mut report, &wire.dhcp);
     let firmware = firmware::validate(&mut report, wire.firmware);
     unbuilt(&mut report, &wire.store, &wire.dhcp, &wire.sntp, &wire.syslog, &wire.publish);
     let publish = Publish { database: wire.publish.database, astdb: wire.publish.astdb };
     match (server, pbx, report.0.is_empty()) {
         (Some(server), Some(pbx), true) => {
-            Ok(Config { server, pbx, ami, tftp, http, admin, access, firmware, phones, publish, notes })
+            Ok(Config { server, pbx, ami, tftp, http, admin, dhcp, access, firmware, phones, publish, notes })
         }
         _ => Err(report.0),
     }
@@ -349,9 +350,6 @@ fn unbuilt(
 ) {
     report.not_built("store.url", !store.url.is_empty());
     report.not_built("dhcp.mode", dhcp.mode != "off");
-    report.not_built("dhcp.interfaces", !dhcp.interfaces.is_empty());
-    report.not_built("dhcp.beside_other_server", dhcp.beside_other_server);
-    report.not_built("dhcp.subnet", !dhcp.subnet.is_empty());
     report.not_built("sntp.listen", !sntp.listen.is_empty());
     report.not_built("syslog.listen", !syslog.listen.is_empty());
     report.not_built("publish.user_event", publish.user_event);

@@ -115,26 +115,30 @@ section! {
         mode: String = "off".into(),
         interfaces: Vec<String> = Vec::new(),
         beside_other_server: bool = false,
+        probe: bool = true,
         subnet: Vec<Subnet> = Vec::new(),
+        reservation: Vec<Reservation> = Vec::new(),
     }
 }
 
-/// `[[dhcp.subnet]]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(
-    dead_code,
-    reason = "the shape is checked so that typing errors show; DHCP itself is refused until it is built"
-)]
-pub struct Subnet {
-    network: String,
-    pool: String,
-    #[serde(default)]
-    router: String,
-    #[serde(default)]
-    dns: Vec<String>,
-    #[serde(default)]
-    lease: String,
+section! {
+    /// `[[dhcp.subnet]]`
+    Subnet {
+        network: String = String::new(),
+        pool: String = String::new(),
+        router: String = String::new(),
+        dns: Vec<String> = Vec::new(),
+        domain: String = String::new(),
+        lease: String = "12h".into(),
+        clients: String = String::new(),
+        others: u8 = 10,
+        relays: Vec<String> = Vec::new(),
+    }
+}
+
+section! {
+    /// `[[dhcp.reservation]]`
+    Reservation { mac: String = String::new(), address: String = String::new() }
 }
 
 section! {

@@ -259,6 +259,7 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
         tftp: Tftp { listen: vec![anywhere], fall_through: None },
         http: vec![anywhere],
         admin: vec![anywhere],
+        dhcp: crate::config::Dhcp::default(),
         access: Access::Network,
         firmware: Firmware {
             conversion: Conversion::Manual,

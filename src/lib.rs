@@ -20,7 +20,7 @@
 //!
 //! # Pure cores
 //! [`catalog`] (what a model is), [`tftp`] (packets, negotiation, transfers), [`pbx::roster`] and [`pbx::ami::proto`],
-//! [`files::name`], [`dhcp::snippet`] (what another DHCP server is to say), [`firmware::container`], [`firmware::manifest`], [`firmware::set`] and [`firmware::plan`] (the legal
+//! [`files::name`], [`dhcp::server`] (who gets which address), [`dhcp::snippet`] (what another DHCP server is to say), [`firmware::container`], [`firmware::manifest`], [`firmware::set`] and [`firmware::plan`] (the legal
 //! steps from one load to another), [`convert`] (each phone at its own step), [`timeline`], [`notify`] (what makes a phone
 //! read its files again).
 //!
@@ -30,7 +30,7 @@
 //! (facts -> what is wrong). [`hub`] holds the present state of them all and is what the edges call.
 //!
 //! # Edges
-//! [`tftp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
+//! [`tftp::io`], [`dhcp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
 //! [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`], [`neighbour`] (who is at an
 //! address), [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes them and is the only one that knows
 //! everyone; [`cli`] runs one command; [`setup`] prepares a PBX for all this and takes it back, by hand and never from the

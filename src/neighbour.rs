@@ -19,6 +19,13 @@ pub fn at(ip: Ipv4Addr) -> Option<MacAddr> {
     read(&table, ip)
 }
 
+/// Everybody who is known on a link of ours, with nothing said of who answers for several.
+pub fn all() -> std::collections::HashMap<Ipv4Addr, MacAddr> {
+    let mut table = String::new();
+    let read = std::fs::File::open(TABLE).and_then(|file| file.take(MOST).read_to_string(&mut table));
+    read.map(|_| entries(&table).collect()).unwrap_or_default()
+}
+
 /// An entry that the kernel holds for true (`ATF_COM` of linux/if_arp.h).
 const COMPLETE: u32 = 0x2;
 
@@ -28,6 +35,14 @@ const ETHERNET: u32 = 0x1;
 /// Reads the table (proc(5)). A hardware address that answers for several addresses is a router, or does as one: who is
 /// behind it is not known.
 fn read(table: &str, ip: Ipv4Addr) -> Option<MacAddr> {
+    let mut owners = entries(table).filter(|(at, _)| *at == ip).map(|(_, mac)| mac);
+    let mac = owners.next()?;
+    let contested = owners.any(|other| other != mac);
+    let several = entries(table).any(|(at, owner)| owner == mac && at != ip);
+    (!contested && !several).then_some(mac)
+}
+
+fn entries(table: &str) -> impl Iterator<Item = (Ipv4Addr, MacAddr)> {
     let entry = |line: &str| {
         let mut words = line.split_ascii_whitespace();
         let ip: Ipv4Addr = words.next()?.parse().ok()?;
@@ -36,12 +51,7 @@ fn read(table: &str, ip: Ipv4Addr) -> Option<MacAddr> {
         let mac: MacAddr = words.next()?.parse().ok()?;
         (kind == ETHERNET && flags & COMPLETE != 0).then_some((ip, mac))
     };
-    let entries = || table.lines().filter_map(entry);
-    let mut owners = entries().filter(|(at, _)| *at == ip).map(|(_, mac)| mac);
-    let mac = owners.next()?;
-    let contested = owners.any(|other| other != mac);
-    let several = entries().any(|(at, owner)| owner == mac && at != ip);
-    (!contested && !several).then_some(mac)
+    table.lines().filter_map(entry)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The shapes that the socket and the command line share. Pure; the contract names the fields.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -98,6 +98,7 @@ fn summary(what: &EventKind) -> String {
         EventKind::Registered { extension, uri, .. } => format!("extension {extension} registered as {uri}"),
         EventKind::Unregistered { extension } => format!("extension {extension} is not registered any more"),
         EventKind::Unreachable { extension } => format!("extension {extension} does not answer"),
+        EventKind::Leased { address } => format!("has the address {address}"),
         EventKind::Told { what } | EventKind::Assigned { what } | EventKind::Firmware { what } => what.clone(),
     }
 }
@@ -125,6 +126,21 @@ pub struct Check {
     pub summary: String,
     /// What to do; empty when nothing is.
     pub remedy: String,
+}
+
+/// An address that our DHCP server has given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The address.
+    pub ip: Ipv4Addr,
+    /// Whose.
+    pub mac: MacAddr,
+    /// When it ends, by the wall clock.
+    pub expires: Timestamp,
+    /// Catalogue name, where its user said one.
+    pub model: Option<String>,
+    /// What its user calls itself, made printable.
+    pub hostname: Option<String>,
 }
 
 /// An assignment to make.

@@ -2,6 +2,7 @@
 //! everyone.
 
 mod converting;
+mod dhcp;
 mod faults;
 mod incoming;
 mod looking;
@@ -150,7 +151,8 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let known = known.map(|(roster, at)| (Arc::new(roster), at));
     let own = store.assignments().await.map_err(|why| why.to_string())?;
     let past = parts::past(&store, &own, known.as_ref().map(|(roster, _)| &**roster), now).await;
-    let settings = Arc::new(settings(&config, probe::answers_time().await));
+    let ntp_here = probe::answers_time().await;
+    let settings = Arc::new(settings(&config, ntp_here));
     let mut first = Snapshot::empty(settings, Arc::new(Catalog::builtin()), fleet::year(now));
     if let Some((roster, at)) = &known {
         first.roster = Some(Arc::clone(roster));
@@ -201,6 +203,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let progress = parts::spawn_tick(&mut edges, &hub);
     tftp::spawn(&mut edges, tftp, &limits, &hub, &shelves);
 
+    let leases = dhcp::spawn(&mut edges, &config, ntp_here, &hub, &store).await;
     let operations = Arc::new(Operations::new(
         Arc::clone(&hub),
         Arc::clone(&store),
@@ -217,6 +220,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
             fall_through: fall_through.clone(),
             ami: asking,
             listens,
+            leases,
             sinks,
         },
     ));

@@ -27,6 +27,7 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("tftp", old.tftp != new.tftp),
         ("http", old.http != new.http),
         ("admin", old.admin != new.admin),
+        ("dhcp", old.dhcp != new.dhcp),
         ("publish", old.publish != new.publish),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(section, _)| section).collect()

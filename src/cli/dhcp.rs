@@ -6,8 +6,9 @@ use std::net::Ipv4Addr;
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 
-use super::report::Failure;
+use super::report::{Failure, table};
 use super::{Context, planned};
+use crate::api::Lease;
 use crate::dhcp::snippet::{Snippet, products, snippet};
 use crate::probe;
 
@@ -23,11 +24,13 @@ pub(super) enum Dhcp {
         #[arg(long, value_name = "IP")]
         server: Vec<Ipv4Addr>,
     },
+    /// The addresses that offhook's own server has given out
+    Leases,
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
 
-pub(super) fn run(verb: Dhcp, context: &Context) -> Result<(), Failure> {
+pub(super) async fn run(verb: Dhcp, context: &Context) -> Result<(), Failure> {
     match verb {
         Dhcp::Snippet { product, server } => {
             let servers = if server.is_empty() { vec![own_address(context)?] } else { server };
@@ -39,8 +42,25 @@ pub(super) fn run(verb: Dhcp, context: &Context) -> Result<(), Failure> {
             context.out.show(&made, text);
             Ok(())
         }
+        Dhcp::Leases => {
+            let leases: Vec<Lease> = context.client()?.get("/api/v1/leases").await?;
+            context.out.show(&leases, |leases| list(leases));
+            Ok(())
+        }
         Dhcp::Other(words) => Err(planned::refuse_verb("dhcp", &words)),
     }
+}
+
+fn list(leases: &[Lease]) -> String {
+    if leases.is_empty() {
+        return "no leases: nobody has asked yet, or dhcp.mode is off (docs/dhcp.md)".to_owned();
+    }
+    let row = |lease: &Lease| {
+        let model = lease.model.clone().unwrap_or_default();
+        let hostname = lease.hostname.clone().unwrap_or_default();
+        vec![lease.ip.to_string(), lease.mac.to_string(), lease.expires.to_string(), model, hostname]
+    };
+    table(&["ADDRESS", "MAC", "EXPIRES", "MODEL", "HOSTNAME"], &leases.iter().map(row).collect::<Vec<_>>())
 }
 
 fn own_address(context: &Context) -> Result<Ipv4Addr, Failure> {

@@ -99,7 +99,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Models(verb) => models::run(verb, context.out),
         Command::Convert(verb) => convert::run(verb, context).await,
         Command::Firmware(verb) => firmware::run(verb, context).await,
-        Command::Dhcp(verb) => dhcp::run(verb, context),
+        Command::Dhcp(verb) => dhcp::run(verb, context).await,
         // Done before any thread was started.
         Command::FirmwareUnpack { .. } => Ok(()),
         Command::Generate { what, folder } => generate::generate(what, &folder),

@@ -150,11 +150,6 @@ fn values_are_checked_together() {
 #[test]
 fn what_is_named_but_not_built_is_refused() {
     for (text, key) in [
-        (
-            "[dhcp]\nmode = \"all\"\ninterfaces = [\"eth1\"]\n[[dhcp.subnet]]\nnetwork = \"192.0.2.0/24\"\n\
-             pool = \"192.0.2.10-192.0.2.20\"\n",
-            "dhcp.mode",
-        ),
         ("[access]\npolicy = \"own-mac\"\n", "own-mac"),
         ("[store]\nurl = \"postgres://h/d\"\n", "store.url"),
         ("[publish]\nwebhook = [\"http://h/\"]\n", "publish.webhook"),

@@ -85,7 +85,7 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     let phones = phones(&mut report, wire.phones);
     let dhcp = dhcp::validate(&mut report, &wire.dhcp);
     let firmware = firmware::validate(&mut report, wire.firmware);
-    unbuilt(&mut report, &wire.store, &wire.dhcp, &wire.sntp, &wire.syslog, &wire.publish);
+    unbuilt(&mut report, &wire.store, &wire.sntp, &wire.syslog, &wire.publish);
     let publish = Publish { database: wire.publish.database, astdb: wire.publish.astdb };
     match (server, pbx, report.0.is_empty()) {
         (Some(server), Some(pbx), true) => {
@@ -343,13 +343,11 @@ fn phones(report: &mut Report, wire: wire::Phones) -> PhoneOptions {
 fn unbuilt(
     report: &mut Report,
     store: &wire::Store,
-    dhcp: &wire::Dhcp,
     sntp: &wire::Sntp,
     syslog: &wire::Syslog,
     publish: &wire::Publish,
 ) {
     report.not_built("store.url", !store.url.is_empty());
-    report.not_built("dhcp.mode", dhcp.mode != "off");
     report.not_built("sntp.listen", !sntp.listen.is_empty());
     report.not_built("syslog.listen", !syslog.listen.is_empty());
     report.not_built("publish.user_event", publish.user_event);

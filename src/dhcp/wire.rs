@@ -23,7 +23,8 @@ const BROADCAST: u16 = 0x8000;
 
 const COOKIE: [u8; 4] = [99, 130, 83, 99];
 const PAD: u8 = 0;
-const END: u8 = 255;
+/// No option comes after it.
+pub const END: u8 = 255;
 /// Option overload (RFC 2132 section 9.3).
 const OVERLOAD: u8 = 52;
 /// Relay agent information (RFC 3046).

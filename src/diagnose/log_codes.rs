@@ -20,7 +20,17 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
          dnsmasq, xinetd): `offhook setup` takes the port over, or stop and disable that one. It is tried every 30 s, and at \
          once after `systemctl reload offhook`. `offhook check`, as root, names the process.",
     ),
+    (
+        "address-taken",
+        "An address of the pool is somebody's",
+        "Before it was offered it was called, and somebody answered who has no lease: a host with a fixed address, or another DHCP server's client. It is given to nobody for a day. Take fixed addresses out of dhcp.subnet.pool; see `offhook dhcp listen` for other servers.",
+    ),
     ("audit", "Somebody changed what phones are to run", "Who did what; `offhook convert log` prints all of it."),
+    (
+        "client-id-foreign",
+        "A DHCP client calls itself an assigned phone",
+        "Option 61 names the MAC of an assigned phone, and the packet comes from another one. It is served by the MAC that it has; look which device that is.",
+    ),
     (
         "clock-stepped",
         "The wall clock was put",
@@ -54,6 +64,12 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "conversions-unreadable",
         "A stored conversion could not be read",
         "That phone counts as not begun. Start it again with `offhook convert start`: the way is made from what it runs.",
+    ),
+    ("dhcp-serves", "DHCP is served", "On that interface, with dhcp.mode and dhcp.subnet as configured."),
+    (
+        "dhcp-waits",
+        "DHCP is not served on an interface",
+        "It is not there, not up, has no address, or another program has port 67 there. It is looked at every second, and served as soon as it can be; nothing else waits for it.",
     ),
     (
         "drain-cut",
@@ -126,6 +142,21 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
          of the unit.",
     ),
     (
+        "leases-kept",
+        "Leases are kept again",
+        "What kept them from the disk is mended; phones without an address get one.",
+    ),
+    (
+        "leases-not-kept",
+        "Leases cannot be written",
+        "An address is acknowledged when it is on the disk, so a phone that has none gets none; those that have one keep it. Usually the disk of server.state_dir is full or read-only.",
+    ),
+    (
+        "leases-unreadable",
+        "Leases cannot be read",
+        "The server begins without them. A phone that asks for the address it had gets it again, if it is free.",
+    ),
+    (
         "log-filter",
         "OFFHOOK_LOG is not understood",
         "It is a level (error, warn, info, debug, trace), or levels by part such as info,offhook::tftp=debug. The default is \
@@ -159,6 +190,16 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "The PBX's database does not answer",
         "The last good roster is served on, whatever its age. The sentence says what failed. It is tried again by itself, \
          after a second at first and after a minute at most.",
+    ),
+    (
+        "pool-filling",
+        "A pool of addresses is nearly full",
+        "Make dhcp.subnet.pool larger or dhcp.subnet.lease shorter; `offhook dhcp leases` shows who has them.",
+    ),
+    (
+        "pool-full",
+        "A pool of addresses is full",
+        "The next phone gets no address. Nobody loses his: an address is free again when its lease ends. Make dhcp.subnet.pool larger or dhcp.subnet.lease shorter; `offhook dhcp leases` shows who has them.",
     ),
     (
         "publish-cut",

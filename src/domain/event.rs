@@ -1,6 +1,6 @@
 //! Timed facts about phones: what was asked, what was sent, what the PBX saw.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,11 @@ pub enum EventKind {
     Unreachable {
         /// Extension.
         extension: String,
+    },
+    /// Our DHCP server gave it an address that it did not have, or after it had booted.
+    Leased {
+        /// The address.
+        address: Ipv4Addr,
     },
     /// It was told to read its files again, to restart or to reset.
     Told {

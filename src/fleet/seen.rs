@@ -195,6 +195,23 @@ impl Directory {
         self.move_to(mac, before, ip);
     }
 
+    /// A phone got an address from us. Returns whether it is another than before.
+    pub fn note_lease(
+        &mut self,
+        mac: MacAddr,
+        ip: IpAddr,
+        model: Option<ModelName>,
+        at: Timestamp,
+        assigned: impl Fn(MacAddr) -> bool,
+    ) -> bool {
+        let seen = self.entry(mac, assigned);
+        seen.at = Some(at);
+        seen.model = seen.model.take().or(model);
+        let before = seen.ip.replace(ip);
+        self.move_to(mac, before, ip);
+        before != Some(ip)
+    }
+
     /// Whether the phone is told to restart: then, once it asks whether it should, it should.
     pub fn want_restart(&mut self, mac: MacAddr, wanted: bool) {
         self.entry(mac, |_| true).restart = wanted;

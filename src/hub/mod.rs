@@ -10,6 +10,7 @@ mod converts;
 mod firmware;
 mod holding;
 mod keeping;
+mod leasing;
 mod looking;
 mod notify;
 mod operations;

@@ -51,6 +51,8 @@ pub struct Surroundings {
     pub listens: Vec<Listen>,
     /// Those that another program holds.
     pub held: watch::Receiver<BTreeSet<Listen>>,
+    /// The leases of our DHCP server, where there is one.
+    pub leases: Option<crate::dhcp::io::Handle>,
     /// Destinations of the status, and why each is not written.
     pub sinks: Vec<(String, watch::Receiver<Option<String>>)>,
 }
@@ -71,6 +73,11 @@ impl Operations {
     /// Over this hub and store.
     pub fn new(hub: Arc<Hub>, store: Arc<Store>, prober: Arc<Prober>, around: Surroundings) -> Self {
         Self { hub, store, prober, around, told: Told::default(), assigning: tokio::sync::Mutex::default() }
+    }
+
+    /// Addresses that our DHCP server has given; none where there is no such server.
+    pub fn leases(&self) -> Vec<crate::api::Lease> {
+        self.around.leases.as_ref().map(crate::dhcp::io::Handle::leases).unwrap_or_default()
     }
 
     /// The hub.

@@ -111,6 +111,8 @@ fn stage(evidence: &Evidence<'_>, total: usize, registered: usize) -> Stage {
         Stage::Configured
     } else if boot.last.is_some() {
         Stage::Booting
+    } else if boot.leased.is_some() {
+        Stage::Leased
     } else {
         Stage::Silent
     }
@@ -194,7 +196,13 @@ fn health(
         Stage::Registering => say(Health::Waiting, "registering", "it has taken its configuration and should register now".to_owned()),
         Stage::Configured => say(Health::Waiting, "configured", "it has fetched its configuration".to_owned()),
         Stage::Loading => say(Health::Waiting, "loading", "it asks for firmware".to_owned()),
-        Stage::Booting | Stage::Leased => {
+        Stage::Leased => say(
+            Health::Waiting,
+            "leased",
+            "it has an address from us and should ask for its first file now; if it does not, Alternate TFTP is on (**#, Settings, Network)"
+                .to_owned(),
+        ),
+        Stage::Booting => {
             let refused = evidence.boot.config_refused.as_deref().filter(|code| *code != "other-family");
             match refused {
                 Some(code) => say(Health::Waiting, code, format!("its configuration was not served ({code})")),

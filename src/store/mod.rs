@@ -6,6 +6,7 @@
 
 mod conversions;
 mod folder;
+mod leases;
 mod recover;
 mod roster;
 mod snapshots;
@@ -26,6 +27,7 @@ use crate::pbx::roster::{Assignment, Roster};
 use crate::timeline::EVENTS_PER_PHONE;
 pub use conversions::{Kept, ToKeep};
 use folder::{inode, lock, private};
+pub use leases::{KeptLeases, LeaseWrite};
 pub use recover::Damaged;
 
 /// The open database, and the lock on its folder.

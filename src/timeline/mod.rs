@@ -71,6 +71,8 @@ impl Timeline {
 pub struct Boot {
     /// First request of this boot.
     pub began: Option<Timestamp>,
+    /// When it last got an address from us.
+    pub leased: Option<Timestamp>,
     /// Last thing heard.
     pub last: Option<Timestamp>,
     /// When the configuration was last asked for.
@@ -103,9 +105,9 @@ impl Boot {
                     // What a phone was seen to reject stays in mind across its reboots: that is the loop.
                     let times = self.config_sent_times;
                     // So does that it is registered: a ring list is asked for by phones that work.
-                    let (registered, lost) = (self.registered, self.lost);
+                    let (registered, lost, leased) = (self.registered, self.lost, self.leased);
                     let began = Some(event.at);
-                    *self = Self { began, config_sent_times: times, registered, lost, ..Self::default() };
+                    *self = Self { began, config_sent_times: times, registered, lost, leased, ..Self::default() };
                 }
                 self.last = Some(event.at);
                 self.asked(event.at, &FileRequest::parse(name), refused.as_deref());
@@ -137,6 +139,7 @@ impl Boot {
                 }
             }
             EventKind::Unreachable { .. } => self.last = Some(event.at),
+            EventKind::Leased { .. } => self.leased = Some(event.at),
             EventKind::Told { .. } | EventKind::Assigned { .. } | EventKind::Firmware { .. } => {}
         }
     }

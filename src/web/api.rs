@@ -40,6 +40,7 @@ fn for_the_pbx() -> Router<Arc<Operations>> {
     Router::new()
         .route("/api/v1/check", get(check))
         .route("/api/v1/firmware", get(super::firmware::list))
+        .route("/api/v1/leases", get(leases))
         .route("/api/v1/phones", get(phones))
         .route("/api/v1/phones/{mac}", get(phone))
         .route("/api/v1/phones/{mac}/timeline", get(timeline))
@@ -62,6 +63,10 @@ fn unknown(mac: MacAddr) -> Response {
 
 async fn check(State(desk): State<Arc<Operations>>) -> Response {
     Json(desk.check().await).into_response()
+}
+
+async fn leases(State(desk): State<Arc<Operations>>) -> Response {
+    Json(desk.leases()).into_response()
 }
 
 async fn phones(State(desk): State<Arc<Operations>>) -> Response {

@@ -1,0 +1,356 @@
+//! The edge: interfaces, the store, and time around [`Server`].
+//!
+//! Leases that come while others are being written are written together, next: so many as a disk takes in one go, however
+//! slow it is. An answer waits for nothing else.
+
+mod handle;
+mod probe;
+mod say;
+mod socket;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use super::clock::Clock;
+use super::lease::LeaseState;
+use super::reply::Reply;
+use super::server::{Arrival, Commit, Dropped, Outcome, Server, Settings};
+use crate::hub::Hub;
+use crate::probe::own_addresses;
+use crate::store::{LeaseWrite, Store};
+pub use handle::Handle;
+use probe::{Probed, Probes};
+use say::{say, sentence};
+use socket::{Port, links, readable};
+
+/// How often interfaces and clocks are looked at (F17).
+const ROUND: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether an address answers.
+const PROBING: Duration = Duration::from_millis(50);
+
+/// Changes that may wait for the disk; a client whose change finds no room asks again.
+const WAITING: usize = 16_384;
+
+/// Packets taken from one interface before another has its turn.
+const AT_ONCE: usize = 64;
+
+/// Longer than any packet that is read; what is cut off here is refused for its length.
+const BUFFER: usize = 2_048;
+
+/// An answer, and the interface that it goes out on.
+struct Ready {
+    link: String,
+    reply: Reply,
+}
+
+/// A change on its way to the disk, and the interface of its answer.
+type Change = (String, Commit);
+
+type Writing = Pin<Box<dyn Future<Output = (Vec<Change>, Result<(), String>)> + Send>>;
+
+/// The server, its interfaces, its disk.
+pub struct Edge {
+    handle: Handle,
+    hub: Arc<Hub>,
+    store: Arc<Store>,
+    names: Vec<String>,
+    ports: Vec<Port>,
+    /// Interfaces that are not served, and why; said once.
+    waiting: BTreeMap<String, String>,
+    probes: Probes,
+    changes: Vec<Change>,
+    writing: Option<Writing>,
+    failing: bool,
+    dropped: BTreeMap<Dropped, u64>,
+    last: usize,
+}
+
+impl Edge {
+    /// What was kept is read; nothing is bound yet.
+    pub async fn new(settings: Settings, names: Vec<String>, probe: bool, hub: &Arc<Hub>, store: &Arc<Store>) -> Self {
+        let kept = store.leases().await.unwrap_or_else(|why| {
+            tracing::error!(code = "leases-unreadable", "{why}; phones get their address again as they ask for it");
+            crate::store::KeptLeases::default()
+        });
+        if kept.unreadable > 0 {
+            tracing::error!(
+                code = "leases-unreadable",
+                "{} leases cannot be read; those phones get their address again as they ask for it",
+                kept.unreadable
+            );
+        }
+        let clock = Clock::new(Timestamp::now(), kept.clock);
+        let own: Vec<_> = own_addresses().collect();
+        let now = clock.now(SignedDuration::ZERO);
+        let server = Server::new(settings, &own, kept.leases, now);
+        let handle = Handle {
+            server: Arc::new(Mutex::new(server)),
+            clock: Arc::new(Mutex::new(clock)),
+            started: Instant::now(),
+        };
+        Self {
+            handle,
+            hub: Arc::clone(hub),
+            store: Arc::clone(store),
+            names,
+            ports: Vec::new(),
+            waiting: BTreeMap::new(),
+            probes: Probes::new(probe),
+            changes: Vec::new(),
+            writing: None,
+            failing: false,
+            dropped: BTreeMap::new(),
+            last: 0,
+        }
+    }
+
+    /// For other parts.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Serves until told to end; what was taken up is written before it does.
+    pub async fn serve(&mut self, ending: &CancellationToken) {
+        let mut round = tokio::time::interval(ROUND);
+        round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut probing = tokio::time::interval(PROBING);
+        probing.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                at = readable(&self.ports, self.last) => self.receive(at),
+                (changes, outcome) = written(&mut self.writing) => self.kept(changes, &outcome),
+                _ = round.tick() => self.round(),
+                _ = probing.tick(), if self.probes.any() => self.look(),
+                () = ending.cancelled() => break,
+            }
+            self.write();
+        }
+        while self.writing.is_some() {
+            let (changes, outcome) = written(&mut self.writing).await;
+            self.kept(changes, &outcome);
+            self.write();
+        }
+    }
+
+    fn receive(&mut self, at: usize) {
+        self.last = at;
+        let Some(port) = self.ports.get(at) else { return };
+        let (now, hub) = (self.handle.now(), &self.hub);
+        let mut outcomes = Vec::new();
+        let mut failed = None;
+        {
+            let mut server = self.handle.lock();
+            let snapshot = hub.snapshot();
+            let known = |mac| snapshot.assignment(mac).is_some();
+            let mut buffer = [0; BUFFER];
+            for _ in 0..AT_ONCE {
+                let (source, destination, length) = match port.receive(&mut buffer) {
+                    Ok(Some(received)) => received,
+                    Ok(None) => break,
+                    Err(why) => {
+                        failed = Some(why);
+                        break;
+                    }
+                };
+                let arrival = Arrival { link: &port.link, source, destination };
+                let packet = buffer.get(..length).unwrap_or_default();
+                match server.receive(packet, &arrival, known, now) {
+                    Outcome::Drop(why) => {
+                        let count = self.dropped.entry(why).or_default();
+                        *count = count.saturating_add(1);
+                    }
+                    outcome => outcomes.push(outcome),
+                }
+            }
+        }
+        let link = port.link.name.clone();
+        if let Some(why) = failed {
+            self.lose(&link, &why);
+        }
+        for outcome in outcomes {
+            self.carry_out(&link, outcome);
+        }
+    }
+
+    fn carry_out(&mut self, link: &str, outcome: Outcome) {
+        match outcome {
+            Outcome::Drop(_) => {}
+            Outcome::Send(reply) => self.send(&Ready { link: link.to_owned(), reply }),
+            Outcome::Offer { ip, mac, new, reply } => {
+                let offer = Ready { link: link.to_owned(), reply };
+                let ready = if new { self.probes.ask(ip, mac, offer, Instant::now()) } else { Some(offer) };
+                if let Some(ready) = ready {
+                    self.send(&ready);
+                }
+            }
+            Outcome::Commit(commit) => self.change(link, *commit),
+        }
+    }
+
+    fn change(&mut self, link: &str, commit: Commit) {
+        if self.changes.len() < WAITING {
+            self.changes.push((link.to_owned(), commit));
+        } else {
+            let now = self.handle.now();
+            self.handle.lock().failed(commit, now);
+        }
+    }
+
+    fn send(&mut self, ready: &Ready) {
+        let Some(port) = self.ports.iter().find(|port| port.link.name == ready.link) else { return };
+        if let Err(why) = port.send(&ready.reply)
+            && why.kind() != io::ErrorKind::WouldBlock
+        {
+            tracing::debug!(link = ready.link, to = %ready.reply.to, "an answer could not be sent: {why}");
+        }
+    }
+
+    /// Begins to write what waits, unless the disk is busy with what came before.
+    fn write(&mut self) {
+        if self.writing.is_some() || self.changes.is_empty() {
+            return;
+        }
+        let (changes, store, clock) = (std::mem::take(&mut self.changes), Arc::clone(&self.store), self.handle.now());
+        self.writing = Some(Box::pin(async move {
+            let mut writes = Vec::with_capacity(changes.len());
+            for (_, commit) in &changes {
+                writes.extend(commit.left.map(LeaseWrite::Drop));
+                writes.push(LeaseWrite::Put(commit.lease.clone()));
+            }
+            let outcome = store.keep_leases(&writes, clock).await.map_err(|why| why.to_string());
+            (changes, outcome)
+        }));
+    }
+
+    fn kept(&mut self, changes: Vec<Change>, outcome: &Result<(), String>) {
+        let now = self.handle.now();
+        if let Err(why) = outcome
+            && !self.failing
+        {
+            tracing::error!(
+                code = "leases-not-kept",
+                "{why}; phones that have an address keep it, and no other gets one until this is mended"
+            );
+        }
+        if self.failing && outcome.is_ok() {
+            tracing::info!(code = "leases-kept", "leases are kept again; everybody gets an address");
+        }
+        self.failing = outcome.is_err();
+        for (link, commit) in changes {
+            let reply = if outcome.is_ok() {
+                self.note(&commit);
+                commit.reply
+            } else {
+                self.handle.lock().failed(commit, now)
+            };
+            if let Some(reply) = reply {
+                self.send(&Ready { link, reply });
+            }
+        }
+    }
+
+    /// The rest of the daemon hears of it.
+    fn note(&self, commit: &Commit) {
+        let (lease, wall) = (&commit.lease, Timestamp::now());
+        if lease.state == LeaseState::Bound && lease.phone {
+            self.hub.has_address(lease.mac, lease.ip, lease.model.clone(), wall);
+        }
+    }
+
+    /// Once a second: interfaces that came, went or changed (F17), time, and what people are to hear.
+    fn round(&mut self) {
+        let links = links(&self.names);
+        let gone: BTreeSet<String> =
+            self.ports.iter().filter(|port| !links.contains(&port.link)).map(|port| port.link.name.clone()).collect();
+        self.ports.retain(|port| !gone.contains(&port.link.name));
+        for name in self.names.clone() {
+            if self.ports.iter().any(|port| port.link.name == name) {
+                continue;
+            }
+            let opened = links.iter().find(|link| link.name == name).map(|link| Port::open(link.clone()));
+            match opened {
+                None => self.wait_for(&name, "it is not there, not up, or has no address".to_owned()),
+                Some(Err(why)) => {
+                    let why = sentence(&why);
+                    self.wait_for(&name, why);
+                }
+                Some(Ok(port)) => {
+                    self.waiting.remove(&name);
+                    tracing::info!(code = "dhcp-serves", interface = name, "DHCP is served on {name}");
+                    self.ports.push(port);
+                }
+            }
+        }
+        let wall = Timestamp::now();
+        let passed = self.handle.passed();
+        let stepped = self.handle.clock.lock().unwrap_or_else(PoisonError::into_inner).look(wall, passed);
+        let now = self.handle.now();
+        let mut server = self.handle.lock();
+        server.tick(now);
+        let mut all = Vec::new();
+        if let Some(by) = stepped {
+            server.shift(by, now);
+            all.extend(server.leases().all().cloned());
+        }
+        let notices = server.notices();
+        drop(server);
+        for lease in all {
+            self.changes.push((String::new(), Commit::of(lease)));
+        }
+        notices.iter().for_each(say);
+        for (why, count) in std::mem::take(&mut self.dropped) {
+            tracing::debug!(count, "DHCP packets were not answered: {why:?}");
+        }
+    }
+
+    fn wait_for(&mut self, name: &str, why: String) {
+        if self.waiting.get(name) != Some(&why) {
+            tracing::warn!(
+                code = "dhcp-waits",
+                interface = name,
+                "DHCP is not served on {name}: {why}; it is looked at every second"
+            );
+            self.waiting.insert(name.to_owned(), why);
+        }
+    }
+
+    /// An interface cannot be read any more; it is opened again within a second, if it is still there.
+    fn lose(&mut self, name: &str, why: &io::Error) {
+        tracing::debug!(interface = name, "nothing can be read from it: {why}");
+        self.ports.retain(|port| port.link.name != name);
+    }
+
+    fn look(&mut self) {
+        for probed in self.probes.look(Instant::now()) {
+            match probed {
+                Probed::Free(ready) => self.send(&ready),
+                Probed::Taken(ip, by) => {
+                    let now = self.handle.now();
+                    let commit = self.handle.lock().taken(ip, by, now);
+                    if let Some(commit) = commit {
+                        self.change("", commit);
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn written(writing: &mut Option<Writing>) -> (Vec<Change>, Result<(), String>) {
+    match writing {
+        Some(future) => {
+            let outcome = future.await;
+            *writing = None;
+            outcome
+        }
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,126 @@
+//! Whether somebody sits at an address that is to be offered (RFC 2131 section 2.2): it is called, and answers by itself or
+//! by the link's word. Needs no right that the daemon does not have: the kernel sends the ARP request.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::Ready;
+use crate::domain::MacAddr;
+use crate::neighbour;
+
+/// How long an answer is waited for. A host on the same network answers in a millisecond.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Addresses asked for at once. Offers beyond that go out unasked: a storm of phones is not to wait for its own end.
+const AT_ONCE: usize = 1_024;
+
+/// What nobody listens on (RFC 863): a datagram to it makes the kernel look for the host.
+const DISCARD: u16 = 9;
+
+/// ICMP echo (RFC 792); the kernel fills in the checksum and the identifier (icmp(7)).
+const ECHO: [u8; 8] = [8, 0, 0, 0, 0, 0, 0, 1];
+
+/// An offer that waits for an answer which nobody should give.
+struct Asked {
+    offer: Ready,
+    mac: MacAddr,
+    until: Instant,
+}
+
+/// Addresses that are asked for.
+pub(super) struct Probes {
+    socket: Option<Socket>,
+    pings: bool,
+    asked: HashMap<Ipv4Addr, Asked>,
+    /// Those that the link knew already: it may be remembering a host that has gone.
+    stale: HashSet<Ipv4Addr>,
+}
+
+/// What came of it.
+pub(super) enum Probed {
+    /// Nobody is there.
+    Free(Ready),
+    /// Somebody is.
+    Taken(Ipv4Addr, MacAddr),
+}
+
+impl Probes {
+    pub(super) fn new(wanted: bool) -> Self {
+        let open = |protocol| -> io::Result<Socket> {
+            let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(protocol))?;
+            socket.set_nonblocking(true)?;
+            Ok(socket)
+        };
+        // Who may ping is a setting of the host (net.ipv4.ping_group_range); a datagram makes the link speak as well.
+        let ping = wanted.then(|| open(Protocol::ICMPV4).ok()).flatten();
+        let pings = ping.is_some();
+        let socket = ping.or_else(|| wanted.then(|| open(Protocol::UDP).ok()).flatten());
+        Self { socket, pings, asked: HashMap::new(), stale: HashSet::new() }
+    }
+
+    pub(super) fn any(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    /// Asks for an address, and keeps the offer until it is clear; gives it back where it cannot be asked for.
+    pub(super) fn ask(&mut self, ip: Ipv4Addr, mac: MacAddr, offer: Ready, now: Instant) -> Option<Ready> {
+        if let Some(asked) = self.asked.get_mut(&ip) {
+            // The client asks again while it waits.
+            asked.offer = offer;
+            return None;
+        }
+        let Some(socket) = self.socket.as_ref().filter(|_| self.asked.len() < AT_ONCE) else { return Some(offer) };
+        if !self.any() {
+            self.stale = neighbour::all().into_keys().collect();
+        }
+        let sent = if self.pings {
+            socket.send_to(&ECHO, &SocketAddrV4::new(ip, 0).into())
+        } else {
+            socket.send_to(&[], &SocketAddrV4::new(ip, DISCARD).into())
+        };
+        if sent.is_err() {
+            return Some(offer);
+        }
+        self.asked.insert(ip, Asked { offer, mac, until: now + PATIENCE });
+        None
+    }
+
+    /// What is known by now.
+    pub(super) fn look(&mut self, now: Instant) -> Vec<Probed> {
+        let mut all = Vec::new();
+        let table = if self.any() { neighbour::all() } else { HashMap::new() };
+        let mut answered: HashSet<Ipv4Addr> = self.answers().collect();
+        answered.extend(table.keys().filter(|ip| !self.stale.contains(ip)));
+        let found: Vec<Ipv4Addr> = answered.into_iter().filter(|ip| self.asked.contains_key(ip)).collect();
+        for ip in found {
+            let Some(asked) = self.asked.remove(&ip) else { continue };
+            match table.get(&ip) {
+                // It is there already: an address that we forgot.
+                Some(mac) if *mac == asked.mac => all.push(Probed::Free(asked.offer)),
+                Some(mac) => all.push(Probed::Taken(ip, *mac)),
+                // Behind a relay.
+                None => all.push(Probed::Taken(ip, asked.mac)),
+            }
+        }
+        let quiet: Vec<Ipv4Addr> =
+            self.asked.iter().filter(|(_, asked)| asked.until <= now).map(|(ip, _)| *ip).collect();
+        all.extend(quiet.into_iter().filter_map(|ip| Some(Probed::Free(self.asked.remove(&ip)?.offer))));
+        all
+    }
+
+    /// Who answered a ping.
+    fn answers(&self) -> impl Iterator<Item = Ipv4Addr> {
+        let socket = self.socket.as_ref().filter(|_| self.pings);
+        std::iter::from_fn(move || {
+            let mut answer = [MaybeUninit::uninit(); 64];
+            let (_, from) = socket?.recv_from(&mut answer).ok()?;
+            Some(*from.as_socket_ipv4()?.ip())
+        })
+        .take(AT_ONCE)
+    }
+}

@@ -1,0 +1,47 @@
+//! What people are told of it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use crate::config::{Listen, Protocol};
+use crate::dhcp::reply::SERVER;
+use crate::dhcp::server::Notice;
+use crate::ports;
+
+/// Why port 67 could not be had.
+pub(super) fn sentence(why: &io::Error) -> String {
+    if why.kind() != io::ErrorKind::AddrInUse {
+        return format!("port 67 could not be listened on: {why}");
+    }
+    let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER);
+    let holder = ports::holder(&Listen { key: "dhcp.interfaces", protocol: Protocol::Udp, address: any });
+    holder.map_or_else(
+        || "port 67 is held by another program".to_owned(),
+        |holder| format!("port 67 is held by {holder}; stop that one, or leave DHCP to it: dhcp.mode = \"off\""),
+    )
+}
+
+pub(super) fn say(notice: &Notice) {
+    match notice {
+        Notice::Filling(network, 100) => tracing::error!(
+            code = "pool-full",
+            %network,
+            "all addresses of {network} are given out, so the next phone gets none; make dhcp.subnet.pool larger, or lease shorter"
+        ),
+        Notice::Filling(network, percent) => tracing::warn!(
+            code = "pool-filling",
+            %network,
+            "{percent} % of the addresses of {network} are given out; make dhcp.subnet.pool larger, or lease shorter"
+        ),
+        Notice::Taken(ip, by) => tracing::warn!(
+            code = "address-taken",
+            %ip,
+            "somebody who has no lease sits at {ip} (found with {by}); it is given to nobody for a day: take it out of dhcp.subnet.pool, or let that host ask"
+        ),
+        Notice::Pretends(mac, other) => tracing::warn!(
+            code = "client-id-foreign",
+            %mac,
+            "{mac} calls itself {other}, which is an assigned phone (option 61); it is served as {mac}"
+        ),
+    }
+}

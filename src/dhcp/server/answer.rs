@@ -1,0 +1,253 @@
+//! The answer to each kind of message (RFC 2131 section 4.3).
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use dhcproto::v4::MessageType;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Commit, Dropped, Notice, Outcome, Server};
+use crate::config::dhcp::{SHORTEST_LEASE, Subnet};
+use crate::dhcp::lease::{Lease, LeaseState};
+use crate::dhcp::limit::Class;
+use crate::dhcp::reply::{Told, reply};
+use crate::dhcp::wire::Raw;
+use crate::domain::{MacAddr, ModelName};
+
+/// How long an offer is kept for its client.
+const OFFERED: SignedDuration = SignedDuration::from_secs(30);
+
+/// How long an address is given to nobody after somebody was found there (F31).
+const QUARANTINE: SignedDuration = SignedDuration::from_hours(24);
+
+/// Longest name of a client that is kept, in octets (RFC 1035 section 2.3.4).
+const HOSTNAME: usize = 63;
+
+/// Parts of a pool at which somebody is told, in percent (F32).
+const LEVELS: [usize; 3] = [80, 95, 100];
+
+/// A packet that is read on.
+pub(super) struct Asked<'a> {
+    pub(super) raw: &'a Raw,
+    pub(super) mac: MacAddr,
+    pub(super) class: Class,
+    pub(super) model: Option<ModelName>,
+    /// Who we are to it.
+    pub(super) own: Ipv4Addr,
+    /// The networks of its link, those that it is served from.
+    pub(super) subnets: Vec<&'a Subnet>,
+    pub(super) source: Ipv4Addr,
+    pub(super) now: Timestamp,
+}
+
+impl Server {
+    pub(super) fn discover(&mut self, asked: &Asked<'_>) -> Outcome {
+        let wish = asked.raw.option(50).and_then(address);
+        let choice = asked.subnets.iter().find_map(|subnet| Some((*subnet, self.choose(asked, subnet, wish)?)));
+        for subnet in &asked.subnets {
+            self.watch_level(subnet);
+        }
+        let Some((subnet, ip)) = choice else { return Outcome::Drop(Dropped::PoolFull) };
+        let new = self.leases.at(ip).is_none_or(|lease| lease.mac != asked.mac);
+        if self.offered(asked.mac) != Some(ip) {
+            self.withdraw(asked.mac);
+        }
+        self.leases.hold(ip);
+        let until = asked.now.checked_add(OFFERED).unwrap_or(asked.now);
+        self.offers.insert(asked.mac, (ip, until));
+        self.ends.push_back((until, asked.mac));
+        let told = self.told(asked, subnet, Some(lease_time(asked.raw, subnet)));
+        Outcome::Offer { ip, mac: asked.mac, new, reply: reply(asked.raw, MessageType::Offer, ip, &told) }
+    }
+
+    /// The address that a client is offered.
+    fn choose(&self, asked: &Asked<'_>, subnet: &Subnet, wish: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
+        let reserved = self.settings.reservations.get(&asked.mac).filter(|ip| subnet.network.contains(*ip));
+        let others = |ip: &Ipv4Addr| self.leases.at(*ip).is_some_and(|l| l.mac != asked.mac && l.active(asked.now));
+        let declined =
+            |ip: &Ipv4Addr| self.leases.at(*ip).is_some_and(|l| l.state == LeaseState::Declined && l.ends > asked.now);
+        if let Some(ip) = reserved.filter(|ip| !others(ip) && !declined(ip)) {
+            return Some(*ip);
+        }
+        if let Some(ip) = self.offered(asked.mac).filter(|ip| subnet.network.contains(ip)) {
+            return Some(ip);
+        }
+        let had = self.leases.of(asked.mac, subnet);
+        if let Some(lease) = had.filter(|lease| lease.active(asked.now)) {
+            return Some(lease.ip);
+        }
+        let free = self.leases.free(subnet, asked.class >= Class::Phone)?;
+        let again = had.map(|lease| lease.ip).into_iter().chain(wish);
+        Some(again.into_iter().find(|ip| self.leases.is_free(subnet, *ip)).unwrap_or(free))
+    }
+
+    pub(super) fn request(&mut self, asked: &Asked<'_>) -> Outcome {
+        let (raw, mac) = (asked.raw, asked.mac);
+        let wish = raw.option(50).and_then(address);
+        match (raw.option(54).and_then(address), wish, raw.ciaddr) {
+            // SELECTING
+            (Some(server), ..) if server != asked.own => {
+                self.withdraw(mac);
+                Outcome::Drop(Dropped::OtherServer)
+            }
+            (Some(_), Some(ip), _) => match self.may_have(asked, ip) {
+                Some(subnet) => self.ack(asked, subnet, ip),
+                None => self.nak(asked),
+            },
+            // INIT-REBOOT
+            (None, Some(ip), ciaddr) if ciaddr.is_unspecified() => {
+                if let Some(subnet) = self.may_have(asked, ip) {
+                    return self.ack(asked, subnet, ip);
+                }
+                let outside = !asked.subnets.iter().any(|subnet| subnet.network.contains(&ip));
+                let others = self.leases.at(ip).is_some_and(|lease| lease.mac != mac && lease.active(asked.now));
+                if outside || others { self.nak(asked) } else { Outcome::Drop(Dropped::Unknown) }
+            }
+            // RENEWING, REBINDING
+            (None, None, ciaddr) if !ciaddr.is_unspecified() => match self.may_have(asked, ciaddr) {
+                Some(subnet) => self.ack(asked, subnet, ciaddr),
+                // It moved, and asks everybody.
+                None if !asked.subnets.iter().any(|subnet| subnet.network.contains(&ciaddr)) => self.nak(asked),
+                None => Outcome::Drop(Dropped::Unknown),
+            },
+            _ => Outcome::Drop(Dropped::Unknown),
+        }
+    }
+
+    /// The network in which a client may have this address: it has it, was offered it, or nobody has it and the client is
+    /// a phone or was offered none (a restart forgets offers).
+    fn may_have<'a>(&self, asked: &Asked<'a>, ip: Ipv4Addr) -> Option<&'a Subnet> {
+        let subnet = asked.subnets.iter().find(|subnet| subnet.network.contains(&ip))?;
+        let reserved = self.settings.reservations.get(&asked.mac) == Some(&ip)
+            && self.leases.at(ip).is_none_or(|lease| lease.mac == asked.mac || lease.ends <= asked.now);
+        let offered = self.offered(asked.mac) == Some(ip);
+        let has = self.leases.at(ip).is_some_and(|lease| lease.mac == asked.mac && lease.active(asked.now));
+        let phone = asked.class >= Class::Phone;
+        let free = || self.leases.is_free(subnet, ip) && (phone || self.leases.free(subnet, false).is_some());
+        (reserved || offered || has || free()).then_some(*subnet)
+    }
+
+    fn ack(&mut self, asked: &Asked<'_>, subnet: &Subnet, ip: Ipv4Addr) -> Outcome {
+        let time = lease_time(asked.raw, subnet);
+        let before = self.leases.at(ip).cloned();
+        let had = before.as_ref().filter(|before| before.mac == asked.mac);
+        let ends = SignedDuration::try_from(time).ok().and_then(|time| asked.now.checked_add(time).ok());
+        let lease = Lease {
+            ip,
+            mac: asked.mac,
+            ends: ends.unwrap_or(asked.now),
+            state: LeaseState::Bound,
+            phone: asked.class >= Class::Phone,
+            model: asked.model.clone().or_else(|| had?.model.clone()),
+            hostname: asked.raw.option(12).map(hostname).filter(|name| !name.is_empty()),
+        };
+        self.withdraw(asked.mac);
+        let left = self.leases.put(lease.clone());
+        let told = self.told(asked, subnet, Some(time));
+        let reply = reply(asked.raw, MessageType::Ack, ip, &told);
+        self.watch_level(subnet);
+        Outcome::Commit(Box::new(Commit { lease, left, before, reply: Some(reply) }))
+    }
+
+    fn nak(&mut self, asked: &Asked<'_>) -> Outcome {
+        if !self.limits.may_refuse(asked.mac, asked.now) {
+            return Outcome::Drop(Dropped::TooOften);
+        }
+        let told = Told { server: Some(asked.own), ..Told::default() };
+        Outcome::Send(reply(asked.raw, MessageType::Nak, Ipv4Addr::UNSPECIFIED, &told))
+    }
+
+    pub(super) fn decline(&mut self, asked: &Asked<'_>) -> Outcome {
+        let ip = asked.raw.option(50).and_then(address);
+        let place = ip.and_then(|ip| Some((ip, asked.subnets.iter().find(|subnet| subnet.network.contains(&ip))?)));
+        let Some((ip, subnet)) = place else { return Outcome::Drop(Dropped::Unknown) };
+        let offered = self.offered(asked.mac) == Some(ip);
+        let has = self.leases.at(ip).is_some_and(|lease| lease.mac == asked.mac && lease.active(asked.now));
+        if !offered && !has {
+            return Outcome::Drop(Dropped::Unknown);
+        }
+        if offered {
+            self.withdraw(asked.mac);
+        }
+        self.notice(Notice::Taken(ip, asked.mac));
+        match self.quarantine(subnet, ip, asked.mac, asked.now) {
+            Some(commit) => Outcome::Commit(Box::new(commit)),
+            None => Outcome::Drop(Dropped::PoolFull),
+        }
+    }
+
+    /// So many are kept from everybody, and no more: whoever says of every address that it is taken does not empty the pool.
+    pub(super) fn quarantine(&mut self, subnet: &Subnet, ip: Ipv4Addr, by: MacAddr, now: Timestamp) -> Option<Commit> {
+        let before = self.leases.at(ip).cloned();
+        let ends = if self.leases.may_decline(subnet) { now.checked_add(QUARANTINE).ok()? } else { now };
+        let state = if ends > now { LeaseState::Declined } else { LeaseState::Released };
+        let lease = Lease { ip, mac: by, ends, state, phone: false, model: None, hostname: None };
+        let left = self.leases.put(lease.clone());
+        Some(Commit { lease, left, before, reply: None })
+    }
+
+    pub(super) fn release(&mut self, asked: &Asked<'_>) -> Outcome {
+        let ip = asked.raw.ciaddr;
+        let own = |lease: &&Lease| lease.mac == asked.mac && lease.active(asked.now);
+        let Some(before) = self.leases.at(ip).filter(own).filter(|_| asked.source == ip).cloned() else {
+            return Outcome::Drop(Dropped::Unknown);
+        };
+        let lease = Lease { state: LeaseState::Released, ends: asked.now, ..before.clone() };
+        let left = self.leases.put(lease.clone());
+        Outcome::Commit(Box::new(Commit { lease, left, before: Some(before), reply: None }))
+    }
+
+    pub(super) fn inform(&mut self, asked: &Asked<'_>) -> Outcome {
+        let subnet = asked.subnets.iter().find(|subnet| subnet.network.contains(&asked.raw.ciaddr));
+        let Some(subnet) = subnet else { return Outcome::Drop(Dropped::Unknown) };
+        let told = self.told(asked, subnet, None);
+        Outcome::Send(reply(asked.raw, MessageType::Ack, Ipv4Addr::UNSPECIFIED, &told))
+    }
+
+    fn told(&self, asked: &Asked<'_>, subnet: &Subnet, lease: Option<Duration>) -> Told {
+        let tftp =
+            self.settings.tftp.or(Some(asked.own)).filter(|_| asked.class >= Class::Phone || asks_for_files(asked.raw));
+        Told {
+            server: Some(asked.own),
+            lease,
+            network: Some(subnet.network),
+            tftp,
+            router: subnet.router,
+            dns: subnet.dns.clone(),
+            domain: subnet.domain.clone(),
+            ntp: self.settings.ntp.or(Some(asked.own).filter(|_| self.settings.ntp_here)),
+            zone: self.settings.zone.clone().map(|zone| (zone, asked.now)),
+        }
+    }
+
+    fn watch_level(&mut self, subnet: &Subnet) {
+        let usage = self.leases.usage(subnet);
+        let percent = usage.used.saturating_mul(100).checked_div(usage.size).unwrap_or(100);
+        let level = LEVELS.into_iter().rfind(|level| percent >= *level).unwrap_or(0);
+        let before = self.levels.insert(subnet.network, level).unwrap_or(0);
+        if level > before {
+            self.notice(Notice::Filling(subnet.network, level));
+        }
+    }
+}
+
+fn asks_for_files(raw: &Raw) -> bool {
+    raw.option(55).is_some_and(|asked| asked.contains(&150) || asked.contains(&66))
+}
+
+fn address(value: &[u8]) -> Option<Ipv4Addr> {
+    Some(Ipv4Addr::from(<[u8; 4]>::try_from(value).ok()?))
+}
+
+/// What a client wishes, within what there is.
+fn lease_time(raw: &Raw, subnet: &Subnet) -> Duration {
+    let wish = raw.option(51).and_then(|value| Some(u32::from_be_bytes(value.try_into().ok()?)));
+    wish.map_or(subnet.lease, |wish| Duration::from_secs(wish.into()).clamp(SHORTEST_LEASE, subnet.lease))
+}
+
+/// A name as it may be shown anywhere (T25); never told to anybody (B21).
+fn hostname(value: &[u8]) -> String {
+    let mut name = value.trim_ascii_end().escape_ascii().to_string();
+    name.truncate(HOSTNAME);
+    name
+}

@@ -1,0 +1,325 @@
+//! What is answered, and what is not (RFC 2131), as a pure step: a packet and a time in, an [`Outcome`] out.
+//!
+//! It differs from an ordinary server where phones need it, or where an ordinary one does harm:
+//! - in mode `phones` nobody is answered who is no phone by vendor class or assigned MAC;
+//! - a boot loader that asks for the address it had before gets it, if it is free and ours, although nobody here remembers
+//!   it: unanswered it stalls [R7945];
+//! - nobody is refused an address (NAK) unless it is not of his network and the network is ours, or it is known to be
+//!   another's; once in five seconds;
+//! - a lease is acknowledged when it is on the disk: [`Outcome::Commit`] says what to write, and its answer is sent after.
+//!
+//! `now` is the clock of leases: it begins as the wall clock and never steps; a step of the wall clock that stays is
+//! handed in by [`Server::shift`].
+
+mod answer;
+mod place;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use dhcproto::v4::MessageType;
+use ipnet::Ipv4Net;
+use jiff::{SignedDuration, Timestamp};
+
+use super::lease::{Lease, LeaseState, Leases};
+use super::limit::{Class, Limits};
+use super::reply::{Reply, Zone};
+use super::vendor::{Vendor, vendor};
+use super::wire::{Op, Raw, Refused};
+use crate::config::dhcp::{Clients, Subnet};
+use crate::domain::MacAddr;
+use answer::Asked;
+use place::place;
+
+/// Offers at once; beyond that the oldest is let go.
+const OFFERS: usize = 16_384;
+
+/// What the server is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whom it answers.
+    pub clients: Clients,
+    /// Where it has addresses.
+    pub subnets: Vec<Subnet>,
+    /// Addresses that are somebody's own.
+    pub reservations: BTreeMap<MacAddr, Ipv4Addr>,
+    /// Where files are; `None` = at the address of ours that the client is told as the server's.
+    pub tftp: Option<Ipv4Addr>,
+    /// A time server.
+    pub ntp: Option<Ipv4Addr>,
+    /// Without one, this host is one.
+    pub ntp_here: bool,
+    /// The time zone.
+    pub zone: Option<Zone>,
+}
+
+/// An interface, and the addresses that it has now, each with its prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// Its addresses.
+    pub addresses: Vec<Ipv4Net>,
+}
+
+/// How a packet came.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// On which interface.
+    pub link: &'a Link,
+    /// From whom.
+    pub source: SocketAddrV4,
+    /// To which address it was sent.
+    pub destination: Ipv4Addr,
+}
+
+/// What is to be done with a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing.
+    Drop(Dropped),
+    /// It is answered.
+    Send(Reply),
+    /// It is offered an address, unless somebody is found there: then [`Server::taken`], and the packet again.
+    Offer {
+        /// The address.
+        ip: Ipv4Addr,
+        /// Whom.
+        mac: MacAddr,
+        /// The client did not have it before.
+        new: bool,
+        /// The answer.
+        reply: Reply,
+    },
+    /// Written down first, then answered: [`Server::failed`] says what becomes of it if it cannot be written.
+    Commit(Box<Commit>),
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dropped {
+    /// It is no packet that is read.
+    Malformed(Refused),
+    /// It is nobody who is answered.
+    NotAPhone,
+    /// He asks too often.
+    TooOften,
+    /// It comes from a network that is not ours, or by a relay that is not this network's.
+    NotOurs,
+    /// It is meant for another server.
+    OtherServer,
+    /// What it asks for is not for us to say.
+    Unknown,
+    /// There is no address left.
+    PoolFull,
+}
+
+/// A change of a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// As it is from now on.
+    pub lease: Lease,
+    /// The address that its client left for it.
+    pub left: Option<Ipv4Addr>,
+    /// What was known of the address before.
+    before: Option<Lease>,
+    /// The answer, sent when that is written.
+    pub reply: Option<Reply>,
+}
+
+impl Commit {
+    /// A lease as it is, to be written again.
+    pub fn of(lease: Lease) -> Self {
+        Self { before: Some(lease.clone()), lease, left: None, reply: None }
+    }
+}
+
+/// What people are to hear.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A pool is nearly full, or full.
+    Filling(Ipv4Net, usize),
+    /// Somebody who has no lease of ours sits at an address.
+    Taken(Ipv4Addr, MacAddr),
+    /// A client identifies itself with the MAC of an assigned phone that it is not.
+    Pretends(MacAddr, MacAddr),
+}
+
+/// The server.
+#[derive(Debug)]
+pub struct Server {
+    settings: Arc<Settings>,
+    leases: Leases,
+    /// What each client was offered, until then.
+    offers: HashMap<MacAddr, (Ipv4Addr, Timestamp)>,
+    /// In the order of their ends.
+    ends: VecDeque<(Timestamp, MacAddr)>,
+    limits: Limits,
+    levels: BTreeMap<Ipv4Net, usize>,
+    notices: Vec<Notice>,
+}
+
+impl Server {
+    /// A server with these leases. `own` = addresses of this host.
+    pub fn new(settings: Settings, own: &[Ipv4Addr], known: Vec<Lease>, now: Timestamp) -> Self {
+        let mut kept: BTreeSet<Ipv4Addr> = settings.reservations.values().copied().collect();
+        kept.extend(settings.subnets.iter().filter_map(|subnet| subnet.router));
+        kept.extend(own);
+        Self {
+            leases: Leases::new(&settings.subnets, kept, known, now),
+            settings: Arc::new(settings),
+            offers: HashMap::new(),
+            ends: VecDeque::new(),
+            limits: Limits::new(now),
+            levels: BTreeMap::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// All leases.
+    pub fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// What people are to hear since the last call.
+    pub fn notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// A packet came. `known` = whether a MAC is an assigned phone's.
+    pub fn receive(
+        &mut self,
+        packet: &[u8],
+        at: &Arrival<'_>,
+        known: impl Fn(MacAddr) -> bool,
+        now: Timestamp,
+    ) -> Outcome {
+        let raw = match Raw::read(packet) {
+            Ok(raw) if raw.op == Op::Request => raw,
+            Ok(_) => return Outcome::Drop(Dropped::Malformed(Refused::Op)),
+            Err(why) => return Outcome::Drop(Dropped::Malformed(why)),
+        };
+        let Ok(mac) = MacAddr::new(raw.mac) else { return Outcome::Drop(Dropped::Malformed(Refused::Address)) };
+        if raw.option(61).is_some_and(|id| id.len() >= 255) {
+            return Outcome::Drop(Dropped::Malformed(Refused::Option));
+        }
+        self.tick(now);
+        let settings = Arc::clone(&self.settings);
+        let said = vendor(raw.option(60));
+        let class = match &said {
+            _ if known(mac) => Class::Known,
+            Vendor::Phone(_) => Class::Phone,
+            // Clients say what they are when they ask for an address, and not all when they give it back.
+            Vendor::Silent if self.leases.is_phone(mac) => Class::Phone,
+            Vendor::Other | Vendor::Silent => Class::Other,
+        };
+        let Some((own, mut subnets)) = place(&settings, &raw, at) else { return Outcome::Drop(Dropped::NotOurs) };
+        let serves = |subnet: &&Subnet| match subnet.clients.unwrap_or(settings.clients) {
+            Clients::All => true,
+            Clients::Phones => class >= Class::Phone,
+        };
+        subnets.retain(serves);
+        if subnets.is_empty() {
+            return Outcome::Drop(Dropped::NotAPhone);
+        }
+        if !self.limits.admits(mac, class, now) {
+            return Outcome::Drop(Dropped::TooOften);
+        }
+        if let Some([1, id @ ..]) = raw.option(61)
+            && let Some(other) = id.try_into().ok().and_then(|id| MacAddr::new(id).ok())
+            && other != mac
+            && known(other)
+        {
+            self.notice(Notice::Pretends(mac, other));
+        }
+        let model = if let Vendor::Phone(model) = said { model } else { None };
+        let source = *at.source.ip();
+        let asked = Asked { raw: &raw, mac, class, model, own, subnets, source, now };
+        match MessageType::from(raw.message) {
+            MessageType::Discover => self.discover(&asked),
+            MessageType::Request => self.request(&asked),
+            MessageType::Decline => self.decline(&asked),
+            MessageType::Release => self.release(&asked),
+            MessageType::Inform => self.inform(&asked),
+            _ => Outcome::Drop(Dropped::Unknown),
+        }
+    }
+
+    /// Somebody was found at an address that was to be offered: it is given to nobody for a day. Returns what to write.
+    pub fn taken(&mut self, ip: Ipv4Addr, by: MacAddr, now: Timestamp) -> Option<Commit> {
+        let subnet = self.settings.subnets.iter().find(|subnet| subnet.network.contains(&ip))?.clone();
+        self.offers.retain(|_, (offered, _)| *offered != ip);
+        self.leases.let_go(ip);
+        self.notice(Notice::Taken(ip, by));
+        self.quarantine(&subnet, ip, by, now)
+    }
+
+    /// What was to be written could not be. A client that goes on using what it has may (F4): its answer is returned.
+    /// Everything else is as it was before.
+    pub fn failed(&mut self, commit: Commit, now: Timestamp) -> Option<Reply> {
+        let goes_on = commit.before.as_ref().is_some_and(|before| before.mac == commit.lease.mac && before.active(now));
+        if goes_on && commit.lease.state == LeaseState::Bound {
+            return commit.reply;
+        }
+        if self.leases.at(commit.lease.ip) == Some(&commit.lease) {
+            self.leases.forget(commit.lease.ip);
+            if let Some(before) = commit.before {
+                self.leases.put(before);
+                self.leases.tick(now);
+            }
+        }
+        None
+    }
+
+    /// The wall clock was put, and stayed so: leases end that much later or earlier. They are all to be written.
+    pub fn shift(&mut self, by: SignedDuration, now: Timestamp) {
+        self.leases.shift(by, now);
+        self.limits = Limits::new(now);
+        while let Some((until, mac)) = self.ends.pop_front() {
+            self.end_offer(mac, until);
+        }
+    }
+
+    /// Time passes: offers and leases end.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.leases.tick(now);
+        let over = |ends: &VecDeque<(Timestamp, MacAddr)>| {
+            ends.front().is_some_and(|(until, _)| *until <= now || ends.len() > OFFERS)
+        };
+        while over(&self.ends) {
+            if let Some((until, mac)) = self.ends.pop_front() {
+                self.end_offer(mac, until);
+            }
+        }
+    }
+
+    /// An offer's time is up, unless it was made anew since.
+    fn end_offer(&mut self, mac: MacAddr, until: Timestamp) {
+        if self.offers.get(&mac).is_some_and(|(_, end)| *end == until) {
+            self.withdraw(mac);
+        }
+    }
+
+    /// What a client was offered is free again.
+    fn withdraw(&mut self, mac: MacAddr) {
+        if let Some((ip, _)) = self.offers.remove(&mac) {
+            self.leases.let_go(ip);
+        }
+    }
+
+    /// What a client is being offered.
+    fn offered(&self, mac: MacAddr) -> Option<Ipv4Addr> {
+        self.offers.get(&mac).map(|(ip, _)| *ip)
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        // Whoever floods us is told of once.
+        if self.notices.len() < 64 && !self.notices.contains(&notice) {
+            self.notices.push(notice);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@
 //! user wrote.
 //!
 //! # Pure cores
-//! [`catalog`] (what a model is), [`tftp`] (packets, negotiation, transfers), [`pbx::roster`] and [`pbx::ami::proto`],
+//! [`access`] (who may have a file with a secret), [`catalog`] (what a model is), [`tftp`] (packets, negotiation, transfers), [`pbx::roster`] and [`pbx::ami::proto`],
 //! [`files::name`], [`dhcp::server`] (who gets which address), [`dhcp::snippet`] (what another DHCP server is to say), [`firmware::container`], [`firmware::manifest`], [`firmware::set`] and [`firmware::plan`] (the legal
 //! steps from one load to another), [`convert`] (each phone at its own step), [`timeline`], [`notify`] (what makes a phone
 //! read its files again).
@@ -32,7 +32,7 @@
 //! # Edges
 //! [`tftp::io`], [`dhcp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
 //! [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`], [`neighbour`] (who is at an
-//! address), [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes them and is the only one that knows
+//! address), [`route`] (whether it is on a link), [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes them and is the only one that knows
 //! everyone; [`cli`] runs one command; [`setup`] prepares a PBX for all this and takes it back, by hand and never from the
 //! daemon. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the whole on
 //! loopback.
@@ -44,10 +44,12 @@
 //! - `pbx` never writes PBX configuration; the daemon writes to a PBX by `status::sinks` alone, and each says in its first
 //!   line what. `setup` writes more, when root runs it; nothing but the command line uses it.
 //! - `simulate` uses no module of ours but `domain`; it shares no parser, constant or template with `render`.
+//! - A file with a secret goes out through [`access`] alone, whatever carries it.
 //! - No secret implements `Display` or `Serialize`, reaches a log or the timeline, or lands in a file that the daemon
 //!   did not make private.
 //! - A PBX that is down changes nothing for phones: the last good roster keeps serving, and its age is shown.
 
+pub mod access;
 pub mod api;
 pub mod app;
 pub mod catalog;
@@ -70,6 +72,7 @@ pub mod pbx;
 pub mod ports;
 pub mod probe;
 pub mod render;
+pub mod route;
 pub mod setup;
 pub mod simulate;
 pub mod status;

@@ -38,6 +38,15 @@ pub struct Phone {
     pub since: Timestamp,
 }
 
+/// What approves a phone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approve {
+    /// Where it is; `None` = where its files were denied last.
+    #[serde(default)]
+    pub address: Option<Ipv4Addr>,
+}
+
 /// A line key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhoneLine {

@@ -1,6 +1,7 @@
 //! The composition root: opens and binds everything, joins the tasks, ends them in order. The only part that knows
 //! everyone.
 
+mod access;
 mod converting;
 mod dhcp;
 mod faults;
@@ -39,6 +40,7 @@ use crate::hub::{self, Hub, Operations, Prober, Surroundings};
 use crate::neighbour;
 use crate::pbx::poll::Poll;
 use crate::probe;
+use crate::route;
 use crate::store::{Kept, Store};
 use crate::web;
 use place::{Place, Waiting};
@@ -159,7 +161,9 @@ pub async fn start(config: Config) -> Result<Running, String> {
         first.confirmed_at = Some(*at);
     }
     let (events_in, events_out) = mpsc::channel(EVENT_QUEUE);
-    let hub = Arc::new(Hub::new(first, own, past, events_in, now).with_neighbours(neighbour::at));
+    let hub =
+        Arc::new(Hub::new(first, own, past, events_in, now).with_neighbours(neighbour::at).with_links(route::on_link));
+    hub.access_settings(config.access);
     hub.firmware_settings(config.firmware.clone());
     hub.firmware_index(firmware.index());
     let kept = store.conversions().await.unwrap_or_else(|why| {
@@ -170,6 +174,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         tracing::error!(code = "conversions-unreadable", "{row}; this phone's conversion is forgotten");
     }
     hub.recall_conversions(kept, now);
+    hub.recall_access(parts::access(&store).await, now);
     hub.hold_conversions(now, &TimeZone::system());
 
     let panics = Panics::default();
@@ -226,6 +231,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     ));
     converting::spawn(&mut edges, &hub, &store, &firmware, &operations);
     looking::spawn(&mut edges, &config, &hub);
+    access::spawn(&mut edges, &hub, &store);
     incoming::spawn(&mut edges, &operations, &config.server.state_dir);
     for (place, bound) in http {
         let router = faults::in_requests("http", web::phone_router(Arc::clone(&hub), shelves.clone()));
@@ -291,6 +297,7 @@ impl Running {
     pub async fn reload(&self, new: Config) -> Vec<&'static str> {
         self.hub.settings(settings(&new, probe::answers_time().await), Timestamp::now());
         self.hub.firmware_settings(new.firmware.clone());
+        self.hub.access_settings(new.access);
         self.operations.set_notes(new.notes.clone());
         let restart = reload::needs_restart(&self.started, &new);
         self.operations.set_restart(&restart);

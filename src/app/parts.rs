@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::stage::Stage;
 use super::{TICK, faults};
+use crate::access;
 use crate::domain::{BootEvent, MacAddr};
 use crate::hub::Hub;
 use crate::pbx::roster::{Assignment, Roster};
@@ -38,6 +39,14 @@ pub(super) async fn past(store: &Store, own: &[Assignment], roster: Option<&Rost
         past.retain(|event| !gone.contains_key(&event.mac));
     }
     past
+}
+
+/// Who was at which address. It keeps no phone from being served: what cannot be read is proven anew.
+pub(super) async fn access(store: &Store) -> access::Kept {
+    store.access().await.unwrap_or_else(|why| {
+        tracing::error!(code = "access-unreadable", "{why}; phones show anew who they are");
+        access::Kept::default()
+    })
 }
 
 /// Events are gathered this long before they are stored: a boot storm is many, and its files come first.

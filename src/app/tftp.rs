@@ -9,7 +9,7 @@ use super::stage::Stage;
 use super::{DRAIN, faults};
 use crate::config::{Config, Listen};
 use crate::domain::{EventKind, Transport};
-use crate::files::{Answer, Shelves};
+use crate::files::{Answer, Refusal, Shelves};
 use crate::hub::Hub;
 use crate::tftp;
 use crate::tftp::exchange::{Content, Dropped};
@@ -70,6 +70,7 @@ fn reply(hub: &Arc<Hub>, shelves: &Shelves, request: &Asked) -> Reply {
     faults::strike("tftp");
     match hub.ask(&request.name, *request.source.ip(), request.destination, Transport::Tftp, Timestamp::now()) {
         Answer::Serve(bytes) => Reply::Serve(Content { bytes, text: true }),
+        Answer::Refuse(Refusal::Muted) => Reply::Silence,
         Answer::Refuse(_) => Reply::Absent,
         answer @ (Answer::Image(_) | Answer::FallThrough(_)) => {
             let (hub, shelves, ip) = (Arc::clone(hub), shelves.clone(), *request.source.ip());

@@ -1,7 +1,7 @@
 //! What can be typed. Help, man page and completion come from here.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -144,6 +144,14 @@ pub(super) enum Phones {
     Remove {
         /// The phone, in any spelling
         mac: MacAddr,
+    },
+    /// Say that a phone is at an address where nothing else shows it: it gets its files there
+    Approve {
+        /// The phone, in any spelling
+        mac: MacAddr,
+        /// Where it is [default: where its files were denied last]
+        #[arg(long, value_name = "IP")]
+        address: Option<Ipv4Addr>,
     },
     /// What happened to a phone, oldest first
     Timeline {

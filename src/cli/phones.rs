@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 use super::args::Phones;
 use super::report::{Failure, Out, is_read, line, table, warn};
 use super::{Context, planned};
-use crate::api::{AddPhone, Done, Event, Outcome, Phone};
+use crate::api::{AddPhone, Approve, Done, Event, Outcome, Phone};
 use crate::domain::MacAddr;
 use crate::notify::Verb;
 
@@ -31,6 +31,10 @@ pub(super) async fn run(verb: Phones, context: &Context) -> Result<(), Failure> 
         }
         Phones::Remove { mac } => {
             let done: Done = client.delete(&format!("/api/v1/phones/{mac}")).await?;
+            context.out.show(&done, |done| done.summary.clone());
+        }
+        Phones::Approve { mac, address } => {
+            let done: Done = client.post(&format!("/api/v1/phones/{mac}/approve"), &Approve { address }).await?;
             context.out.show(&done, |done| done.summary.clone());
         }
         Phones::Timeline { mac, follow } => timeline(&client, mac, follow, context.out).await?,

@@ -39,7 +39,7 @@ pub struct Config {
     pub admin: Vec<SocketAddrV4>,
     /// `[dhcp]`
     pub dhcp: Dhcp,
-    /// `access.policy`
+    /// `[access]`
     pub access: Access,
     /// `[firmware]`
     pub firmware: Firmware,
@@ -153,12 +153,29 @@ pub struct Tftp {
     pub fall_through: Option<PathBuf>,
 }
 
-/// `access.policy`
+/// `[access]`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Any source in `phone_networks` may fetch any phone's file.
+pub struct Access {
+    /// Who may have a phone's file.
+    pub policy: Policy,
+    /// How long a phone of which nothing is known is served from its first request on.
+    pub first_contact: Duration,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self { policy: Policy::OwnMac, first_contact: Duration::from_mins(30) }
+    }
+}
+
+/// `access.policy`: who may have a file with a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// The phone, as far as that can be known.
+    OwnMac,
+    /// Any source in `phone_networks` that is not known to be another device.
     Network,
-    /// As `Network`; kept apart because the contract names it, and because `own-mac` will differ from both.
+    /// Any source in `phone_networks`.
     Open,
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Access, AmiSecret, PbxSource};
+use crate::config::{Access, AmiSecret, PbxSource, Policy};
 
 fn with(text: &str) -> Result<Config, ConfigError> {
     with_layers(text, &[], &[])
@@ -46,7 +46,7 @@ fn defaults_are_the_contract_s() {
     assert_eq!(config.pbx.source, PbxSource::FreePbx(None));
     assert_eq!(config.pbx.poll_interval.as_secs(), 2);
     assert_eq!(config.tftp.listen, ["0.0.0.0:69".parse().unwrap()]);
-    assert_eq!(config.access, Access::Network);
+    assert_eq!(config.access, Access { policy: Policy::OwnMac, first_contact: std::time::Duration::from_mins(30) });
     assert_eq!(config.phones.time_zone, None);
     assert_eq!(config.ami.unwrap().secret, AmiSecret::File("/etc/offhook/ami.secret".into()));
     assert!(!config.server.phone_networks.iter().any(|net| net.contains(&std::net::Ipv4Addr::LOCALHOST)));
@@ -115,10 +115,23 @@ fn addresses_that_no_phone_can_send_to() {
 
 #[test]
 fn keys_that_do_nothing_yet_are_refused() {
-    for (section, key) in [("pbx", "config_dir = \"/opt/asterisk\""), ("access", "first_contact = \"1m\"")] {
-        let text = if section == "pbx" { format!("{LEAST}{key}\n") } else { format!("{LEAST}[{section}]\n{key}\n") };
-        complains(&text, &["not built yet"]);
+    complains(&format!("{LEAST}config_dir = \"/opt/asterisk\"\n"), &["not built yet"]);
+}
+
+#[test]
+fn who_may_have_what() {
+    let read = |text: &str| with(&format!("{LEAST}[access]\n{text}\n")).unwrap();
+    for (word, policy, note) in
+        [("own-mac", Policy::OwnMac, false), ("network", Policy::Network, true), ("open", Policy::Open, true)]
+    {
+        let config = read(&format!("policy = \"{word}\""));
+        assert_eq!(config.access.policy, policy);
+        assert_eq!(config.notes.iter().any(|note| note.starts_with("access.policy")), note, "{word}");
     }
+    assert_eq!(read("first_contact = \"2h\"").access.first_contact.as_secs(), 7_200);
+    complains(&format!("{LEAST}[access]\npolicy = \"all\"\n"), &["none of own-mac"]);
+    complains(&format!("{LEAST}[access]\nfirst_contact = \"25h\"\n"), &["longer than a day"]);
+    complains(&format!("{LEAST}[access]\nfirst_contact = \"soon\"\n"), &["access.first_contact"]);
 }
 
 #[test]
@@ -150,7 +163,6 @@ fn values_are_checked_together() {
 #[test]
 fn what_is_named_but_not_built_is_refused() {
     for (text, key) in [
-        ("[access]\npolicy = \"own-mac\"\n", "own-mac"),
         ("[store]\nurl = \"postgres://h/d\"\n", "store.url"),
         ("[publish]\nwebhook = [\"http://h/\"]\n", "publish.webhook"),
     ] {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 
 use super::wire::{self, OneOrMany, Wire};
-use super::{Access, Ami, AmiSecret, Config, ConfigProblem, DatabaseUrl, Pbx, PbxSource, Publish, Server, Tftp};
+use super::{
+    Access, Ami, AmiSecret, Config, ConfigProblem, DatabaseUrl, Pbx, PbxSource, Policy, Publish, Server, Tftp,
+};
 use super::{dhcp, firmware};
 use crate::domain::{PhoneOptions, Secret, SipTransport};
 use crate::pbx::sources::freepbx_conf;
@@ -54,33 +56,7 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     }
     let http = sockets(&mut report, "http.listen", &wire.http.listen);
     let admin = sockets(&mut report, "admin.listen", &wire.admin.listen);
-    let access = match wire.access.policy.as_str() {
-        "network" => {
-            notes.push(
-                "access.policy is \"network\": any host in server.phone_networks can fetch any phone's file, secrets \
-                 included"
-                    .to_owned(),
-            );
-            Access::Network
-        }
-        "open" => {
-            notes.push(
-                "access.policy is \"open\": any host in server.phone_networks can fetch any phone's file".to_owned(),
-            );
-            Access::Open
-        }
-        "own-mac" => {
-            report.add("access.policy", "\"own-mac\" is not built yet; use \"network\" or \"open\"");
-            Access::Network
-        }
-        other => {
-            report.add("access.policy", format!("{other:?} is none of network, open"));
-            Access::Network
-        }
-    };
-    if duration(&mut report, "access.first_contact", &wire.access.first_contact).is_some() {
-        report.not_built("access.first_contact", wire.access.first_contact != "30m");
-    }
+    let access = access(&mut report, &mut notes, &wire.access);
     report.not_built("pbx.config_dir", wire.pbx.config_dir != "/etc/asterisk");
     let phones = phones(&mut report, wire.phones);
     let dhcp = dhcp::validate(&mut report, &wire.dhcp);
@@ -94,6 +70,40 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
         _ => Err(report.0),
     }
 }
+
+fn access(report: &mut Report, notes: &mut Vec<String>, wire: &wire::Access) -> Access {
+    let policy = match wire.policy.as_str() {
+        "own-mac" => Policy::OwnMac,
+        "network" => {
+            notes.push(
+                "access.policy is \"network\": any host in server.phone_networks that is not known to be another device can \
+                 fetch any phone's file, secrets included; \"own-mac\" serves each phone its own"
+                    .to_owned(),
+            );
+            Policy::Network
+        }
+        "open" => {
+            notes.push(
+                "access.policy is \"open\": any host in server.phone_networks can fetch any phone's file, secrets included; \
+                 go back to \"own-mac\" soon"
+                    .to_owned(),
+            );
+            Policy::Open
+        }
+        other => {
+            report.add("access.policy", format!("{other:?} is none of own-mac, network, open"));
+            Policy::OwnMac
+        }
+    };
+    let first_contact = duration(report, "access.first_contact", &wire.first_contact).unwrap_or_default();
+    if first_contact > LONGEST_FIRST_CONTACT {
+        report
+            .add("access.first_contact", "is longer than a day; so long nobody looks after a window that stands open");
+    }
+    Access { policy, first_contact }
+}
+
+const LONGEST_FIRST_CONTACT: Duration = Duration::from_hours(24);
 
 /// Refuses a fall-through folder in which, at any depth, files with secrets lie: all of it is served to whoever asks.
 pub(super) fn keeps_apart(config: &Config, file: &Path) -> Result<(), ConfigProblem> {

@@ -143,7 +143,7 @@ section! {
 
 section! {
     /// `[access]`
-    Access { policy: String = "network".into(), first_contact: String = "30m".into() }
+    Access { policy: String = "own-mac".into(), first_contact: String = "30m".into() }
 }
 
 section! {

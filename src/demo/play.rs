@@ -12,7 +12,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use super::convert;
 use super::registrar::{Account, StandIn};
 use crate::app::{Running, start};
-use crate::config::{Access, Ami, AmiSecret, Config, Conversion, Firmware, Pbx, PbxSource, Publish, Server, Tftp};
+use crate::config::{
+    Access, Ami, AmiSecret, Config, Conversion, Firmware, Pbx, PbxSource, Policy, Publish, Server, Tftp,
+};
 use crate::domain::{MacAddr, PhoneOptions, Secret, SipTransport};
 use crate::simulate::{Registered, Setup, State};
 use crate::status::{Stage, Statuses};
@@ -260,7 +262,8 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
         http: vec![anywhere],
         admin: vec![anywhere],
         dhcp: crate::config::Dhcp::default(),
-        access: Access::Network,
+        // On loopback nothing shows who is who, and the phones of the demonstration boot again and again.
+        access: Access { policy: Policy::Network, ..Access::default() },
         firmware: Firmware {
             conversion: Conversion::Manual,
             accept_one_way: false,

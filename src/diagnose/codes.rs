@@ -88,6 +88,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "No file by that name",
         "Phones ask for many files that need not exist; \"file not found\" is the right answer to those.",
     ),
+    (
+        "muted",
+        "Who asks for one phone after another gets no answer",
+        "It asked for the files of five phones that it is not, within a minute. Ten minutes later it is answered again.",
+    ),
     ("registered", "All lines are registered", "Nothing to do."),
     (
         "some-lines",

@@ -3,6 +3,17 @@
 /// Code, title, text.
 pub(super) const CODES: &[(&str, &str, &str)] = &[
     (
+        "access-not-kept",
+        "Who is at which address could not be written",
+        "Phones are served. After a restart those that nothing else shows (behind a router, not registered) have to be approved. \
+         Make room or repair the disk of server.state_dir.",
+    ),
+    (
+        "access-unreadable",
+        "Who was at which address could not be read",
+        "Phones show anew who they are: by the link, a lease, a registration, or a first contact.",
+    ),
+    (
         "address-absent",
         "An address that is listened on is not there",
         "A key such as tftp.listen names an address that this host does not have. The others serve; who asks there is served \
@@ -36,6 +47,13 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "The wall clock was put",
         "By more than a minute at once: a time server was reached, or somebody set it. What phones get is the same; times in \
          the timeline before and after do not compare. Where it happens again and again, see the host's time service.",
+    ),
+    (
+        "config-denied",
+        "A phone's configuration was denied",
+        "src= is who asked, asked= for what, evidence= what is known of who is there (none, or a MAC by lease, overheard or \
+         neighbour), why= foreign (another device), unproven, late, contested (two addresses ask) or shut (a name-walk there). Ten \
+         lines a minute for one source, sixty for all. `offhook explain MAC` says what to do; contrib/fail2ban reads the line.",
     ),
     (
         "conversion",
@@ -173,6 +191,14 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "manager-up",
         "Logged in to Asterisk's manager interface",
         "The registrations were listed and are followed from now on.",
+    ),
+    (
+        "name-walk",
+        "Somebody asks for one phone after another",
+        "An address asked for the files of five phones that it is not within a minute: it gets no phone's file for ten minutes, \
+         unless it is shown to be the phone. Or addresses of one network asked for twenty: no phone that nothing is known of is \
+         served there for ten minutes. One line for each network in that time. See which device it is: it looks for secrets. Many \
+         phones that nobody assigned, booting at once behind a router, look the same.",
     ),
     (
         "panic",

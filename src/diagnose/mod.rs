@@ -14,6 +14,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::access::Denied;
 use crate::convert::{Conversion, Turn};
 use crate::domain::{Contact, Load, Problem, Signalling};
 use crate::fleet::Desired;
@@ -54,6 +55,8 @@ pub struct Evidence<'a> {
     pub runs: Option<&'a Load>,
     /// The other address from which its MAC asks in turn with its own, and when that was last seen.
     pub twin: Option<(IpAddr, Timestamp)>,
+    /// Who was denied its files of late, and why.
+    pub denied: Option<&'a Denied>,
 }
 
 impl Evidence<'_> {

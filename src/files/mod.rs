@@ -7,5 +7,5 @@ pub mod name;
 mod resolve;
 mod shelves;
 
-pub use resolve::{Answer, Asker, Refusal, Secrets, Unknown, resolve};
+pub use resolve::{Answer, Asker, Refusal, Secrets, Unknown, guarded, resolve};
 pub use shelves::Shelves;

@@ -46,6 +46,12 @@ pub enum Refusal {
     NoRoster,
     /// The file could not be made; the snapshot's findings say why.
     NotRendered,
+    /// Nothing shows that it is the phone who asks.
+    Unproven,
+    /// It is another device.
+    Foreign,
+    /// Who asks tries one name after another, and hears nothing for a while.
+    Muted,
 }
 
 impl Refusal {
@@ -59,6 +65,9 @@ impl Refusal {
             Self::OtherFamily => "other-family",
             Self::NoRoster => "no-roster",
             Self::NotRendered => "not-rendered",
+            Self::Unproven => "unproven",
+            Self::Foreign => "foreign-request",
+            Self::Muted => "muted",
         }
     }
 }
@@ -159,6 +168,16 @@ pub fn resolve(request: &FileRequest, snapshot: &Snapshot, asker: &Asker<'_>) ->
                 Answer::FallThrough(name.clone())
             }
         }
+    }
+}
+
+/// Whether what is served under this name holds a secret of its phone: that file is for the phone alone. To a 7940 or 7960
+/// its SEP file names a load and nothing else.
+pub fn guarded(request: &FileRequest, snapshot: &Snapshot, seen: &Seen) -> bool {
+    match request {
+        FileRequest::Phone(PhoneFile::SipCnf, _) => true,
+        FileRequest::Phone(PhoneFile::SepXml, mac) => !seen.firmware.sep_for_legacy(snapshot, *mac, seen),
+        _ => false,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Edges call in with a value and a time; nothing here waits. The snapshot is swapped whole and read without a lock;
 //! the rest is behind one lock that is held for microseconds, once per file or event, never per packet.
 
+mod access;
 mod adopting;
 mod conversions;
 mod converting;
@@ -31,7 +32,6 @@ use tokio::sync::{mpsc, watch};
 
 use crate::domain::{BootEvent, Contact, ContactState, Endpoint, EventKind, MacAddr, Transport};
 use crate::files::name::FileRequest;
-use crate::files::{Answer, Asker, Secrets, resolve};
 use crate::fleet::{self, Settings, Snapshot};
 use crate::pbx::ami::client::AmiUpdate;
 use crate::pbx::poll::PbxView;
@@ -52,6 +52,8 @@ pub struct Hub {
     events: mpsc::Sender<BootEvent>,
     /// Whose an address is by the link, for phones that cannot say so.
     neighbour: fn(Ipv4Addr) -> Option<MacAddr>,
+    /// Whether an address is on a link at all: what the link says of one behind a router is the router.
+    on_link: fn(Ipv4Addr) -> bool,
 }
 
 /// What is known of the manager session.
@@ -83,6 +85,7 @@ impl Hub {
             statuses: watch::Sender::new(Statuses::default()),
             events,
             neighbour: |_| None,
+            on_link: |_| false,
         };
         hub.install(now, true, |_, _| {});
         hub
@@ -107,47 +110,6 @@ impl Hub {
     fn locked(&self) -> (MutexGuard<'_, State>, Arc<Snapshot>) {
         let state = self.lock();
         (state, self.snapshot())
-    }
-
-    /// A phone asks for a file: decides, and notes it.
-    pub fn ask(&self, name: &str, ip: Ipv4Addr, server: Ipv4Addr, transport: Transport, now: Timestamp) -> Answer {
-        let request = FileRequest::parse(name);
-        self.meet_neighbour(&request, ip, server, now);
-        let (mut state, snapshot) = self.locked();
-        let mac =
-            state.directory.note_request(&request, ip.into(), server, now, |mac| snapshot.assignment(mac).is_some());
-        let seen = mac.map(|mac| state.seen(mac)).unwrap_or_default();
-        let (index, unknown) = (Arc::clone(&state.converting.index), state.converting.unknown(now));
-        drop(state);
-        let asker = mac.and_then(|mac| snapshot.desired(mac, &seen));
-        let family = asker.as_ref().filter(|asker| asker.model_known).map(|asker| asker.model.family).or(seen.family());
-        let asker = Asker {
-            server,
-            phone: asker.as_ref(),
-            seen: &seen,
-            firmware: &index,
-            unknown: &unknown,
-            secrets: Secrets::Shown,
-        };
-        let answer = resolve(&request, &snapshot, &asker);
-        if let Answer::Image(file) = &answer {
-            self.lock().converting.taken.note(&file.sha256, now);
-        }
-        if let Some(mac) = mac {
-            let refused = match &answer {
-                Answer::Serve(_) | Answer::Image(_) | Answer::FallThrough(_) => None,
-                Answer::Refuse(why) => Some(why.code().to_owned()),
-            };
-            let (mut state, snapshot) = self.locked();
-            let what = EventKind::FileAsked { name: printable(name), transport, refused };
-            let served = matches!(answer, Answer::Serve(_) | Answer::Image(_));
-            self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: Some(ip.into()), what });
-            if snapshot.assignment(mac).is_some() {
-                let said = state.converting.asked(mac, &request, family, served, now);
-                self.converted(&mut state, &snapshot, mac, said, now);
-            }
-        }
-        answer
     }
 
     /// A file was delivered, or was not.
@@ -180,6 +142,7 @@ impl Hub {
     fn note(&self, state: &mut State, snapshot: &Snapshot, event: BootEvent) {
         let (mac, at) = (event.mac, event.at);
         let assigned = snapshot.assignment(mac).is_some();
+        Self::note_access(state, &event);
         state.timeline.push(event.clone(), assigned);
         if assigned {
             // A full queue loses the stored copy of an event, never the phone's file.
@@ -231,6 +194,7 @@ impl Hub {
         state.dirty = true;
         for mac in before.assignments.keys().filter(|mac| next.assignment(**mac).is_none()) {
             state.forget(*mac);
+            state.access.forget(*mac);
         }
         drop(state);
         let site_changed = all || !same_site(&before, &next);
@@ -327,6 +291,8 @@ impl Hub {
             if let Some(contact) = &after {
                 let sole = macs.len() == 1;
                 state.saw_contact(snapshot, mac, contact.ip.filter(|_| sole), &contact.user_agent, now);
+                let registered = contact.state == ContactState::Registered;
+                Self::registered_from(state, mac, contact.ip.filter(|_| registered), now);
             }
             let contact_agent = after.as_ref().map(|contact| contact.user_agent.clone());
             let extension = endpoint.name.clone();
@@ -359,7 +325,10 @@ impl Hub {
 
     /// The wall clock was put: what was to be looked at by the old one is looked at now.
     pub fn clock_stepped(&self, now: Timestamp, by: jiff::SignedDuration) {
-        self.lock().converting.clock_stepped(by);
+        let mut state = self.lock();
+        state.converting.clock_stepped(by);
+        state.access.clock_stepped(by);
+        drop(state);
         self.judge(self.snapshot().assignments.keys().copied(), now);
     }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Ami;
 use super::converting::Converting;
+use crate::access::Access;
 use crate::api;
 use crate::convert::Belief;
 use crate::diagnose::{Evidence, Probed};
@@ -40,6 +41,8 @@ pub(super) struct State {
     pub(super) dirty: bool,
     /// What concerns firmware.
     pub(super) converting: Converting,
+    /// Who may have what.
+    pub(super) access: Access,
 }
 
 impl State {
@@ -144,6 +147,7 @@ impl State {
             turn: self.converting.turns.get(&mac),
             runs: self.converting.beliefs.get(&mac).and_then(Belief::certain),
             twin: seen.twin(now),
+            denied: self.access.denied(mac, now),
         };
         derive(mac, &evidence, seen, self.judged.get(&mac).map(|judged| &judged.status))
     }

@@ -6,13 +6,16 @@ use std::collections::BTreeMap;
 use super::state::load;
 use super::*;
 use crate::catalog::Catalog;
+use crate::config;
 use crate::diagnose::{Tried, Unanswered};
 use crate::domain::{LineKind, ModelName, PhoneOptions, Secret, SipTransport};
+use crate::files::Answer;
 use crate::pbx::roster::{
     Account, Button, Driver, EndpointSettings, Listeners, NamedTransport, NatFlags, Origin, Registrar, Roster,
     RowProblem,
 };
 
+mod access;
 mod adopting;
 mod firmware;
 mod looking;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Health, PhoneStatus, Stage};
+use crate::access::CONCERNS;
 use crate::convert::{Conversion, StepState};
 use crate::diagnose::{Evidence, Finding, diagnose, due};
 use crate::domain::{Contact, ContactState, Driver, Line, MacAddr, SipTransport};
@@ -52,13 +53,18 @@ pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option
         findings: judged_findings.into_iter().map(|(_, finding)| finding).collect(),
         lines,
         awaits_tcp: awaits_tcp(evidence),
-        due: due(evidence.boot, evidence.now).into_iter().chain(parted(evidence)).min(),
+        due: due(evidence.boot, evidence.now).into_iter().chain(parted(evidence)).chain(forgotten(evidence)).min(),
     }
 }
 
 /// When a twin that is not heard any more is none.
 fn parted(evidence: &Evidence<'_>) -> Option<Timestamp> {
     evidence.twin.and_then(|(_, at)| at.checked_add(TO_AND_FRO).ok())
+}
+
+/// When a denial concerns nobody any more.
+fn forgotten(evidence: &Evidence<'_>) -> Option<Timestamp> {
+    evidence.denied.and_then(|denied| denied.at.checked_add(CONCERNS).ok())
 }
 
 /// Whether it may be writing its flash: it downloads and has not registered since.

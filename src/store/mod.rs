@@ -4,6 +4,7 @@
 //! What is kept is on the disk before it is acknowledged. A database that cannot be believed is set aside, and the newest
 //! sound copy in `snapshots/` takes its place.
 
+mod access;
 mod conversions;
 mod folder;
 mod leases;

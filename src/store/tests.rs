@@ -294,3 +294,35 @@ async fn tails_are_trimmed() {
     assert_eq!(kept.len(), EVENTS_PER_PHONE);
     assert_eq!(kept, many[300..]);
 }
+
+/// Who is where outlives a restart; what is too old or unreadable does not.
+#[tokio::test]
+async fn who_is_where_is_there_after_a_restart() {
+    use crate::access::first::FirstContact;
+    use crate::access::known::PINNED;
+    use crate::access::{Kept, ToKeep};
+
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("state");
+    let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+    let (ip, other) = (std::net::Ipv4Addr::new(10, 1, 0, 5), std::net::Ipv4Addr::new(10, 1, 0, 6));
+    let mac: MacAddr = "001B54AABB01".parse().unwrap();
+    let first = FirstContact::opened(ip, now);
+    let store = Store::open(&folder).await.unwrap();
+    assert_eq!(store.access().await.unwrap(), Kept::default());
+    let keep = ToKeep {
+        pins: vec![(ip, mac, Some(now)), (other, mac, Some(now - PINNED - PINNED))],
+        overheard: vec![(ip, Some((mac, now)))],
+        first: vec![(mac, Some(first))],
+    };
+    store.keep_access(&keep, now).await.unwrap();
+    store.close().await;
+    drop(store);
+    let store = Store::open(&folder).await.unwrap();
+    let kept = Kept { pins: vec![(ip, mac, now)], overheard: vec![(ip, mac, now)], first: vec![(mac, first)] };
+    assert_eq!(store.access().await.unwrap(), kept);
+    sqlx::query("insert into pin (ip, mac, at) values ('x', 'y', 0)").execute(&store.pool).await.unwrap();
+    let keep = ToKeep { pins: vec![(ip, mac, None)], overheard: vec![(ip, None)], first: vec![(mac, None)] };
+    store.keep_access(&keep, now).await.unwrap();
+    assert_eq!(store.access().await.unwrap(), Kept::default());
+}

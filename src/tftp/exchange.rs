@@ -32,7 +32,7 @@ pub enum DropReason {
     Source,
     /// No packet that a client sends there.
     Packet,
-    /// Its source asks too often.
+    /// Its source asks too often, or for one phone after another.
     Pace,
     /// Too many transfers, in all, of its network or of its source.
     Full,

@@ -8,10 +8,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
+use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::api::{AddPhone, Done, FileName, Refused};
+use super::connections::Peer;
+use crate::api::{AddPhone, Approve, Done, FileName, Refused};
 use crate::domain::MacAddr;
 use crate::files::{Answer, Secrets};
 use crate::hub::Operations;
@@ -22,6 +24,7 @@ pub fn router(desk: Arc<Operations>) -> Router {
     let own = Router::new()
         .route("/api/v1/phones", post(add))
         .route("/api/v1/phones/{mac}", delete(remove))
+        .route("/api/v1/phones/{mac}/approve", post(approve))
         .route("/api/v1/phones/{mac}/files", get(files))
         .route("/api/v1/phones/{mac}/files/{*name}", get(file));
     own.merge(super::firmware::own())
@@ -121,6 +124,26 @@ async fn remove(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) ->
             Err(why) => refuse(StatusCode::CONFLICT, why),
         },
         Err(response) => *response,
+    }
+}
+
+async fn approve(
+    State(desk): State<Arc<Operations>>,
+    Extension(peer): Extension<Peer>,
+    Path(mac): Path<String>,
+    body: Result<Json<Approve>, JsonRejection>,
+) -> Response {
+    let mac = match mac_of(&mac) {
+        Ok(mac) => mac,
+        Err(response) => return *response,
+    };
+    let address = match body {
+        Ok(Json(approve)) => approve.address,
+        Err(why) => return refuse(StatusCode::BAD_REQUEST, why.body_text()),
+    };
+    match desk.hub().approve(mac, address, &peer.who(), Timestamp::now()) {
+        Ok(summary) => Json(Done { summary }).into_response(),
+        Err(why) => refuse(StatusCode::CONFLICT, why),
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file per rule; one line here.
 
+mod access;
 mod config_refused;
 mod conversion;
 mod firmware_missing;
@@ -15,6 +16,8 @@ use super::Rule;
 /// Every rule there is.
 pub const RULES: &[Rule] = &[
     twin::RULE,
+    access::UNPROVEN,
+    access::FOREIGN,
     trust_list::RULE,
     conversion::MANIFEST_REFUSED,
     conversion::IMAGE_REFUSED,

@@ -78,6 +78,7 @@ fn judge(conversion: &Conversion, boot: &Boot, runs: Option<&Load>) -> Judged {
         turn: None,
         runs,
         twin: None,
+        denied: None,
     };
     derive(assignment.mac, &evidence, &Seen::default(), None)
 }

@@ -160,9 +160,10 @@ impl Engine {
         match reply {
             Reply::Serve(content) => self.core.accept(now, id, content),
             Reply::Absent => self.core.reject(id, ErrorCode::NotFound),
+            Reply::Silence => self.core.forget(id, DropReason::Pace),
             Reply::Later(look) => {
                 let Ok(place) = Arc::clone(&self.late.places).try_acquire_owned() else {
-                    return self.core.forget(id);
+                    return self.core.forget(id, DropReason::Full);
                 };
                 let (answers, bell) = (self.late.answers.clone(), Arc::clone(&self.late.bell));
                 self.late.runtime.spawn(async move {

@@ -47,6 +47,8 @@ pub enum Reply {
     Serve(Content),
     /// No such file.
     Absent,
+    /// No word at all.
+    Silence,
     /// It takes a look on a disk; `None` = no such file.
     Later(Pin<Box<dyn Future<Output = Option<Content>> + Send>>),
 }

@@ -225,10 +225,10 @@ impl Server {
         self.schedule(id.slot);
     }
 
-    /// No answer can be found now: the phone asks again.
-    pub fn forget(&mut self, id: Id) {
+    /// There is no answer, now or for a while: who is a phone asks again.
+    pub fn forget(&mut self, id: Id, why: DropReason) {
         if self.slots.get(id.slot).is_some_and(|slot| slot.id == id) {
-            self.config.dropped.count(DropReason::Full);
+            self.config.dropped.count(why);
             self.end(id.slot, None);
         }
     }

@@ -1,0 +1,163 @@
+//! First contact of one phone: see the parent module for the rule.
+
+use std::net::Ipv4Addr;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Where a phone's first contact stands. A phone that never asked has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Window {
+    /// It lasts.
+    Open {
+        /// Since its first request, or the last step of its conversion.
+        since: Timestamp,
+        /// For whom.
+        at: Ipv4Addr,
+        /// When that address last asked.
+        heard: Timestamp,
+    },
+    /// It lasted as long as it may.
+    Late,
+    /// Two addresses asked.
+    Contested {
+        /// The one it was open for.
+        first: Ipv4Addr,
+    },
+    /// The phone registered.
+    Succeeded,
+}
+
+/// First contact of a phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstContact {
+    /// Where it stands.
+    pub window: Window,
+    /// When a boot of it was last caused or seen.
+    pub rebooted: Option<Timestamp>,
+}
+
+impl FirstContact {
+    /// It opens now.
+    pub fn opened(at: Ipv4Addr, now: Timestamp) -> Self {
+        Self { window: Window::Open { since: now, at, heard: now }, rebooted: None }
+    }
+
+    /// Somebody of whom nothing is known asks for the phone's files. Returns whether it is open for that address.
+    pub fn asks(&mut self, ip: Ipv4Addr, limit: SignedDuration, now: Timestamp) -> bool {
+        let Window::Open { since, at, heard } = self.window else { return false };
+        self.window = if now.duration_since(since) >= limit {
+            Window::Late
+        } else if ip == at || self.rebooted.is_some_and(|rebooted| rebooted >= heard) {
+            Window::Open { since, at: ip, heard: now }
+        } else {
+            Window::Contested { first: at }
+        };
+        matches!(self.window, Window::Open { .. })
+    }
+
+    /// The phone itself is there: it needs no window, and whoever else asks is not it.
+    pub fn is_at(&mut self, ip: Ipv4Addr, now: Timestamp) {
+        if let Window::Open { at, heard, .. } = &mut self.window {
+            (*at, *heard) = (ip, now);
+        }
+    }
+
+    /// A boot of the phone was caused or seen.
+    pub fn rebooted(&mut self, now: Timestamp) {
+        self.rebooted = Some(now);
+    }
+
+    /// Its conversion came a step further: it boots, and has its full time anew. `last` = where it was last heard.
+    pub fn stepped(&mut self, last: Ipv4Addr, now: Timestamp) {
+        self.rebooted(now);
+        self.window = match self.window {
+            Window::Contested { .. } => self.window,
+            Window::Open { at, heard, .. } => Window::Open { since: now, at, heard },
+            Window::Late | Window::Succeeded => Window::Open { since: now, at: last, heard: now },
+        };
+    }
+
+    /// The wall clock was put.
+    pub fn shift(&mut self, by: SignedDuration) {
+        let shift = |at: &mut Timestamp| *at = at.checked_add(by).unwrap_or(*at);
+        self.rebooted.as_mut().map(shift);
+        if let Window::Open { since, heard, .. } = &mut self.window {
+            shift(since);
+            shift(heard);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 5);
+    const B: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 6);
+    const LIMIT: SignedDuration = SignedDuration::from_mins(30);
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + 60 * minute).unwrap()
+    }
+
+    fn opened() -> FirstContact {
+        FirstContact::opened(A, at(0))
+    }
+
+    #[test]
+    fn it_lasts_for_its_address_and_its_time() {
+        let mut first = opened();
+        assert!(first.asks(A, LIMIT, at(1)) && first.asks(A, LIMIT, at(29)));
+        assert!(!first.asks(A, LIMIT, at(30)));
+        assert_eq!(first.window, Window::Late);
+        assert!(!first.asks(A, LIMIT, at(31)) && !opened().asks(A, SignedDuration::ZERO, at(0)));
+    }
+
+    #[test]
+    fn a_second_address_shuts_it_for_both() {
+        let mut first = opened();
+        assert!(!first.asks(B, LIMIT, at(1)));
+        assert_eq!(first.window, Window::Contested { first: A });
+        assert!(!first.asks(A, LIMIT, at(2)));
+        first.stepped(A, at(3));
+        assert!(!first.asks(A, LIMIT, at(4)), "that is a person's to end");
+    }
+
+    #[test]
+    fn the_phone_s_own_move_does_not() {
+        let mut first = opened();
+        assert!(first.asks(A, LIMIT, at(1)));
+        first.rebooted(at(2));
+        assert!(first.asks(B, LIMIT, at(3)));
+        assert!(!first.asks(A, LIMIT, at(4)), "the old address speaks again, and nobody booted since");
+        // Who was heard after the boot is there.
+        let mut first = opened();
+        first.rebooted(at(2));
+        assert!(first.asks(A, LIMIT, at(3)));
+        assert!(!first.asks(B, LIMIT, at(4)));
+    }
+
+    #[test]
+    fn a_step_of_the_conversion_begins_it_anew() {
+        let mut first = opened();
+        assert!(!first.asks(A, LIMIT, at(40)));
+        first.stepped(A, at(50));
+        assert!(first.asks(B, LIMIT, at(79)), "it came back from another address");
+        assert!(!first.asks(B, LIMIT, at(80)));
+        first.window = Window::Succeeded;
+        assert!(!first.asks(B, LIMIT, at(81)));
+        first.stepped(B, at(90));
+        assert!(first.asks(B, LIMIT, at(91)));
+    }
+
+    #[test]
+    fn the_clock_may_step() {
+        let (mut first, hour) = (opened(), SignedDuration::from_hours(1));
+        first.rebooted(at(1));
+        first.shift(hour);
+        assert!(first.asks(A, LIMIT, at(60 + 29)) && !first.asks(A, LIMIT, at(60 + 30)));
+        assert_eq!(first.rebooted, Some(at(61)));
+    }
+}

@@ -1,0 +1,389 @@
+//! The rule with its memory: a request goes in, who may have the file comes out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::net::Ipv4Addr;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::first::{FirstContact, Window};
+use super::known::{Known, PINNED};
+use super::rule::{Evidence, Ground, Link, Says, Verdict, decide};
+use super::walkers::{Alarm, Walkers};
+use crate::config::{self, Policy};
+use crate::domain::MacAddr;
+
+/// A denial is not noted anew within this.
+const ANEW: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long a denial concerns a person.
+pub const CONCERNS: SignedDuration = SignedDuration::from_hours(1);
+
+/// Somebody asks for a file of a phone.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// The phone in the name.
+    pub mac: MacAddr,
+    /// Who asks.
+    pub ip: Ipv4Addr,
+    /// Whether anybody assigned that phone.
+    pub assigned: bool,
+    /// Who the kernel says is at the address.
+    pub neighbour: Option<MacAddr>,
+    /// How it is reached.
+    pub link: Link,
+    /// Whether a line of the phone is registered from there; `None` = none is registered.
+    pub registered: Option<bool>,
+}
+
+/// Why a phone's file is denied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Another device is there, this one where it is known.
+    Foreign(Option<MacAddr>),
+    /// Nothing is known, and the phone's first contact is over.
+    Unproven,
+    /// First contact lasted as long as it may.
+    Late,
+    /// The other address asked, too.
+    Contested(Ipv4Addr),
+    /// Somebody tries names in that network.
+    Shut,
+}
+
+impl Why {
+    /// The word for it in the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Foreign(_) => "foreign",
+            Self::Unproven => "unproven",
+            Self::Late => "late",
+            Self::Contested(_) => "contested",
+            Self::Shut => "shut",
+        }
+    }
+}
+
+/// What comes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It may have what the phone may have.
+    Granted(Ground),
+    /// It may have no secret.
+    Denied(Why),
+    /// It is not answered at all.
+    Muted,
+}
+
+/// The last time that a phone's file was denied to somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// Who asked.
+    pub ip: Ipv4Addr,
+    /// When.
+    pub at: Timestamp,
+    /// Why not.
+    pub why: Why,
+}
+
+/// What is kept over a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Address, phone, when it was last confirmed.
+    pub pins: Vec<(Ipv4Addr, MacAddr, Timestamp)>,
+    /// Address, phone, when it was heard.
+    pub overheard: Vec<(Ipv4Addr, MacAddr, Timestamp)>,
+    /// First contacts.
+    pub first: Vec<(MacAddr, FirstContact)>,
+}
+
+/// What to keep: `None` = the row goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToKeep {
+    /// By address and phone.
+    pub pins: Vec<(Ipv4Addr, MacAddr, Option<Timestamp>)>,
+    /// By address.
+    pub overheard: Vec<(Ipv4Addr, Option<(MacAddr, Timestamp)>)>,
+    /// By phone.
+    pub first: Vec<(MacAddr, Option<FirstContact>)>,
+}
+
+/// The rule with its memory.
+#[derive(Debug)]
+pub struct Access {
+    settings: config::Access,
+    /// Who is where.
+    pub known: Known,
+    first: BTreeMap<MacAddr, FirstContact>,
+    unkept_first: BTreeSet<MacAddr>,
+    walkers: Walkers,
+    denied: BTreeMap<MacAddr, Denied>,
+}
+
+impl Default for Access {
+    /// Told nothing, it is as strict as it can be.
+    fn default() -> Self {
+        Self {
+            settings: config::Access::default(),
+            known: Known::default(),
+            first: BTreeMap::new(),
+            unkept_first: BTreeSet::new(),
+            walkers: Walkers::default(),
+            denied: BTreeMap::new(),
+        }
+    }
+}
+
+impl Access {
+    /// The configuration was read.
+    pub fn set(&mut self, settings: config::Access) {
+        self.settings = settings;
+    }
+
+    /// Whether that address is not answered at present, whatever speaks for it.
+    pub fn muted(&self, ip: Ipv4Addr, now: Timestamp) -> bool {
+        self.settings.policy == Policy::OwnMac && self.walkers.muted(ip, now)
+    }
+
+    /// Somebody asks for a file of a phone. Also returns an alarm where there was none of late.
+    pub fn ask(&mut self, asked: &Asked, now: Timestamp) -> (Admission, Option<Alarm>) {
+        let (ip, mac) = (asked.ip, asked.mac);
+        let evidence = self.evidence(asked, now);
+        let muted = self.muted(ip, now);
+        let judged = |window| decide(self.settings.policy, &evidence, asked.link, window);
+        let admission = match judged(false) {
+            Verdict::Serve(ground) => Admission::Granted(ground),
+            Verdict::Alarm | Verdict::NotFound if muted => return (Admission::Muted, None),
+            Verdict::Alarm => Admission::Denied(Why::Foreign(self.who(asked, now))),
+            Verdict::NotFound if !asked.assigned => Admission::Denied(Why::Unproven),
+            Verdict::NotFound => match self.window(mac, ip, now) {
+                Ok(()) => Admission::Granted(Ground::FirstContact),
+                Err(why) => Admission::Denied(why),
+            },
+        };
+        if let Some(other) = self.who(asked, now) {
+            self.known.is_at(ip, other);
+        }
+        let proven = matches!(admission, Admission::Granted(Ground::Seen | Ground::Contact | Ground::Pin));
+        if proven && asked.assigned {
+            self.first(mac, ip, now, |first| first.is_at(ip, now));
+            if !matches!(admission, Admission::Granted(Ground::Pin)) {
+                self.known.pin(ip, mac, now);
+            }
+        }
+        // Where all are served, who asks for phones that there are walks no names; nobody's phone is always one.
+        let walks = match admission {
+            Admission::Granted(_) => !proven && !asked.assigned && self.settings.policy != Policy::Open,
+            Admission::Denied(_) => true,
+            Admission::Muted => false,
+        };
+        let alarm = if walks && !muted { self.walkers.note(ip, mac, now) } else { None };
+        (admission, alarm)
+    }
+
+    /// All that is known of an address, for a phone.
+    fn evidence(&self, asked: &Asked, now: Timestamp) -> Evidence {
+        let (ip, mac) = (asked.ip, asked.mac);
+        let page = asked.registered.is_none() && self.known.page_read(ip, mac, now);
+        Evidence {
+            lease: self.known.says_lease(ip, mac, now),
+            overheard: self.known.says_overheard(ip, mac, now),
+            neighbour: Known::says_neighbour(asked.neighbour, mac),
+            contact: if asked.registered == Some(true) || page { Says::This } else { Says::Nothing },
+            pin: self.known.says_pin(ip, mac, now),
+        }
+    }
+
+    /// Who is at the address by E1 to E3: another than the phone first.
+    fn who(&self, asked: &Asked, now: Timestamp) -> Option<MacAddr> {
+        let neighbour = asked.neighbour.filter(|_| asked.link == Link::OnLink);
+        let all = [self.known.lease(asked.ip, now), self.known.heard(asked.ip, now), neighbour];
+        let named = || all.into_iter().flatten();
+        named().find(|mac| *mac != asked.mac).or_else(|| named().next())
+    }
+
+    /// Whether the phone's window of first contact is open for that address; opens it where it never was.
+    fn window(&mut self, mac: MacAddr, ip: Ipv4Addr, now: Timestamp) -> Result<(), Why> {
+        if self.walkers.shut(ip, now) {
+            return Err(Why::Shut);
+        }
+        let limit = SignedDuration::try_from(self.settings.first_contact).unwrap_or(SignedDuration::MAX);
+        let (open, window) = self.first(mac, ip, now, |first| (first.asks(ip, limit, now), first.window));
+        match window {
+            _ if open => Ok(()),
+            Window::Late => Err(Why::Late),
+            Window::Contested { first } => Err(Why::Contested(first)),
+            Window::Open { .. } | Window::Succeeded => Err(Why::Unproven),
+        }
+    }
+
+    /// Changes the first contact of a phone, which begins where it never did.
+    fn first<T>(
+        &mut self,
+        mac: MacAddr,
+        ip: Ipv4Addr,
+        now: Timestamp,
+        change: impl FnOnce(&mut FirstContact) -> T,
+    ) -> T {
+        let before = self.first.get(&mac).copied();
+        let first = self.first.entry(mac).or_insert_with(|| FirstContact::opened(ip, now));
+        let done = change(first);
+        if before.is_none_or(|before| !same(&before, first)) {
+            self.unkept_first.insert(mac);
+        }
+        done
+    }
+
+    /// What is known of who asks, for the log: no blanks, nothing that came from outside.
+    pub fn told(&self, asked: &Asked, now: Timestamp) -> String {
+        let mut told = String::new();
+        let neighbour = asked.neighbour.filter(|_| asked.link == Link::OnLink);
+        let all = [
+            ("lease", self.known.lease(asked.ip, now)),
+            ("overheard", self.known.heard(asked.ip, now)),
+            ("neighbour", neighbour),
+        ];
+        for (name, mac) in all.into_iter().filter_map(|(name, mac)| Some((name, mac?))) {
+            let comma = if told.is_empty() { "" } else { "," };
+            // Writing to a String cannot fail.
+            let _ = write!(told, "{comma}{name}:{mac}");
+        }
+        if told.is_empty() { "none".to_owned() } else { told }
+    }
+
+    /// Whether a line on that address goes to the log.
+    pub fn may_log(&mut self, ip: Ipv4Addr, now: Timestamp) -> bool {
+        self.walkers.may_log(ip, now)
+    }
+
+    /// A file of an assigned phone was denied. Returns whether that is news.
+    pub fn deny(&mut self, mac: MacAddr, ip: Ipv4Addr, why: Why, now: Timestamp) -> bool {
+        let known =
+            |before: &Denied| before.ip == ip && before.why == why && now.duration_since(before.at).abs() < ANEW;
+        if self.denied.get(&mac).is_some_and(known) {
+            return false;
+        }
+        self.denied.insert(mac, Denied { ip, at: now, why });
+        true
+    }
+
+    /// The phone itself got its file. Returns whether it was denied before.
+    pub fn served(&mut self, mac: MacAddr, ip: Ipv4Addr) -> bool {
+        let over = self.denied.get(&mac).is_some_and(|denied| denied.ip == ip);
+        if over {
+            self.denied.remove(&mac);
+        }
+        over
+    }
+
+    /// The last denial of a phone's files that concerns a person.
+    pub fn denied(&self, mac: MacAddr, now: Timestamp) -> Option<&Denied> {
+        self.denied.get(&mac).filter(|denied| now.duration_since(denied.at) < CONCERNS)
+    }
+
+    /// A line of the phone registered from there: whoever is there has the secret. `converting` = its conversion is open.
+    pub fn registered(&mut self, mac: MacAddr, ip: Ipv4Addr, converting: bool, now: Timestamp) {
+        self.known.pin(ip, mac, now);
+        self.first(mac, ip, now, |first| {
+            first.is_at(ip, now);
+            if !converting {
+                first.window = Window::Succeeded;
+            }
+        });
+        self.served(mac, ip);
+    }
+
+    /// A boot of the phone was caused or seen.
+    pub fn rebooted(&mut self, mac: MacAddr, now: Timestamp) {
+        if let Some(first) = self.first.get_mut(&mac) {
+            first.rebooted(now);
+            self.unkept_first.insert(mac);
+        }
+    }
+
+    /// The phone's conversion came a step further; `last` = where it was last heard.
+    pub fn stepped(&mut self, mac: MacAddr, last: Option<Ipv4Addr>, now: Timestamp) {
+        if let (Some(first), Some(last)) = (self.first.get_mut(&mac), last) {
+            first.stepped(last, now);
+            self.unkept_first.insert(mac);
+        }
+    }
+
+    /// Somebody says that the phone is there; `other` = who the kernel says is.
+    ///
+    /// # Errors
+    /// Another device is known to be there: this one.
+    pub fn approve(
+        &mut self,
+        mac: MacAddr,
+        ip: Ipv4Addr,
+        other: Option<MacAddr>,
+        now: Timestamp,
+    ) -> Result<(), MacAddr> {
+        let all = [self.known.lease(ip, now), self.known.heard(ip, now), other];
+        if let Some(other) = all.into_iter().flatten().find(|other| *other != mac) {
+            return Err(other);
+        }
+        self.known.pin(ip, mac, now);
+        self.served(mac, ip);
+        Ok(())
+    }
+
+    /// The phone is assigned no more: its MAC begins anew, should it come back.
+    pub fn forget(&mut self, mac: MacAddr) {
+        self.known.forget(mac);
+        self.denied.remove(&mac);
+        if self.first.remove(&mac).is_some() {
+            self.unkept_first.insert(mac);
+        }
+    }
+
+    /// The wall clock was put.
+    pub fn clock_stepped(&mut self, by: SignedDuration) {
+        self.first.values_mut().for_each(|first| first.shift(by));
+        self.walkers.shift(by);
+    }
+
+    /// What was kept in an earlier life.
+    pub fn recall(&mut self, kept: Kept, now: Timestamp) {
+        let fresh: Vec<_> = kept.pins.into_iter().filter(|(.., at)| now.duration_since(*at) < PINNED).collect();
+        self.known.recall(&fresh, &kept.overheard);
+        self.first.extend(kept.first);
+    }
+
+    /// What changed since it was last kept.
+    pub fn to_keep(&mut self) -> Option<ToKeep> {
+        let (pins, heard) = (&mut self.known.unkept_pins, &mut self.known.unkept_overheard);
+        let (pins, heard) = (std::mem::take(pins), std::mem::take(heard));
+        let keep = ToKeep {
+            pins: pins.into_iter().map(|(ip, mac)| (ip, mac, self.known.pinned(ip, mac))).collect(),
+            overheard: heard.into_iter().map(|ip| (ip, self.known.phone_heard(ip))).collect(),
+            first: std::mem::take(&mut self.unkept_first)
+                .into_iter()
+                .map(|mac| (mac, self.first.get(&mac).copied()))
+                .collect(),
+        };
+        let empty = keep.pins.is_empty() && keep.overheard.is_empty() && keep.first.is_empty();
+        (!empty).then_some(keep)
+    }
+
+    /// It was not kept, and is to be.
+    pub fn not_kept(&mut self, keep: &ToKeep) {
+        self.known.unkept_pins.extend(keep.pins.iter().map(|(ip, mac, _)| (*ip, *mac)));
+        self.known.unkept_overheard.extend(keep.overheard.iter().map(|(ip, _)| *ip));
+        self.unkept_first.extend(keep.first.iter().map(|(mac, _)| *mac));
+    }
+}
+
+/// Whether nothing differs but when it was last heard.
+fn same(a: &FirstContact, b: &FirstContact) -> bool {
+    let still = |first: &FirstContact| match first.window {
+        Window::Open { since, at, .. } => (Some((since, at)), None),
+        window => (None, Some(window)),
+    };
+    still(a) == still(b) && a.rebooted == b.rebooted
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

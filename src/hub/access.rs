@@ -1,0 +1,247 @@
+//! A file is asked for: who may have it, what it is, what is noted of it. And what the rule of access is told by the others:
+//! DHCP, the manager session, people.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Hub;
+use super::state::{State, endpoints, printable};
+use crate::access::rule::{Ground, Link};
+use crate::access::walkers::Alarm;
+use crate::access::{Admission, Asked, Kept, ToKeep, Why};
+use crate::config;
+use crate::convert::Conversion;
+use crate::domain::{BootEvent, ContactState, EventKind, MacAddr, Transport};
+use crate::files::name::FileRequest;
+use crate::files::{Answer, Asker, Refusal, Secrets, guarded, resolve};
+use crate::fleet::Snapshot;
+
+impl Hub {
+    /// A phone asks for a file: decides, and notes it.
+    pub fn ask(&self, name: &str, ip: Ipv4Addr, server: Ipv4Addr, transport: Transport, now: Timestamp) -> Answer {
+        let request = FileRequest::parse(name);
+        self.meet_neighbour(&request, ip, server, now);
+        let (asked, admission) = self.admit(&request, ip, now);
+        if admission == Admission::Muted {
+            return Answer::Refuse(Refusal::Muted);
+        }
+        // Another device: what it asks for says nothing of the phone.
+        let foreign = matches!(admission, Admission::Denied(Why::Foreign(_)));
+        let (mut state, snapshot) = self.locked();
+        let mac = if foreign {
+            request.mac()
+        } else {
+            let assigned = |mac| snapshot.assignment(mac).is_some();
+            state.directory.note_request(&request, ip.into(), server, now, assigned)
+        };
+        let seen = mac.map(|mac| state.seen(mac)).unwrap_or_default();
+        let (index, unknown) = (Arc::clone(&state.converting.index), state.converting.unknown(now));
+        drop(state);
+        let asker = mac.and_then(|mac| snapshot.desired(mac, &seen));
+        let family = asker.as_ref().filter(|asker| asker.model_known).map(|asker| asker.model.family).or(seen.family());
+        let asker = Asker {
+            server,
+            phone: asker.as_ref(),
+            seen: &seen,
+            firmware: &index,
+            unknown: &unknown,
+            secrets: Secrets::Shown,
+        };
+        let mut answer = resolve(&request, &snapshot, &asker);
+        if matches!(answer, Answer::Serve(_)) && guarded(&request, &snapshot, &seen) {
+            answer = self.guard(answer, asked.as_ref(), admission, name, now);
+        }
+        if let Answer::Image(file) = &answer {
+            self.lock().converting.taken.note(&file.sha256, now);
+        }
+        if let Some(mac) = mac.filter(|_| !foreign) {
+            let refused = match &answer {
+                Answer::Serve(_) | Answer::Image(_) | Answer::FallThrough(_) => None,
+                Answer::Refuse(why) => Some(why.code().to_owned()),
+            };
+            let (mut state, snapshot) = self.locked();
+            let what = EventKind::FileAsked { name: printable(name), transport, refused };
+            let served = matches!(answer, Answer::Serve(_) | Answer::Image(_));
+            self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: Some(ip.into()), what });
+            if snapshot.assignment(mac).is_some() {
+                let said = state.converting.asked(mac, &request, family, served, now);
+                self.converted(&mut state, &snapshot, mac, said, now);
+            }
+        }
+        answer
+    }
+
+    /// Whether who asks may have what only the phone in the name may have.
+    fn admit(&self, request: &FileRequest, ip: Ipv4Addr, now: Timestamp) -> (Option<Asked>, Admission) {
+        let anybody = (None, Admission::Granted(Ground::Policy));
+        let Some(mac) = request.mac() else { return anybody };
+        let (state, snapshot) = self.locked();
+        // Before that nobody is known, and nobody is served.
+        if !snapshot.ready() {
+            return anybody;
+        }
+        let assigned = snapshot.assignment(mac).is_some();
+        if !assigned && state.access.muted(ip, now) {
+            return (None, Admission::Muted);
+        }
+        drop(state);
+        let neighbour = (self.neighbour)(ip);
+        let on_link = neighbour.is_some() && (self.on_link)(ip);
+        let link = if on_link { Link::OnLink } else { Link::Routed };
+        let (mut state, snapshot) = self.locked();
+        let registered = registered(&state, &snapshot, mac, ip);
+        let asked = Asked { mac, ip, assigned, neighbour, link, registered };
+        let (admission, alarm) = state.access.ask(&asked, now);
+        drop(state);
+        match alarm {
+            Some(Alarm::Source(ip)) => tracing::warn!(
+                code = "name-walk",
+                "{ip} asks for the files of one phone after another that it is not; it gets no phone's file for ten minutes"
+            ),
+            Some(Alarm::Network(network)) => tracing::warn!(
+                code = "name-walk",
+                "addresses of {network}/24 ask for the files of many phones that they are not; first contact is shut there \
+                 for ten minutes"
+            ),
+            None => {}
+        }
+        (Some(asked), admission)
+    }
+
+    /// A file with a secret is about to go out: it goes, or is as absent as any other.
+    fn guard(&self, answer: Answer, asked: Option<&Asked>, admission: Admission, name: &str, now: Timestamp) -> Answer {
+        let Some(asked) = asked else { return answer };
+        let (mut state, snapshot) = self.locked();
+        let why = match admission {
+            Admission::Denied(why) => why,
+            Admission::Muted => return Answer::Refuse(Refusal::Muted),
+            Admission::Granted(_) => {
+                if state.access.served(asked.mac, asked.ip) {
+                    state.judge(&snapshot, asked.mac, now);
+                }
+                return answer;
+            }
+        };
+        if state.access.deny(asked.mac, asked.ip, why, now) {
+            state.judge(&snapshot, asked.mac, now);
+        }
+        if state.access.may_log(asked.ip, now) {
+            let (ip, name, why) = (asked.ip, printable(name), why.word());
+            let evidence = state.access.told(asked, now);
+            // Read by contrib/fail2ban: its filter changes with this line.
+            tracing::warn!(code = "config-denied", "denied src={ip} asked={name} evidence={evidence} why={why}");
+        }
+        Answer::Refuse(if matches!(why, Why::Foreign(_)) { Refusal::Foreign } else { Refusal::Unproven })
+    }
+
+    /// The same hub, with that to say whether an address is on a link of ours or behind a router.
+    #[must_use]
+    pub fn with_links(self, on_link: fn(Ipv4Addr) -> bool) -> Self {
+        Self { on_link, ..self }
+    }
+
+    /// `[access]` was read.
+    pub fn access_settings(&self, access: config::Access) {
+        self.lock().access.set(access);
+    }
+
+    /// Our DHCP server leased that address, until then.
+    pub fn leased(&self, ip: Ipv4Addr, mac: MacAddr, until: Timestamp) {
+        self.lock().access.known.leased(ip, mac, until);
+    }
+
+    /// That lease was released, or expired.
+    pub fn lease_ended(&self, ip: Ipv4Addr, mac: MacAddr) {
+        self.lock().access.known.lease_ended(ip, mac);
+    }
+
+    /// DHCP of another server was heard to give, or renew, that address.
+    pub fn overheard(&self, ip: Ipv4Addr, mac: MacAddr, now: Timestamp) {
+        let (mut state, snapshot) = self.locked();
+        let assigned = snapshot.assignment(mac).is_some();
+        state.access.known.overheard(ip, mac, assigned, now);
+    }
+
+    /// What happened to a phone, as far as it says where it may be next.
+    pub(super) fn note_access(state: &mut State, event: &BootEvent) {
+        match event.what {
+            EventKind::Told { .. } | EventKind::Unregistered { .. } | EventKind::Unreachable { .. } => {
+                state.access.rebooted(event.mac, event.at);
+            }
+            EventKind::Firmware { .. } if converting(state, event.mac) => {
+                let last = match state.directory.get(event.mac).and_then(|seen| seen.ip) {
+                    Some(IpAddr::V4(ip)) => Some(ip),
+                    _ => None,
+                };
+                state.access.stepped(event.mac, last, event.at);
+            }
+            _ => {}
+        }
+    }
+
+    /// A line of the phone is registered from there.
+    pub(super) fn registered_from(state: &mut State, mac: MacAddr, ip: Option<IpAddr>, now: Timestamp) {
+        if let Some(IpAddr::V4(ip)) = ip {
+            let converting = converting(state, mac);
+            state.access.registered(mac, ip, converting, now);
+        }
+    }
+
+    /// Somebody says that a phone is at that address, or, where none is named, at the one that was denied last.
+    ///
+    /// # Errors
+    /// Why that cannot be so, in one sentence.
+    pub fn approve(&self, mac: MacAddr, ip: Option<Ipv4Addr>, who: &str, now: Timestamp) -> Result<String, String> {
+        let (state, snapshot) = self.locked();
+        if snapshot.assignment(mac).is_none() {
+            return Err(format!("phone {mac} was not approved: nobody assigned it; add its MAC in the PBX"));
+        }
+        let ip = ip.or_else(|| state.access.denied(mac, now).map(|denied| denied.ip)).ok_or_else(|| {
+            format!(
+                "phone {mac} was not approved: nobody was denied its files of late; name its address with --address IP"
+            )
+        })?;
+        drop(state);
+        let neighbour = (self.neighbour)(ip).filter(|_| (self.on_link)(ip));
+        let (mut state, snapshot) = self.locked();
+        state.access.approve(mac, ip, neighbour, now).map_err(|other| {
+            format!("phone {mac} was not approved at {ip}: {other} is there; see which device that is")
+        })?;
+        state.converting.did(who, format!("approved phone {mac} at {ip}"), now);
+        state.judge(&snapshot, mac, now);
+        Ok(format!("phone {mac} gets its files at {ip}; restart it, or wait until it asks again"))
+    }
+
+    /// What was kept of an earlier life.
+    pub fn recall_access(&self, kept: Kept, now: Timestamp) {
+        self.lock().access.recall(kept, now);
+    }
+
+    /// What changed since it was last kept, and is to be kept now.
+    pub fn access_to_keep(&self) -> Option<ToKeep> {
+        self.lock().access.to_keep()
+    }
+
+    /// It was not kept: it is to be kept again.
+    pub fn access_not_kept(&self, keep: &ToKeep) {
+        self.lock().access.not_kept(keep);
+    }
+}
+
+/// Whether its conversion is under way.
+fn converting(state: &State, mac: MacAddr) -> bool {
+    state.converting.conversions.get(&mac).is_some_and(Conversion::open)
+}
+
+/// Whether a line that is this phone's alone is registered from there; `None` = none is registered.
+fn registered(state: &State, snapshot: &Snapshot, mac: MacAddr, ip: Ipv4Addr) -> Option<bool> {
+    let desired = snapshot.desired(mac, &state.seen(mac))?;
+    let sole = |endpoint: &_| state.users.get(endpoint).is_some_and(|macs| macs.len() == 1);
+    let own = endpoints(snapshot, &desired).into_iter().filter(sole);
+    let contacts = own.filter_map(|endpoint| state.contacts.get(&endpoint)).flatten();
+    let mut from = contacts.filter(|contact| contact.state == ContactState::Registered).map(|contact| contact.ip);
+    let first = from.next()?;
+    Some(first == Some(ip.into()) || from.any(|at| at == Some(ip.into())))
+}

@@ -14,6 +14,7 @@
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`: bad input, starting and ending
 //! - `setup`, `docs`: a host is prepared, and given back; what the documents say is typed
 //! - `convert`, `demo`, `stuck`: phones in every state end on their target, or say why not
+//! - `access`: a configuration goes to its own phone
 //! - `dhcp`: what other DHCP servers are to say, in those servers
 //! - `catalogue`: every row of the bad-input catalogue, by its id
 //! - `faults`: the fault table, each row by its id
@@ -23,6 +24,7 @@
 
 mod support;
 
+mod access;
 mod admin;
 mod advice;
 mod catalogue;

@@ -24,7 +24,7 @@ const CONFIRMED: SignedDuration = SignedDuration::from_hours(1);
 /// Pins of one phone at most: the one confirmed longest ago goes.
 const PINS: usize = 4;
 
-/// Leases at most: a network of 16 bits. Further ones are no evidence.
+/// Leases at most: a network of 16 bits. The one that ends first goes.
 const LEASES: usize = 65_536;
 
 /// Overheard addresses at most: the one of a stranger heard longest ago goes.
@@ -62,9 +62,25 @@ fn says(found: Option<MacAddr>, mac: MacAddr) -> Says {
 impl Known {
     /// We leased that address.
     pub fn leased(&mut self, ip: Ipv4Addr, mac: MacAddr, until: Timestamp) {
-        if self.leases.len() < LEASES || self.leases.contains_key(&ip) {
-            self.leases.insert(ip, (mac, until));
-            self.is_at(ip, mac);
+        if self.leases.len() >= LEASES
+            && !self.leases.contains_key(&ip)
+            && let Some(first) = self.leases.iter().min_by_key(|(_, (_, until))| *until).map(|(ip, _)| *ip)
+        {
+            self.leases.remove(&first);
+        }
+        self.leases.insert(ip, (mac, until));
+        // Newer than what others gave there before.
+        self.unhear(ip, mac);
+        self.is_at(ip, mac);
+    }
+
+    /// What was overheard of others at that address is over.
+    pub fn unhear(&mut self, ip: Ipv4Addr, mac: MacAddr) {
+        if let Some(heard) = self.overheard.get(&ip).copied().filter(|heard| heard.mac != mac) {
+            self.overheard.remove(&ip);
+            if heard.assigned {
+                self.unkept_overheard.insert(ip);
+            }
         }
     }
 
@@ -92,7 +108,6 @@ impl Known {
     fn make_room(&mut self, assigned: bool, now: Timestamp) -> bool {
         if self.looked.is_none_or(|looked| now.duration_since(looked).abs() >= LOOK) {
             self.looked = Some(now);
-            self.leases.retain(|_, (_, until)| *until > now);
             self.overheard.retain(|_, heard| now.duration_since(heard.at) < OVERHEARD);
         }
         if self.overheard.len() >= HEARD && assigned {
@@ -198,6 +213,23 @@ impl Known {
         }
     }
 
+    /// The wall clock was put, to `now`: what is so old, is as old; nothing is of the time to come. Leases are told by their
+    /// server.
+    pub fn shift(&mut self, by: SignedDuration, now: Timestamp) {
+        let shift = |at: &mut Timestamp| *at = at.checked_add(by).unwrap_or(now).min(now);
+        for (ip, pins) in &mut self.pins {
+            pins.values_mut().for_each(shift);
+            self.unkept_pins.extend(pins.keys().map(|mac| (*ip, *mac)));
+        }
+        for (ip, heard) in &mut self.overheard {
+            shift(&mut heard.at);
+            if heard.assigned {
+                self.unkept_overheard.insert(*ip);
+            }
+        }
+        self.pages.values_mut().for_each(|(_, at)| shift(at));
+    }
+
     /// What was kept in an earlier life.
     pub fn recall(&mut self, pins: &[(Ipv4Addr, MacAddr, Timestamp)], overheard: &[(Ipv4Addr, MacAddr, Timestamp)]) {
         for (ip, mac, at) in pins {
@@ -237,7 +269,9 @@ mod tests {
     #[test]
     fn each_holds_as_long_as_it_may() {
         let mut known = Known::default();
+        known.overheard(IP, mac(9), true, at(0));
         known.leased(IP, mac(1), at(100));
+        assert_eq!(known.heard(IP, at(0)), None, "our lease is newer");
         known.overheard(IP, mac(2), true, at(0));
         known.page(IP, mac(3), at(0));
         known.pin(IP, mac(2), at(0));
@@ -296,5 +330,21 @@ mod tests {
             known.leased(ip(n), mac(n), at(100));
         }
         assert_eq!(known.leases.len(), LEASES);
+        known.leased(Ipv4Addr::new(10, 9, 0, 1), mac(1), at(200));
+        assert_eq!(known.lease(Ipv4Addr::new(10, 9, 0, 1), at(0)), Some(mac(1)), "a new one finds room");
+    }
+
+    /// A host without a clock of its own: the time servers are reached, and years have passed.
+    #[test]
+    fn the_clock_may_step() {
+        let (mut known, years) = (Known::default(), SignedDuration::from_hours(24 * 3_650));
+        known.pin(IP, mac(1), at(0));
+        known.overheard(IP, mac(1), true, at(0));
+        let now = at(10) + years;
+        known.shift(years, now);
+        assert_eq!(known.pinned(IP, mac(1)), Some(at(0) + years));
+        assert_eq!((known.says_pin(IP, mac(1), now), known.says_overheard(IP, mac(1), now)), (Says::This, Says::This));
+        known.shift(years, now);
+        assert_eq!(known.pinned(IP, mac(1)), Some(now), "nothing is of the time to come");
     }
 }

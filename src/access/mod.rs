@@ -29,9 +29,11 @@
 //! who asks is believed, so where E1 to E3 can be had they are better.
 
 pub mod first;
+mod keeping;
 pub mod known;
 pub mod rule;
 mod state;
 pub mod walkers;
 
-pub use state::{Access, Admission, Asked, CONCERNS, Denied, Kept, ToKeep, Why};
+pub use keeping::{Kept, ToKeep};
+pub use state::{Access, Admission, Asked, CONCERNS, Denied, Why};

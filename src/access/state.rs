@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use jiff::{SignedDuration, Timestamp};
 
 use super::first::{FirstContact, Window};
-use super::known::{Known, PINNED};
+use super::known::Known;
 use super::rule::{Evidence, Ground, Link, Says, Verdict, decide};
 use super::walkers::{Alarm, Walkers};
 use crate::config::{self, Policy};
@@ -86,36 +86,14 @@ pub struct Denied {
     pub why: Why,
 }
 
-/// What is kept over a restart.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
-    /// Address, phone, when it was last confirmed.
-    pub pins: Vec<(Ipv4Addr, MacAddr, Timestamp)>,
-    /// Address, phone, when it was heard.
-    pub overheard: Vec<(Ipv4Addr, MacAddr, Timestamp)>,
-    /// First contacts.
-    pub first: Vec<(MacAddr, FirstContact)>,
-}
-
-/// What to keep: `None` = the row goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ToKeep {
-    /// By address and phone.
-    pub pins: Vec<(Ipv4Addr, MacAddr, Option<Timestamp>)>,
-    /// By address.
-    pub overheard: Vec<(Ipv4Addr, Option<(MacAddr, Timestamp)>)>,
-    /// By phone.
-    pub first: Vec<(MacAddr, Option<FirstContact>)>,
-}
-
 /// The rule with its memory.
 #[derive(Debug)]
 pub struct Access {
     settings: config::Access,
     /// Who is where.
     pub known: Known,
-    first: BTreeMap<MacAddr, FirstContact>,
-    unkept_first: BTreeSet<MacAddr>,
+    pub(super) first: BTreeMap<MacAddr, FirstContact>,
+    pub(super) unkept_first: BTreeSet<MacAddr>,
     walkers: Walkers,
     denied: BTreeMap<MacAddr, Denied>,
 }
@@ -154,7 +132,7 @@ impl Access {
         let admission = match judged(false) {
             Verdict::Serve(ground) => Admission::Granted(ground),
             Verdict::Alarm | Verdict::NotFound if muted => return (Admission::Muted, None),
-            Verdict::Alarm => Admission::Denied(Why::Foreign(self.who(asked, now))),
+            Verdict::Alarm => Admission::Denied(Why::Foreign(self.another(asked, now))),
             Verdict::NotFound if !asked.assigned => Admission::Denied(Why::Unproven),
             Verdict::NotFound => match self.window(mac, ip, now) {
                 Ok(()) => Admission::Granted(Ground::FirstContact),
@@ -251,6 +229,18 @@ impl Access {
         if told.is_empty() { "none".to_owned() } else { told }
     }
 
+    /// The other device that is at the address, where it is known to be one.
+    pub fn another(&self, asked: &Asked, now: Timestamp) -> Option<MacAddr> {
+        self.who(asked, now).filter(|mac| *mac != asked.mac)
+    }
+
+    /// The phone's own web page was read there. Whoever is there can make one up, so it decides between no two.
+    pub fn page(&mut self, ip: Ipv4Addr, mac: MacAddr, now: Timestamp) {
+        if !self.first.get(&mac).is_some_and(|first| matches!(first.window, Window::Contested { .. })) {
+            self.known.page(ip, mac, now);
+        }
+    }
+
     /// Whether a line on that address goes to the log.
     pub fn may_log(&mut self, ip: Ipv4Addr, now: Timestamp) -> bool {
         self.walkers.may_log(ip, now)
@@ -320,10 +310,11 @@ impl Access {
         other: Option<MacAddr>,
         now: Timestamp,
     ) -> Result<(), MacAddr> {
-        let all = [self.known.lease(ip, now), self.known.heard(ip, now), other];
-        if let Some(other) = all.into_iter().flatten().find(|other| *other != mac) {
+        if let Some(other) = [self.known.lease(ip, now), other].into_iter().flatten().find(|other| *other != mac) {
             return Err(other);
         }
+        // That word may be a day old.
+        self.known.unhear(ip, mac);
         self.known.pin(ip, mac, now);
         self.served(mac, ip);
         Ok(())
@@ -339,39 +330,10 @@ impl Access {
     }
 
     /// The wall clock was put.
-    pub fn clock_stepped(&mut self, by: SignedDuration) {
+    pub fn clock_stepped(&mut self, now: Timestamp, by: SignedDuration) {
+        self.known.shift(by, now);
         self.first.values_mut().for_each(|first| first.shift(by));
         self.walkers.shift(by);
-    }
-
-    /// What was kept in an earlier life.
-    pub fn recall(&mut self, kept: Kept, now: Timestamp) {
-        let fresh: Vec<_> = kept.pins.into_iter().filter(|(.., at)| now.duration_since(*at) < PINNED).collect();
-        self.known.recall(&fresh, &kept.overheard);
-        self.first.extend(kept.first);
-    }
-
-    /// What changed since it was last kept.
-    pub fn to_keep(&mut self) -> Option<ToKeep> {
-        let (pins, heard) = (&mut self.known.unkept_pins, &mut self.known.unkept_overheard);
-        let (pins, heard) = (std::mem::take(pins), std::mem::take(heard));
-        let keep = ToKeep {
-            pins: pins.into_iter().map(|(ip, mac)| (ip, mac, self.known.pinned(ip, mac))).collect(),
-            overheard: heard.into_iter().map(|ip| (ip, self.known.phone_heard(ip))).collect(),
-            first: std::mem::take(&mut self.unkept_first)
-                .into_iter()
-                .map(|mac| (mac, self.first.get(&mac).copied()))
-                .collect(),
-        };
-        let empty = keep.pins.is_empty() && keep.overheard.is_empty() && keep.first.is_empty();
-        (!empty).then_some(keep)
-    }
-
-    /// It was not kept, and is to be.
-    pub fn not_kept(&mut self, keep: &ToKeep) {
-        self.known.unkept_pins.extend(keep.pins.iter().map(|(ip, mac, _)| (*ip, *mac)));
-        self.known.unkept_overheard.extend(keep.overheard.iter().map(|(ip, _)| *ip));
-        self.unkept_first.extend(keep.first.iter().map(|(mac, _)| *mac));
     }
 }
 

@@ -1,3 +1,4 @@
+use super::super::Kept;
 use super::*;
 
 const DESK: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 5);
@@ -71,8 +72,12 @@ fn a_second_address_shuts_the_window_until_somebody_approves_one() {
     assert!(access.deny(mac(1), DESK, Why::Contested(DESK), at(20)));
     assert!(!access.deny(mac(1), DESK, Why::Contested(DESK), at(30)), "that is no news");
     assert_eq!(access.denied(mac(1), at(20)).unwrap().ip, DESK);
-    access.known.overheard(OTHER, mac(9), false, at(30));
+    access.page(OTHER, mac(1), at(30));
+    assert_eq!(ask(&mut access, &asked(1, OTHER), 30), Admission::Denied(Why::Contested(DESK)), "a page is made up");
+    access.known.leased(OTHER, mac(9), at(1_000));
     assert_eq!(access.approve(mac(1), OTHER, None, at(40)), Err(mac(9)));
+    assert_eq!(access.approve(mac(1), DESK, Some(mac(9)), at(40)), Err(mac(9)));
+    access.known.overheard(DESK, mac(9), false, at(30));
     assert_eq!(access.approve(mac(1), DESK, None, at(40)), Ok(()));
     assert_eq!(access.denied(mac(1), at(40)), None);
     assert_eq!(ask(&mut access, &asked(1, DESK), 50), Admission::Granted(Ground::Pin));
@@ -177,7 +182,7 @@ fn who_is_served_all_is_not_muted() {
 fn a_page_speaks_for_a_phone_that_is_nowhere_else() {
     let mut access = Access::default();
     access.registered(mac(1), DESK, false, at(0));
-    access.known.page(OTHER, mac(1), at(10));
+    access.page(OTHER, mac(1), at(10));
     let elsewhere = Asked { registered: Some(false), ..asked(1, OTHER) };
     assert_eq!(ask(&mut access, &elsewhere, 20), Admission::Denied(Why::Unproven));
     assert_eq!(ask(&mut access, &asked(1, OTHER), 20), Admission::Granted(Ground::Contact));

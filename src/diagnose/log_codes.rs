@@ -37,6 +37,10 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "Before it was offered it was called, and somebody answered who has no lease: a host with a fixed address, or another DHCP server's client. It is given to nobody for a day. Take fixed addresses out of dhcp.subnet.pool; see `offhook dhcp listen` for other servers.",
     ),
     ("audit", "Somebody changed what phones are to run", "Who did what; `offhook convert log` prints all of it."),
+        "audit",
+        "Somebody changed what phones are to run, or approved one",
+        "Who did what; `offhook convert log` prints all of it.",
+    ),
     (
         "client-id-foreign",
         "A DHCP client calls itself an assigned phone",
@@ -54,6 +58,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "src= is who asked, asked= for what, evidence= what is known of who is there (none, or a MAC by lease, overheard or \
          neighbour), why= foreign (another device), unproven, late, contested (two addresses ask) or shut (a name-walk there). Ten \
          lines a minute for one source, sixty for all. `offhook explain MAC` says what to do; contrib/fail2ban reads the line.",
+    ),
+    (
+        "config-foreign",
+        "Another device got a phone's configuration",
+        "access.policy is open, so whoever asks is served; this one is known to be another device. Set the policy to own-mac.",
     ),
     (
         "conversion",
@@ -195,9 +204,9 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
     (
         "name-walk",
         "Somebody asks for one phone after another",
-        "An address asked for the files of five phones that it is not within a minute: it gets no phone's file for ten minutes, \
-         unless it is shown to be the phone. Or addresses of one network asked for twenty: no phone that nothing is known of is \
-         served there for ten minutes. One line for each network in that time. See which device it is: it looks for secrets. Many \
+        "An address asked for the files of five phones that it is not within a minute: with policy own-mac it gets no phone's file \
+         for ten minutes, unless it is shown to be the phone. Or addresses of one network asked for twenty: with own-mac no phone \
+         that nothing is known of is served there for ten minutes. One line for each network in that time. See which device it is: it looks for secrets. Many \
          phones that nobody assigned, booting at once behind a router, look the same.",
     ),
     (

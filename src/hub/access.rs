@@ -98,12 +98,11 @@ impl Hub {
         match alarm {
             Some(Alarm::Source(ip)) => tracing::warn!(
                 code = "name-walk",
-                "{ip} asks for the files of one phone after another that it is not; it gets no phone's file for ten minutes"
+                "{ip} asks for the files of one phone after another that it is not; see which device is there"
             ),
             Some(Alarm::Network(network)) => tracing::warn!(
                 code = "name-walk",
-                "addresses of {network}/24 ask for the files of many phones that they are not; first contact is shut there \
-                 for ten minutes"
+                "addresses of {network}/24 ask for the files of many phones that they are not; see which devices are there"
             ),
             None => {}
         }
@@ -118,6 +117,16 @@ impl Hub {
             Admission::Denied(why) => why,
             Admission::Muted => return Answer::Refuse(Refusal::Muted),
             Admission::Granted(_) => {
+                if let Some(other) = state.access.another(asked, now)
+                    && state.access.may_log(asked.ip, now)
+                {
+                    tracing::warn!(
+                        code = "config-foreign",
+                        "{other} at {} gets the configuration of {}, which it is not: access.policy is \"open\"",
+                        asked.ip,
+                        asked.mac
+                    );
+                }
                 if state.access.served(asked.mac, asked.ip) {
                     state.judge(&snapshot, asked.mac, now);
                 }

@@ -65,7 +65,7 @@ impl Hub {
         if snapshot.assignment(mac).is_none() || state.directory.at_address(ip.into()) != Some(mac) {
             return false;
         }
-        state.access.known.page(ip, mac, now);
+        state.access.page(ip, mac, now);
         let said = state.converting.learned(mac, Source::WebPage, runs, now);
         self.converted(&mut state, &snapshot, mac, said, now);
         true

@@ -327,7 +327,7 @@ impl Hub {
     pub fn clock_stepped(&self, now: Timestamp, by: jiff::SignedDuration) {
         let mut state = self.lock();
         state.converting.clock_stepped(by);
-        state.access.clock_stepped(by);
+        state.access.clock_stepped(now, by);
         drop(state);
         self.judge(self.snapshot().assignments.keys().copied(), now);
     }

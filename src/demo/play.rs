@@ -12,9 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use super::convert;
 use super::registrar::{Account, StandIn};
 use crate::app::{Running, start};
-use crate::config::{
-    Access, Ami, AmiSecret, Config, Conversion, Firmware, Pbx, PbxSource, Policy, Publish, Server, Tftp,
-};
+use crate::config::{Access, Ami, AmiSecret, Config, Conversion, Firmware, Pbx, PbxSource, Publish, Server, Tftp};
 use crate::domain::{MacAddr, PhoneOptions, Secret, SipTransport};
 use crate::simulate::{Registered, Setup, State};
 use crate::status::{Stage, Statuses};
@@ -262,8 +260,8 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
         http: vec![anywhere],
         admin: vec![anywhere],
         dhcp: crate::config::Dhcp::default(),
-        // On loopback nothing shows who is who, and the phones of the demonstration boot again and again.
-        access: Access { policy: Policy::Network, ..Access::default() },
+        // On loopback nothing shows who is who: each phone is known by its first contact, then by its registration.
+        access: Access::default(),
         firmware: Firmware {
             conversion: Conversion::Manual,
             accept_one_way: false,

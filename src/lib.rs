@@ -21,7 +21,8 @@
 //! # Pure cores
 //! [`access`] (who may have a file with a secret), [`catalog`] (what a model is), [`tftp`] (packets, negotiation, transfers), [`pbx::roster`] and [`pbx::ami::proto`],
 //! [`files::name`], [`dhcp::server`] (who gets which address), [`dhcp::snippet`] (what another DHCP server is to say), [`firmware::container`], [`firmware::manifest`], [`firmware::set`] and [`firmware::plan`] (the legal
-//! steps from one load to another), [`convert`] (each phone at its own step), [`timeline`], [`notify`] (what makes a phone
+//! steps from one load to another), [`convert`] (each phone at its own step), [`timeline`], [`sntp`] (the time, for phones that get it from nowhere
+//! else), [`notify`] (what makes a phone
 //! read its files again).
 //!
 //! # Pure joins
@@ -30,7 +31,7 @@
 //! (facts -> what is wrong). [`hub`] holds the present state of them all and is what the edges call.
 //!
 //! # Edges
-//! [`tftp::io`], [`dhcp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
+//! [`tftp::io`], [`dhcp::io`], [`sntp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
 //! [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`], [`neighbour`] (who is at an
 //! address), [`route`] (whether it is on a link), [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes them and is the only one that knows
 //! everyone; [`cli`] runs one command; [`setup`] prepares a PBX for all this and takes it back, by hand and never from the
@@ -75,6 +76,7 @@ pub mod render;
 pub mod route;
 pub mod setup;
 pub mod simulate;
+pub mod sntp;
 pub mod status;
 pub mod store;
 pub mod tftp;

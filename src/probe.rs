@@ -12,15 +12,13 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::convert::web_page;
 use crate::diagnose::Unanswered;
+use crate::sntp::{self, SINCE_1900};
 
 /// How long a connection or an answer may take: a registrar stands in the same building.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How often the time is asked for within that: one datagram may be lost.
 const ASKED: u32 = 2;
-
-/// Port of NTP.
-const NTP: u16 = 123;
 
 /// What a time server said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +111,7 @@ pub async fn device_information(ip: Ipv4Addr, port: u16) -> Result<Vec<u8>, Stri
 
 /// Asks a server for the time.
 pub async fn clock(host: &str) -> Clock {
-    clock_at(host, NTP, PATIENCE).await
+    clock_at(host, sntp::PORT, PATIENCE).await
 }
 
 /// Whether something on this host answers time queries: then phones can be told to ask here. A server that is not
@@ -121,7 +119,7 @@ pub async fn clock(host: &str) -> Clock {
 pub async fn answers_time() -> bool {
     // Within this host an answer comes at once, and phones wait for the start.
     let patience = Duration::from_millis(300);
-    !matches!(clock_at(&Ipv4Addr::LOCALHOST.to_string(), NTP, patience).await, Clock::Silent(_))
+    !matches!(clock_at(&Ipv4Addr::LOCALHOST.to_string(), sntp::PORT, patience).await, Clock::Silent(_))
 }
 
 async fn clock_at(host: &str, port: u16, patience: Duration) -> Clock {
@@ -188,9 +186,6 @@ fn told(packet: &[u8], mark: [u8; 8]) -> Told {
     let era = if seconds & 0x8000_0000 == 0 { 1_i64 << 32 } else { 0 };
     Timestamp::from_second(i64::from(seconds) + era - SINCE_1900).map_or(Told::NotOurs, Told::Time)
 }
-
-/// Seconds from 1900 to 1970.
-const SINCE_1900: i64 = 2_208_988_800;
 
 #[cfg(test)]
 mod tests {

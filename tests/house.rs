@@ -123,6 +123,7 @@ fn the_cores_touch_nothing_of_the_world() {
         "src/firmware/set.rs",
         "src/fleet",
         "src/render",
+        "src/sntp",
         "src/status",
         "src/tftp",
         "src/timeline",
@@ -138,6 +139,7 @@ fn the_cores_touch_nothing_of_the_world() {
     ];
     let edges = [
         "src/dhcp/io",
+        "src/sntp/io.rs",
         "src/tftp/io",
         "src/files/fall_through.rs",
         "src/files/shelves.rs",

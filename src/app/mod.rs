@@ -13,6 +13,7 @@ mod pbx;
 mod place;
 mod probing;
 mod reload;
+mod sntp;
 mod stage;
 mod tftp;
 
@@ -39,7 +40,6 @@ use crate::fleet::{self, Snapshot};
 use crate::hub::{self, Hub, Operations, Prober, Surroundings};
 use crate::neighbour;
 use crate::pbx::poll::Poll;
-use crate::probe;
 use crate::route;
 use crate::store::{Kept, Store};
 use crate::web;
@@ -118,6 +118,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let tftp = tftp::bind_all(&listens, &waiting, &limits)?;
     let http = waiting.bind_all(&listens, "http.listen", listen)?;
     let admin = waiting.bind_all(&listens, "admin.listen", listen)?;
+    let time = waiting.bind_all(&listens, "sntp.listen", crate::sntp::io::bind)?;
     let first = |bound: &[(Place, Option<TcpListener>)]| {
         bound.iter().find_map(|(_, listener)| listener.as_ref()?.local_addr().ok())
     };
@@ -153,7 +154,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let known = known.map(|(roster, at)| (Arc::new(roster), at));
     let own = store.assignments().await.map_err(|why| why.to_string())?;
     let past = parts::past(&store, &own, known.as_ref().map(|(roster, _)| &**roster), now).await;
-    let ntp_here = probe::answers_time().await;
+    let ntp_here = reload::time_here(&config).await;
     let settings = Arc::new(settings(&config, ntp_here));
     let mut first = Snapshot::empty(settings, Arc::new(Catalog::builtin()), fleet::year(now));
     if let Some((roster, at)) = &known {
@@ -207,6 +208,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     parts::spawn_snapshots(&mut last, &store);
     let progress = parts::spawn_tick(&mut edges, &hub);
     tftp::spawn(&mut edges, tftp, &limits, &hub, &shelves);
+    sntp::spawn(&mut edges, time, &config.server.phone_networks);
 
     let leases = dhcp::spawn(&mut edges, &config, ntp_here, &hub, &store).await;
     let operations = Arc::new(Operations::new(
@@ -295,7 +297,7 @@ fn listen(address: SocketAddrV4) -> std::io::Result<TcpListener> {
 impl Running {
     /// Takes a new configuration over as far as that needs no restart. Returns what needs one.
     pub async fn reload(&self, new: Config) -> Vec<&'static str> {
-        self.hub.settings(settings(&new, probe::answers_time().await), Timestamp::now());
+        self.hub.settings(settings(&new, reload::time_here(&new).await), Timestamp::now());
         self.hub.firmware_settings(new.firmware.clone());
         self.hub.access_settings(new.access);
         self.operations.set_notes(new.notes.clone());

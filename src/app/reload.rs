@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::fleet::Settings;
+use crate::probe;
 
 /// The part of the configuration that phones see.
 pub fn settings(config: &Config, ntp_here: bool) -> Settings {
@@ -16,6 +17,11 @@ pub fn settings(config: &Config, ntp_here: bool) -> Settings {
     }
 }
 
+/// Whether phones can be told this host for the time: something answers here, or is to.
+pub(super) async fn time_here(config: &Config) -> bool {
+    !config.sntp.is_empty() || probe::answers_time().await
+}
+
 /// Sections that changed and are only read at start.
 pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let pbx = |c: &Config| (c.pbx.source.clone(), c.pbx.poll_interval);
@@ -28,6 +34,7 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("http", old.http != new.http),
         ("admin", old.admin != new.admin),
         ("dhcp", old.dhcp != new.dhcp),
+        ("sntp", old.sntp != new.sntp),
         ("publish", old.publish != new.publish),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(section, _)| section).collect()

@@ -242,6 +242,10 @@ pub fn port_held(held: &Held) -> Check {
             "no phone gets a file over TFTP there",
             "`offhook setup` takes the port over; or stop and disable that program yourself, for example `systemctl stop tftpd-hpa && systemctl disable tftpd-hpa`",
         ),
+        "sntp.listen" => (
+            "offhook tells nobody the time there",
+            "a time server that answers phones is as good: empty sntp.listen then, and phones are told this host all the same; or stop that program",
+        ),
         _ => ("nobody is served there", "stop that program, or give offhook another port"),
     };
     bad(

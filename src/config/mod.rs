@@ -45,6 +45,8 @@ pub struct Config {
     pub firmware: Firmware,
     /// `[phones]`: `None` in an option means `auto`.
     pub phones: PhoneOptions,
+    /// `sntp.listen`, the time for phones.
+    pub sntp: Vec<SocketAddrV4>,
     /// `[publish]`
     pub publish: Publish,
     /// Things that are legal and worth a word in `offhook check`.
@@ -59,7 +61,8 @@ impl Config {
         };
         let tftp = of("tftp.listen", Protocol::Udp, &self.tftp.listen);
         let http = of("http.listen", Protocol::Tcp, &self.http);
-        [tftp, http, of("admin.listen", Protocol::Tcp, &self.admin)].concat()
+        let admin = of("admin.listen", Protocol::Tcp, &self.admin);
+        [tftp, http, admin, of("sntp.listen", Protocol::Udp, &self.sntp)].concat()
     }
 }
 
@@ -77,7 +80,7 @@ pub struct Listen {
 /// What carries requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
-    /// TFTP.
+    /// TFTP, SNTP.
     Udp,
     /// HTTP.
     Tcp,

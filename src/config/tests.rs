@@ -164,6 +164,7 @@ fn values_are_checked_together() {
 fn what_is_named_but_not_built_is_refused() {
     for (text, key) in [
         ("[store]\nurl = \"postgres://h/d\"\n", "store.url"),
+        ("[syslog]\nlisten = [\"0.0.0.0:514\"]\n", "syslog.listen"),
         ("[publish]\nwebhook = [\"http://h/\"]\n", "publish.webhook"),
     ] {
         complains(&format!("{LEAST}{text}"), &[key]);
@@ -171,6 +172,16 @@ fn what_is_named_but_not_built_is_refused() {
     complains("[pbx]\nsource = \"realtime\"\n", &["not built yet"]);
     complains("[pbx]\nsource = [\"freepbx\", \"sqlite\"]\n", &["several sources"]);
     complains("", &["pbx.source: has no default"]);
+}
+
+#[test]
+fn phones_ask_for_the_time_on_one_port() {
+    complains(
+        &format!("{LEAST}[sntp]\nlisten = [\"0.0.0.0:1123\"]\n"),
+        &["sntp.listen: 0.0.0.0:1123 is not on port 123"],
+    );
+    let config = with(&format!("{LEAST}[sntp]\nlisten = [\"0.0.0.0:123\"]\n")).unwrap();
+    assert!(config.listens().iter().any(|listen| listen.key == "sntp.listen" && listen.address.port() == 123));
 }
 
 #[test]

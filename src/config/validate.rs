@@ -13,6 +13,7 @@ use super::{
 use super::{dhcp, firmware};
 use crate::domain::{PhoneOptions, Secret, SipTransport};
 use crate::pbx::sources::freepbx_conf;
+use crate::sntp;
 
 /// Collects problems while reading on.
 pub(super) struct Report(pub(super) Vec<ConfigProblem>);
@@ -57,16 +58,32 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     let http = sockets(&mut report, "http.listen", &wire.http.listen);
     let admin = sockets(&mut report, "admin.listen", &wire.admin.listen);
     let access = access(&mut report, &mut notes, &wire.access);
+    let time = sockets(&mut report, "sntp.listen", &wire.sntp.listen);
+    if let Some(address) = time.iter().find(|address| address.port() != sntp::PORT) {
+        report.add("sntp.listen", format!("{address} is not on port {}, and phones ask no other", sntp::PORT));
+    }
     report.not_built("pbx.config_dir", wire.pbx.config_dir != "/etc/asterisk");
     let phones = phones(&mut report, wire.phones);
     let dhcp = dhcp::validate(&mut report, &wire.dhcp);
     let firmware = firmware::validate(&mut report, wire.firmware);
-    unbuilt(&mut report, &wire.store, &wire.sntp, &wire.syslog, &wire.publish);
+    unbuilt(&mut report, &wire.store, &wire.syslog, &wire.publish);
     let publish = Publish { database: wire.publish.database, astdb: wire.publish.astdb };
     match (server, pbx, report.0.is_empty()) {
-        (Some(server), Some(pbx), true) => {
-            Ok(Config { server, pbx, ami, tftp, http, admin, dhcp, access, firmware, phones, publish, notes })
-        }
+        (Some(server), Some(pbx), true) => Ok(Config {
+            server,
+            pbx,
+            ami,
+            tftp,
+            http,
+            admin,
+            dhcp,
+            access,
+            firmware,
+            phones,
+            sntp: time,
+            publish,
+            notes,
+        }),
         _ => Err(report.0),
     }
 }
@@ -353,12 +370,10 @@ fn phones(report: &mut Report, wire: wire::Phones) -> PhoneOptions {
 fn unbuilt(
     report: &mut Report,
     store: &wire::Store,
-    sntp: &wire::Sntp,
     syslog: &wire::Syslog,
     publish: &wire::Publish,
 ) {
     report.not_built("store.url", !store.url.is_empty());
-    report.not_built("sntp.listen", !sntp.listen.is_empty());
     report.not_built("syslog.listen", !syslog.listen.is_empty());
     report.not_built("publish.user_event", publish.user_event);
     report.not_built("publish.webhook", !publish.webhook.is_empty());

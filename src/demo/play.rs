@@ -258,6 +258,7 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
         }),
         tftp: Tftp { listen: vec![anywhere], fall_through: None },
         http: vec![anywhere],
+        sntp: Vec::new(),
         admin: vec![anywhere],
         dhcp: crate::config::Dhcp::default(),
         // On loopback nothing shows who is who: each phone is known by its first contact, then by its registration.

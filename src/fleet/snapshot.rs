@@ -27,7 +27,7 @@ pub struct Settings {
     pub options: PhoneOptions,
     /// What `auto` means where the PBX says nothing: the system's zone.
     pub system_time_zone: Option<String>,
-    /// Something on this host answers time queries, so phones without a stated time server are told this host.
+    /// Something on this host answers time queries, or offhook does, so phones without a stated time server are told this host.
     pub ntp_here: bool,
 }
 

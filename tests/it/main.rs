@@ -16,6 +16,7 @@
 //! - `convert`, `demo`, `stuck`: phones in every state end on their target, or say why not
 //! - `access`: a configuration goes to its own phone
 //! - `dhcp`: what other DHCP servers are to say, in those servers
+//! - `sntp`: the time, asked of the daemon by a time client
 //! - `catalogue`: every row of the bad-input catalogue, by its id
 //! - `faults`: the fault table, each row by its id
 //! - `firmware`: the store from the archive to the set, table Z where it takes the daemon, and the process that unpacks
@@ -50,4 +51,5 @@ mod rows;
 mod saves;
 mod setup;
 mod sipp;
+mod sntp;
 mod stuck;

@@ -9,7 +9,8 @@ pub(super) const RULE: Rule = Rule {
     text: "These phones have no clock that runs without power and take the time from the time server in their file (SNTP, UDP \
            123). Without an answer a 7940 or 7960 shows W900, and any phone the wrong time, or none, in its display and in its lists \
            of calls; calls work. phones.ntp names the server; with auto phones are told this host where something answers here. \
-           Install chrony here and let the phones ask it (allow, in chrony.conf), or name a server that answers. offhook asks it from here: \
+           Install chrony here and let the phones ask it (allow, in chrony.conf), or name a server that answers, or set \
+           sntp.listen: then offhook tells phones what this host's own clock says. offhook asks it from here: \
            a phone in another network may have another way there.",
     health: Health::Ok,
     check,
@@ -33,7 +34,7 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
         severity: Severity::Warning,
         summary,
         evidence: Vec::new(),
-        remedy: "set phones.ntp to a time server that answers, or let chrony on this host answer the phones (allow)"
+        remedy: "set phones.ntp to a time server that answers, let chrony on this host answer the phones (allow), or set sntp.listen"
             .to_owned(),
     })
 }

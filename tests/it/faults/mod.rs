@@ -57,7 +57,7 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     (
         "F18",
         "a port that another program holds is waited for, and its holder named",
-        &["tests/it/faults/ports.rs", "src/app/place.rs"],
+        &["tests/it/faults/ports.rs", "tests/it/sntp.rs", "src/app/place.rs"],
     ),
     ("F19", "no file descriptors, and no more transfers", &["tests/it/faults/load.rs", "src/tftp/tests/load.rs"]),
     ("F21", "a flood of datagrams", &["tests/it/faults/load.rs", "src/tftp/tests/load.rs"]),

@@ -39,3 +39,18 @@ pub(crate) fn ip(process: u32, lines: &[&str]) {
         succeed(&mut inside(process, "ip", &line.split(' ').collect::<Vec<_>>()));
     }
 }
+
+/// A link from the host's network to the phone's: there v0, 192.0.2.1/24; here v1 with this MAC, up and without an address.
+pub(crate) fn link(host: u32, phone: u32, mac: &str) {
+    ip(
+        host,
+        &[
+            "link set lo up",
+            "link add v0 type veth peer name v1",
+            "address add 192.0.2.1/24 dev v0",
+            &format!("link set v1 netns {phone}"),
+            "link set v0 up",
+        ],
+    );
+    ip(phone, &["link set lo up", &format!("link set v1 address {mac}"), "link set v1 up"]);
+}

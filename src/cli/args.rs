@@ -199,11 +199,20 @@ pub(super) struct Simulate {
     #[arg(long)]
     pub state: String,
     /// TFTP server
-    #[arg(long, value_name = "IP[:TFTP-PORT]")]
-    pub server: String,
+    #[arg(long, value_name = "IP[:TFTP-PORT]", required_unless_present = "interface")]
+    pub server: Option<String>,
     /// Address the phone has; on loopback any 127.x.y.z
     #[arg(long)]
     pub from_address: Option<IpAddr>,
+    /// Ask for address and TFTP server by DHCP on this device; needs root
+    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["server", "from_address"])]
+    pub interface: Option<String>,
+    /// Put that address on the device, and take it away at the end; for a network namespace
+    #[arg(long, requires = "interface")]
+    pub configure: bool,
+    /// Address the phone had before it was switched off; it asks for that first
+    #[arg(long, value_name = "IP", requires = "interface")]
+    pub last_address: Option<Ipv4Addr>,
 }
 
 #[derive(Debug, Subcommand)]

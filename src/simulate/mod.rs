@@ -7,6 +7,7 @@
 //! know what was meant. What is known of the hardware comes from Cisco's documents, the tables in the images and
 //! public captures; each file names its own.
 //!
+//! - [`dhcp`]: the phone's address, where it has a network device to ask on
 //! - [`model`]: models, loads, states; [`tftp`]: the client; [`cnf`] and [`params`]: `SIP<MAC>.cnf` of 7940/7960;
 //!   [`sep`] and [`zones`]: `SEP<MAC>.cnf.xml` of Java phones; [`files`]: the other files
 //! - [`legacy`] and [`java`]: the boot of each family; [`flash`]: what is in flash, which images are taken and which
@@ -14,6 +15,7 @@
 //! - [`firmware`]: made-up firmware with the headers, lists and archives of the real one
 
 pub mod cnf;
+pub mod dhcp;
 #[cfg(test)]
 pub(crate) mod file_server;
 pub mod files;

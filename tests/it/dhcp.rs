@@ -9,15 +9,15 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::support::daemon::offhook;
-use crate::support::net::{Ends, apart, inside, ip};
+use crate::support::net::{Ends, apart, inside, link};
 use crate::support::{Component, have, run, text, wait_for};
 
 const SERVERS: [&str; 2] = ["192.0.2.1", "192.0.2.9"];
 
 /// The lines for a product, as a program gets them.
-fn lines(product: &str) -> String {
-    let arguments = ["--json", "dhcp", "snippet", "--for", product, "--server", SERVERS[0], "--server", SERVERS[1]];
-    let output = run(&mut offhook(arguments));
+pub(crate) fn lines(product: &str, servers: &[&str]) -> String {
+    let mut command = offhook(["--json", "dhcp", "snippet", "--for", product]);
+    let output = run(command.args(servers.iter().flat_map(|server| ["--server", server])));
     assert!(output.status.success(), "{}", text(&output.stderr));
     let snippet: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(snippet["verified"], true, "{snippet}");
@@ -31,24 +31,9 @@ fn asked(configuration: &str, server: impl FnOnce(&Path) -> (&'static str, Vec<S
     fs::write(at("conf"), configuration).unwrap();
     let (at_host, at_phone) = (apart(), apart());
     let (host, phone) = (at_host.0.id(), at_phone.0.id());
-    ip(
-        host,
-        &[
-            "link set lo up",
-            "link add v0 type veth peer name v1",
-            "address add 192.0.2.1/24 dev v0",
-            &format!("link set v1 netns {phone}"),
-            "link set v0 up",
-        ],
-    );
-    ip(phone, &["link set v1 address 00:1b:54:ce:00:09", "link set v1 up"]);
+    link(host, phone, "00:1b:54:ce:00:09");
     let (program, arguments) = server(folder.path());
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let log = fs::File::create(at("log")).unwrap();
-    let mut server = inside(host, program, &arguments);
-    server.env("KEA_PIDFILE_DIR", folder.path()).env("KEA_LOCKFILE_DIR", folder.path());
-    let server = server.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-    let _server = Ends(server);
+    let _server = started(host, folder.path(), program, &arguments);
     fs::write(at("hook"), format!("#!/bin/sh\n[ \"$1\" = bound ] && env >{}\nexit 0\n", at("said").display())).unwrap();
     assert!(Command::new("chmod").arg("755").arg(at("hook")).status().unwrap().success());
     wait_for("an address", || {
@@ -65,6 +50,41 @@ fn asked(configuration: &str, server: impl FnOnce(&Path) -> (&'static str, Vec<S
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+}
+
+/// Starts a server in a network, with its log beside its configuration.
+pub(crate) fn started(host: u32, folder: &Path, program: &str, arguments: &[String]) -> Ends {
+    let log = fs::File::create(folder.join("log")).unwrap();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut server = inside(host, program, &arguments);
+    server.env("KEA_PIDFILE_DIR", folder).env("KEA_LOCKFILE_DIR", folder);
+    Ends(server.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap())
+}
+
+/// Kea on v0 with an address or ten to give.
+pub(crate) fn kea(lines: &str) -> String {
+    format!(
+        "{{ \"Dhcp4\": {{
+           \"interfaces-config\": {{ \"interfaces\": [ \"v0\" ] }},
+           \"lease-database\": {{ \"type\": \"memfile\", \"persist\": false }},
+           \"subnet4\": [ {{ \"subnet\": \"192.0.2.0/24\", \"pools\": [ {{ \"pool\": \"192.0.2.100 - 192.0.2.110\" }} ] }} ],
+           {lines} }} }}"
+    )
+}
+
+pub(crate) fn kea_arguments(folder: &Path) -> Vec<String> {
+    vec!["-c".to_owned(), path(folder, "conf")]
+}
+
+/// dnsmasq, the same.
+pub(crate) fn dnsmasq(lines: &str) -> String {
+    format!("port=0\ninterface=v0\nbind-interfaces\ndhcp-range=192.0.2.100,192.0.2.110\nno-ping\n{lines}")
+}
+
+pub(crate) fn dnsmasq_arguments(folder: &Path) -> Vec<String> {
+    let arguments = ["--keep-in-foreground", "--user=root", "--log-facility=-"];
+    let own = [format!("--conf-file={}", path(folder, "conf")), format!("--dhcp-leasefile={}", path(folder, "leases"))];
+    arguments.map(str::to_owned).into_iter().chain(own).collect()
 }
 
 fn assert_told(said: &[(String, String)]) {
@@ -87,15 +107,8 @@ fn kea_with_the_snippet_tells_phones() {
     if !ready("kea-dhcp4") {
         return;
     }
-    let configuration = format!(
-        "{{ \"Dhcp4\": {{
-           \"interfaces-config\": {{ \"interfaces\": [ \"v0\" ] }},
-           \"lease-database\": {{ \"type\": \"memfile\", \"persist\": false }},
-           \"subnet4\": [ {{ \"subnet\": \"192.0.2.0/24\", \"pools\": [ {{ \"pool\": \"192.0.2.100 - 192.0.2.110\" }} ] }} ],
-           {} }} }}",
-        lines("kea")
-    );
-    let said = asked(&configuration, |folder| ("kea-dhcp4", vec!["-c".to_owned(), path(folder, "conf")]));
+    let configuration = kea(&lines("kea", &SERVERS));
+    let said = asked(&configuration, |folder| ("kea-dhcp4", kea_arguments(folder)));
     assert_told(&said);
     assert!(said.contains(&("siaddr".to_owned(), SERVERS[0].to_owned())), "{said:#?}");
 }
@@ -105,16 +118,8 @@ fn dnsmasq_with_the_snippet_tells_phones() {
     if !ready("dnsmasq") {
         return;
     }
-    let configuration = format!(
-        "port=0\ninterface=v0\nbind-interfaces\ndhcp-range=192.0.2.100,192.0.2.110\nno-ping\n{}",
-        lines("dnsmasq")
-    );
-    let said = asked(&configuration, |folder| {
-        let arguments = ["--keep-in-foreground", "--user=root", "--log-facility=-"];
-        let own =
-            [format!("--conf-file={}", path(folder, "conf")), format!("--dhcp-leasefile={}", path(folder, "leases"))];
-        ("dnsmasq", arguments.map(str::to_owned).into_iter().chain(own).collect())
-    });
+    let configuration = dnsmasq(&lines("dnsmasq", &SERVERS));
+    let said = asked(&configuration, |folder| ("dnsmasq", dnsmasq_arguments(folder)));
     assert_told(&said);
 }
 
@@ -123,8 +128,10 @@ fn isc_dhcp_with_the_snippet_tells_phones() {
     if !ready("dhcpd") {
         return;
     }
-    let configuration =
-        format!("{}\nsubnet 192.0.2.0 netmask 255.255.255.0 {{ range 192.0.2.100 192.0.2.110; }}\n", lines("isc"));
+    let configuration = format!(
+        "{}\nsubnet 192.0.2.0 netmask 255.255.255.0 {{ range 192.0.2.100 192.0.2.110; }}\n",
+        lines("isc", &SERVERS)
+    );
     let said = asked(&configuration, |folder| {
         fs::write(folder.join("leases"), "").unwrap();
         let arguments = [

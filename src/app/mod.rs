@@ -297,7 +297,9 @@ fn listen(address: SocketAddrV4) -> std::io::Result<TcpListener> {
 impl Running {
     /// Takes a new configuration over as far as that needs no restart. Returns what needs one.
     pub async fn reload(&self, new: Config) -> Vec<&'static str> {
-        self.hub.settings(settings(&new, reload::time_here(&new).await), Timestamp::now());
+        // Where the time is told changes with a restart only.
+        let time_here = reload::time_here(&self.started).await;
+        self.hub.settings(settings(&new, time_here), Timestamp::now());
         self.hub.firmware_settings(new.firmware.clone());
         self.hub.access_settings(new.access);
         self.operations.set_notes(new.notes.clone());

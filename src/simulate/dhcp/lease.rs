@@ -249,7 +249,8 @@ mod tests {
         assert_eq!(seconds(&leased([0; 4], &[])), Some((1_800, 3_150)));
         assert_eq!(seconds(&leased([0; 4], &[(58, &[0, 0, 0, 9]), (59, &[0, 0, 0, 12])])), Some((9, 12)));
         // Beyond the lease they mean nothing.
-        assert_eq!(seconds(&leased([0; 4], &[(58, &[1, 0, 0, 0]), (59, &[0, 0, 0, 12])])), Some((12, 12)));
+        assert_eq!(seconds(&leased([0; 4], &[(58, &[0, 0, 0, 9]), (59, &[1, 0, 0, 0])])), Some((9, 3_150)));
+        assert_eq!(seconds(&leased([0; 4], &[(58, &[1, 0, 0, 0]), (59, &[1, 0, 0, 0])])), Some((1_800, 3_150)));
         let packet = said(Kind::Ack, [192, 0, 2, 100], [0; 4], &[(54, &[192, 0, 2, 1]), (51, &[255; 4])]);
         let lease = Lease::of(&Answer::parse(&packet, MAC.parse().unwrap()).unwrap().unwrap()).unwrap();
         assert_eq!((lease.time, lease.renew_after), (None, None));

@@ -1,5 +1,7 @@
 //! The shapes that the socket and the command line share. Pure; the contract names the fields.
 
+mod dhcp;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
@@ -8,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::convert::StepState;
 use crate::convert::belief::Confidence;
 use crate::domain::{BootEvent, EventKind, MacAddr};
+
+pub use dhcp::{DhcpHeard, DhcpListen, DhcpProblem, DhcpServer, DhcpSilent};
 
 /// A phone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

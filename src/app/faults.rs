@@ -1,5 +1,10 @@
 //! Faults that a test asks for: a part of the daemon that panics or hangs. In a release build there is none of it.
 
+#[cfg(debug_assertions)]
+use std::time::Duration;
+
+use crate::dhcp::watch::Rounds;
+
 /// Where the variable `OFFHOOK_FAULT` names this part and the file it points to is there, does what it says:
 /// `panic:PART:FILE`, which removes the file, or `hang:PART:FILE`.
 #[cfg(debug_assertions)]
@@ -31,4 +36,18 @@ pub(super) fn in_requests(part: &'static str, router: axum::Router) -> axum::Rou
 #[cfg(not(debug_assertions))]
 pub(super) fn in_requests(_part: &'static str, router: axum::Router) -> axum::Router {
     router
+}
+
+/// How often DHCP servers are asked; where the variable says `round:watching:MILLISECONDS`, that often.
+#[cfg(debug_assertions)]
+pub(super) fn rounds() -> Rounds {
+    let wanted = std::env::var("OFFHOOK_FAULT").unwrap_or_default();
+    let every = wanted.strip_prefix("round:watching:").and_then(|text| text.parse().ok()).map(Duration::from_millis);
+    every.map_or_else(Rounds::default, |every| Rounds { every, answers: every / 2 })
+}
+
+/// How often DHCP servers are asked.
+#[cfg(not(debug_assertions))]
+pub(super) fn rounds() -> Rounds {
+    Rounds::default()
 }

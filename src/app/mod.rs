@@ -16,6 +16,7 @@ mod reload;
 mod sntp;
 mod stage;
 mod tftp;
+mod watching;
 
 use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
@@ -228,6 +229,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
             ami: asking,
             listens,
             leases,
+            dhcp: hub::Dhcp { watch, config: config.dhcp.clone(), server: config.server.clone() },
             sinks,
         },
     ));

@@ -1,5 +1,7 @@
 //! `offhook check`: a list of small checks, each a pure function of facts that the caller gathered.
 
+mod dhcp;
+
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +12,8 @@ use crate::diagnose::{Finding, Severity};
 use crate::domain::MacAddr;
 use crate::pbx::roster::RowProblem;
 use crate::probe::Clock;
+
+pub use dhcp::Watched;
 
 /// What the checks look at.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +66,8 @@ pub struct Facts {
     pub shadowed: Vec<String>,
     /// Links in the fall-through folder, which are never followed.
     pub links: Vec<String>,
+    /// The interfaces that DHCP servers are watched on.
+    pub dhcp: Vec<Watched>,
 }
 
 /// An address that another program holds.
@@ -76,7 +82,7 @@ pub struct Held {
 /// All checks, in the order they are shown.
 pub const CHECKS: &[fn(&Facts) -> Vec<Check>] = &[
     restart, state, log, database, pending, manager, absent, held, own_fetch, own_http, port, tcp, clocks, sinks,
-    access, shadowed, links, rows, phones,
+    access, shadowed, links, watched, rows, phones,
 ];
 
 /// Runs them all.
@@ -246,6 +252,10 @@ pub fn port_held(held: &Held) -> Check {
             "offhook tells nobody the time there",
             "a time server that answers phones is as good: empty sntp.listen then, and phones are told this host all the same; or stop that program",
         ),
+        "dhcp.interfaces" => (
+            "no phone gets an address from this host there",
+            "stop that DHCP server, or set dhcp.mode to off and let it tell phones: `offhook dhcp snippet`",
+        ),
         _ => ("nobody is served there", "stop that program, or give offhook another port"),
     };
     bad(
@@ -347,6 +357,10 @@ fn links(facts: &Facts) -> Vec<Check> {
         ),
         "see who made them; put the files themselves there, or remove the links",
     )]
+}
+
+fn watched(facts: &Facts) -> Vec<Check> {
+    dhcp::dhcp(&facts.dhcp)
 }
 
 fn rows(facts: &Facts) -> Vec<Check> {

@@ -69,7 +69,7 @@ pub(super) enum Command {
     /// Conversion: each phone to its load by the legal steps, many at once
     #[command(subcommand)]
     Convert(Convert),
-    /// DHCP: what another server has to tell phones
+    /// DHCP: what another server has to tell phones, and what it does tell
     #[command(subcommand)]
     Dhcp(Dhcp),
     /// Take apart the archive on standard input; the daemon runs this for itself

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 use super::report::Failure;
 use crate::api::Refused;
 
+/// How long an answer may take that needs no time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How long an archive may take, its import included.
 const UPLOAD: Duration = Duration::from_mins(6);
 
@@ -23,7 +26,7 @@ impl Client {
     pub(super) fn new(socket: PathBuf) -> Result<Self, Failure> {
         let http = reqwest::Client::builder()
             .unix_socket(socket.clone())
-            .timeout(Duration::from_secs(30))
+            .timeout(PATIENCE)
             .build()
             .map_err(|why| Failure::failed(format!("no HTTP client could be made: {why}")))?;
         Ok(Self { http, socket })
@@ -35,6 +38,18 @@ impl Client {
 
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, Failure> {
         self.json(Method::POST, path, Some(body)).await
+    }
+
+    /// The same, where the answer takes so much longer.
+    pub(super) async fn post_and_wait<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        longer: Duration,
+    ) -> Result<T, Failure> {
+        let request = self.http.post(format!("http://offhook{path}")).timeout(PATIENCE + longer).json(body);
+        let answer = self.answer(request, path).await?;
+        answer.json().await.map_err(|why| self.broken(&why))
     }
 
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {

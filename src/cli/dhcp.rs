@@ -1,15 +1,18 @@
 //! `offhook dhcp …`
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 
-use super::report::{Failure, table};
+use super::report::{Failure, table, warn};
 use super::{Context, planned};
-use crate::api::Lease;
+use crate::api::{CheckStatus, DhcpHeard, DhcpListen, DhcpServer, Lease};
 use crate::dhcp::snippet::{Snippet, products, snippet};
+use crate::hub::{LONGEST_LISTEN, listen_dhcp};
 use crate::probe;
 
 #[derive(Debug, Subcommand)]
@@ -26,6 +29,15 @@ pub(super) enum Dhcp {
     },
     /// The addresses that offhook's own server has given out
     Leases,
+    /// Ask as a phone asks, and say what each DHCP server tells phones; exit 0 when all of it is right. Takes no lease
+    Listen {
+        /// The link to ask on, or several [default: dhcp.interfaces, else those with an address in server.phone_networks]
+        #[arg(long, value_name = "IF")]
+        interface: Vec<String>,
+        /// How long answers are waited for, at most 45s
+        #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+        patience: Duration,
+    },
     #[command(external_subcommand)]
     Other(Vec<OsString>),
 }
@@ -47,6 +59,7 @@ pub(super) async fn run(verb: Dhcp, context: &Context) -> Result<(), Failure> {
             context.out.show(&leases, |leases| list(leases));
             Ok(())
         }
+        Dhcp::Listen { interface, patience } => listen(interface, patience, context).await,
         Dhcp::Other(words) => Err(planned::refuse_verb("dhcp", &words)),
     }
 }
@@ -61,6 +74,54 @@ fn list(leases: &[Lease]) -> String {
         vec![lease.ip.to_string(), lease.mac.to_string(), lease.expires.to_string(), model, hostname]
     };
     table(&["ADDRESS", "MAC", "EXPIRES", "MODEL", "HOSTNAME"], &leases.iter().map(row).collect::<Vec<_>>())
+}
+
+async fn listen(interfaces: Vec<String>, patience: Duration, context: &Context) -> Result<(), Failure> {
+    let seconds = u8::try_from(patience.as_secs()).ok().filter(|seconds| (1..=LONGEST_LISTEN).contains(seconds));
+    let seconds = seconds.ok_or_else(|| Failure::usage(format!("--for is between 1s and {LONGEST_LISTEN}s")))?;
+    let asked = DhcpListen { interfaces, seconds };
+    let heard = match context.client()?.post_and_wait("/api/v1/dhcp/listen", &asked, patience).await {
+        Err(why) if why.is_unreachable() => by_itself(asked, &why, context).await?,
+        answer => answer?,
+    };
+    context.out.show(&heard.servers, |servers| servers.iter().map(server).collect::<String>());
+    heard.silent.iter().for_each(|silent| warn(&silent.summary));
+    let right = heard.silent.is_empty() && heard.servers.iter().all(|server| server.status == CheckStatus::Ok);
+    if right { Ok(()) } else { Err(Failure::silent()) }
+}
+
+/// Without a daemon, by who has the right to.
+async fn by_itself(asked: DhcpListen, unreachable: &Failure, context: &Context) -> Result<DhcpHeard, Failure> {
+    let heard = match context.config() {
+        Ok(config) => listen_dhcp(asked, &config.dhcp, &config.server).await.map_err(Failure::usage)?,
+        Err(why) => return Err(Failure::usage(why.to_string())),
+    };
+    if heard.silent.iter().any(|silent| silent.denied) {
+        return Err(Failure::unreachable(format!("{}; without it this takes root", unreachable.sentence())));
+    }
+    Ok(heard)
+}
+
+/// One server: a line of what it tells, and a line for each thing that is wrong.
+fn server(said: &DhcpServer) -> String {
+    let DhcpServer { interface, server, .. } = said;
+    let or = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let ip = |value: Option<Ipv4Addr>| or(value.map(|ip| ip.to_string()));
+    let mut text = format!(
+        "{server} on {interface}: option 150 {}, option 66 {}, next-server {}, router {}, lease {}\n",
+        or(said.tftp_servers.clone()),
+        or(said.tftp_name.clone()),
+        ip(said.next_server),
+        ip(said.router),
+        or(said.lease.map(|seconds| format!("{seconds} s"))),
+    );
+    let remedies: BTreeSet<&str> = said.problems.iter().map(|problem| problem.remedy.as_str()).collect();
+    match said.problems.as_slice() {
+        [] => text += "  ok: phones come to this host\n",
+        problems => problems.iter().for_each(|problem| text += &format!("  wrong: {}\n", problem.summary)),
+    }
+    remedies.iter().for_each(|remedy| text += &format!("  -> {remedy}\n"));
+    text
 }
 
 fn own_address(context: &Context) -> Result<Ipv4Addr, Failure> {

@@ -14,13 +14,21 @@
 //! - [`clock`]: by which leases end; [`lease`]: who has which address; [`limit`]: how often a client is listened to
 //! - [`reply`]: what a client is told, as octets; [`server`]: what is answered, and what is not
 //! - [`snippet`]: what to write into another product's server, so that it says so
+//! - [`offer`]: what is wrong with what another server says
+//! - [`rivals`]: which other servers there are
+//! - [`link`], [`listen`], [`watch`]: the links of this host, a question on one of them, and the listening (edges)
 
 pub mod clock;
 pub mod io;
 pub mod lease;
 pub mod limit;
+pub mod link;
+pub mod listen;
+pub mod offer;
 pub mod reply;
+pub mod rivals;
 pub mod server;
 pub mod snippet;
 pub mod vendor;
+pub mod watch;
 pub mod wire;

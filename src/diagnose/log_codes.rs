@@ -99,6 +99,31 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "It is not there, not up, has no address, or another program has port 67 there. It is looked at every second, and served as soon as it can be; nothing else waits for it.",
     ),
     (
+        "dhcp-not-watched",
+        "DHCP servers are not watched on an interface",
+        "An interface of dhcp.interfaces is absent, down, or its UDP port 68 cannot be had. It is tried every second; everything \
+         else runs. `ip link` shows whether it is there, `ss -ulnp sport = :68` who has the port.",
+    ),
+    (
+        "dhcp-server",
+        "A DHCP server is there",
+        "It answered when it was asked as a phone asks, and sends phones to this host; or it was overheard answering somebody \
+         else. Where this host is to serve addresses itself, it does not beside that one, unless dhcp.beside_other_server says so.",
+    ),
+    (
+        "dhcp-server-gone",
+        "A DHCP server is not heard any more",
+        "Not in three questions, half an hour. If it was meant to be there, phones get no address when they next start.",
+    ),
+    (
+        "dhcp-server-wrong",
+        "A DHCP server tells phones something wrong",
+        "Phones do not find this host by it, or only some do. `offhook check` says what to do, `offhook dhcp snippet` what to write \
+         into that server. Where nobody knows that server, it is a stranger's: find its port on the switch by its address, and see \
+         DHCP snooping.",
+    ),
+    ("dhcp-watched", "DHCP servers are watched on an interface again", "The interface is there and up."),
+    (
         "drain-cut",
         "Transfers were cut at the end",
         "The daemon was told to end and waited 20 s for transfers under way. A phone that was cut asks again.",

@@ -8,6 +8,7 @@ mod adopting;
 mod conversions;
 mod converting;
 mod converts;
+mod dhcp;
 mod firmware;
 mod holding;
 mod keeping;
@@ -38,8 +39,9 @@ use crate::pbx::poll::PbxView;
 use crate::pbx::roster::Assignment;
 use crate::status::Statuses;
 
+pub use dhcp::{LONGEST as LONGEST_LISTEN, listen_dhcp};
 pub use looking::Look;
-pub use operations::{Operations, Surroundings, absent};
+pub use operations::{Dhcp, Operations, Surroundings, absent};
 pub use prober::Prober;
 use state::{State, own_contact, printable, same_phone, same_site, users};
 

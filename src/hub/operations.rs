@@ -15,7 +15,8 @@ use super::notify::Told;
 use super::{Hub, Prober};
 use crate::api::{AddPhone, Check};
 use crate::check::{self, Facts, Held};
-use crate::config::Listen;
+use crate::config::{self, Listen};
+use crate::dhcp::watch::Watch;
 use crate::domain::{Extension, LineKind, MacAddr, ModelName, PhoneOptions};
 use crate::files::fall_through::FallThrough;
 use crate::files::{Answer, Secrets};
@@ -53,8 +54,20 @@ pub struct Surroundings {
     pub held: watch::Receiver<BTreeSet<Listen>>,
     /// The leases of our DHCP server, where there is one.
     pub leases: Option<crate::dhcp::io::Handle>,
+    /// Other DHCP servers.
+    pub dhcp: Dhcp,
     /// Destinations of the status, and why each is not written.
     pub sinks: Vec<(String, watch::Receiver<Option<String>>)>,
+}
+
+/// What is watched of other DHCP servers, and by what.
+pub struct Dhcp {
+    /// What is known.
+    pub watch: Arc<Watch>,
+    /// `[dhcp]` and `[server]` of the start: others take a restart.
+    pub config: config::Dhcp,
+    /// Likewise.
+    pub server: config::Server,
 }
 
 /// What people can ask for.
@@ -239,6 +252,7 @@ impl Operations {
             sinks: self.around.sinks.iter().map(|(name, health)| (name.clone(), health.borrow().clone())).collect(),
             shadowed,
             links,
+            dhcp: self.watched(),
         };
         let mut checks = check::run(&facts);
         checks.extend(self.check_firmware());

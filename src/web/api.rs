@@ -29,6 +29,7 @@ pub fn router(desk: Arc<Operations>) -> Router {
         .route("/api/v1/phones/{mac}/files/{*name}", get(file));
     own.merge(super::firmware::own())
         .merge(super::conversions::own())
+        .merge(super::dhcp::own())
         .merge(for_the_pbx())
         .with_state(desk)
         .merge(people)

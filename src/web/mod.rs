@@ -4,6 +4,7 @@ mod admin;
 mod api;
 mod connections;
 mod conversions;
+mod dhcp;
 mod firmware;
 mod phone_files;
 mod socket;

@@ -15,7 +15,7 @@
 //! - `setup`, `docs`: a host is prepared, and given back; what the documents say is typed
 //! - `convert`, `demo`, `stuck`: phones in every state end on their target, or say why not
 //! - `access`: a configuration goes to its own phone
-//! - `dhcp`, `dhcp_phone`: offhook's DHCP server, what others are to say, in those servers; scripted phones come up with it
+//! - `dhcp`, `dhcp_phone`: offhook's DHCP server, what others are to say and what they do say; scripted phones come up with it
 //! - `sntp`: the time, asked of the daemon by a time client
 //! - `catalogue`: every row of the bad-input catalogue, by its id
 //! - `faults`: the fault table, each row by its id

@@ -54,6 +54,7 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("F14", "the wall clock steps", &["tests/it/faults/clock.rs", "src/app/parts.rs"]),
     ("F15", "the process is stopped and goes on", &["tests/it/faults/clock.rs"]),
     ("F16", "loss, doubles, reordering, damage, small datagrams", &["tests/it/faults/network.rs", "src/tftp/tests.rs"]),
+    ("F17", "an interface that is absent or down is waited for", &["tests/it/dhcp/rivals.rs"]),
     (
         "F18",
         "a port that another program holds is waited for, and its holder named",

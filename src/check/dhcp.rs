@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{bad, ok};
+use super::{Facts, bad, ok};
 use crate::api::{Check, CheckStatus};
 use crate::dhcp::offer::{Complaint, status};
 use crate::dhcp::rivals::{Heard, Rival};
@@ -30,9 +30,42 @@ pub struct Watched {
     pub rivals: Vec<Rival>,
 }
 
-/// Every line that one link is worth.
-pub(super) fn dhcp(all: &[Watched]) -> Vec<Check> {
-    all.iter().flat_map(|one| link(one).into_iter().chain(offers(one)).chain(several(one))).collect()
+/// Whether phones are told an address of this host.
+pub(super) fn told(facts: &Facts) -> Vec<Check> {
+    let one = |ip: &Ipv4Addr| {
+        bad(
+            "server-address",
+            CheckStatus::Warning,
+            format!("phones are told {ip} by server.address, which this host does not have"),
+            "correct the key, or see that what has that address leads phones here",
+        )
+    };
+    facts.told_absent.iter().map(one).collect()
+}
+
+/// Every line that the links are worth.
+pub(super) fn watched(facts: &Facts) -> Vec<Check> {
+    facts.dhcp.iter().flat_map(|one| link(one).into_iter().chain(offers(one)).chain(several(one))).collect()
+}
+
+/// This host serves, DHCP sends phones here, and none asks: what a host asks itself passes no firewall.
+pub(super) fn unheard(facts: &Facts) -> Vec<Check> {
+    let right = |rival: &&Rival| rival.heard == Heard::Answered && rival.complaints().is_empty();
+    let sent = facts.dhcp.iter().flat_map(|one| &one.rivals).find(right);
+    let Some(rival) = sent.filter(|_| facts.unheard && facts.own_fetch == Some(Ok(()))) else { return Vec::new() };
+    vec![bad(
+        "no-phone-heard",
+        CheckStatus::Warning,
+        format!(
+            "no phone has ever asked for a file, although TFTP answers and DHCP server {} sends phones here",
+            rival.offer.server
+        ),
+        format!(
+            "plug one in, or restart it; where `tcpdump -ni {} udp port 69` shows that it asks, a firewall of this host is in the \
+             way: let UDP 69 and the high ports in from the phones, `offhook setup --firewall` does it in FreePBX's",
+            rival.interface
+        ),
+    )]
 }
 
 fn link(one: &Watched) -> Option<Check> {
@@ -217,7 +250,7 @@ mod tests {
                 ],
             ),
         ] {
-            let checks = dhcp(&[one]);
+            let checks = watched(&Facts { dhcp: vec![one], ..Facts::default() });
             assert_eq!(checks.len(), expected.len(), "{checks:#?}");
             for (check, (name, status, words)) in checks.iter().zip(expected) {
                 assert_eq!((check.name.as_str(), check.status), (*name, *status), "{check:?}");
@@ -231,8 +264,32 @@ mod tests {
     #[test]
     fn the_remedy_names_the_address() {
         let one = Watched { rivals: rivals(&[(2, Heard::Answered, &[Complaint::Nobody])]), ..sound() };
-        let remedy = |one: Watched| dhcp(&[one]).pop().unwrap().remedy;
+        let remedy = |one| watched(&Facts { dhcp: vec![one], ..Facts::default() }).pop().unwrap().remedy;
         assert!(remedy(one.clone()).contains("--server 10.0.0.1`"));
         assert!(remedy(Watched { told: Some([10, 9, 9, 9].into()), ..one }).contains("--server 10.9.9.9`"));
+    }
+
+    #[test]
+    fn a_firewall_is_thought_of_where_all_else_is_right() {
+        let dhcp = |wrong: &[Complaint]| vec![Watched { rivals: rivals(&[(2, Heard::Answered, wrong)]), ..sound() }];
+        let facts = || Facts { unheard: true, own_fetch: Some(Ok(())), dhcp: dhcp(&[]), ..Facts::default() };
+        let [check] = unheard(&facts()).try_into().unwrap();
+        assert!(check.summary.contains("10.0.0.2") && check.remedy.contains("tcpdump -ni eth1"), "{check:?}");
+        for other in [
+            Facts { unheard: false, ..facts() },
+            Facts { own_fetch: Some(Err("no answer".to_owned())), ..facts() },
+            Facts { own_fetch: None, ..facts() },
+            Facts { dhcp: dhcp(&[Complaint::Missing66]), ..facts() },
+            Facts { dhcp: vec![sound()], ..facts() },
+        ] {
+            assert_eq!(unheard(&other), []);
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_another_s_is_named() {
+        let told = |told_absent| told(&Facts { told_absent, ..Facts::default() });
+        assert_eq!(told(None), []);
+        assert!(told(Some([10, 9, 9, 9].into()))[0].summary.contains("10.9.9.9"));
     }
 }

@@ -14,6 +14,7 @@ use crate::pbx::roster::RowProblem;
 use crate::probe::Clock;
 
 pub use dhcp::Watched;
+use dhcp::{told, unheard, watched};
 
 /// What the checks look at.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +69,10 @@ pub struct Facts {
     pub links: Vec<String>,
     /// The interfaces that DHCP servers are watched on.
     pub dhcp: Vec<Watched>,
+    /// `server.address`, where this host does not have it.
+    pub told_absent: Option<std::net::Ipv4Addr>,
+    /// Phones are assigned, and no phone was ever heard.
+    pub unheard: bool,
 }
 
 /// An address that another program holds.
@@ -82,7 +87,7 @@ pub struct Held {
 /// All checks, in the order they are shown.
 pub const CHECKS: &[fn(&Facts) -> Vec<Check>] = &[
     restart, state, log, database, pending, manager, absent, held, own_fetch, own_http, port, tcp, clocks, sinks,
-    access, shadowed, links, watched, rows, phones,
+    access, shadowed, links, told, watched, unheard, rows, phones,
 ];
 
 /// Runs them all.
@@ -357,10 +362,6 @@ fn links(facts: &Facts) -> Vec<Check> {
         ),
         "see who made them; put the files themselves there, or remove the links",
     )]
-}
-
-fn watched(facts: &Facts) -> Vec<Check> {
-    dhcp::dhcp(&facts.dhcp)
 }
 
 fn rows(facts: &Facts) -> Vec<Check> {

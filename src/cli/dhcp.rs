@@ -11,8 +11,8 @@ use clap::builder::PossibleValuesParser;
 use super::report::{Failure, table, warn};
 use super::{Context, planned};
 use crate::api::{CheckStatus, DhcpHeard, DhcpListen, DhcpServer, Lease};
+use crate::dhcp::listen::{self, LONGEST_LISTEN};
 use crate::dhcp::snippet::{Snippet, products, snippet};
-use crate::hub::{LONGEST_LISTEN, listen_dhcp};
 use crate::probe;
 
 #[derive(Debug, Subcommand)]
@@ -93,7 +93,7 @@ async fn listen(interfaces: Vec<String>, patience: Duration, context: &Context) 
 /// Without a daemon, by who has the right to.
 async fn by_itself(asked: DhcpListen, unreachable: &Failure, context: &Context) -> Result<DhcpHeard, Failure> {
     let heard = match context.config() {
-        Ok(config) => listen_dhcp(asked, &config.dhcp, &config.server).await.map_err(Failure::usage)?,
+        Ok(config) => listen::asked(asked, &config.dhcp, &config.server).await.map_err(Failure::usage)?,
         Err(why) => return Err(Failure::usage(why.to_string())),
     };
     if heard.silent.iter().any(|silent| silent.denied) {

@@ -15,11 +15,12 @@ use tokio::net::{UdpSocket, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::link::Link;
+use super::link::{self, Link};
 use super::offer::{Complaint, Offer, complaints, status};
 use super::rivals::Heard;
 use super::wire::{LONGEST, Raw};
-use crate::api::{DhcpHeard, DhcpProblem, DhcpServer, DhcpSilent};
+use crate::api::{DhcpHeard, DhcpListen, DhcpProblem, DhcpServer, DhcpSilent};
+use crate::config;
 use crate::probe;
 
 /// Port of a client and of a server (RFC 2131 section 4.1).
@@ -45,6 +46,9 @@ const LOCAL: u8 = 0x02;
 
 /// Between two questions of one transaction: datagrams are lost, and a server may ask around before it offers.
 pub const AGAIN: Duration = Duration::from_secs(2);
+
+/// Longest time in seconds that people listen: whoever asked waits for it.
+pub const LONGEST_LISTEN: u8 = 45;
 
 /// How long DNS may take to say whose a name is.
 const DNS: Duration = Duration::from_secs(2);
@@ -127,7 +131,7 @@ fn discover(transaction: u32, mac: [u8; 6]) -> Result<Vec<u8>, dhcproto::error::
 ///
 /// # Errors
 /// Nobody can listen or ask there.
-pub async fn answers(link: &Link, patience: Duration) -> io::Result<Vec<Offer>> {
+async fn answers(link: &Link, patience: Duration) -> io::Result<Vec<Offer>> {
     let ear = Ear::open(link)?;
     let mut all: Vec<Offer> = Vec::new();
     let end = Instant::now() + patience;
@@ -147,8 +151,30 @@ pub async fn answers(link: &Link, patience: Duration) -> io::Result<Vec<Offer>> 
     }
 }
 
+/// The answers on the links that are asked for, else on those of the configuration, else on those of the phones' networks.
+///
+/// # Errors
+/// One sentence: there is nothing to listen on, or the time is none.
+pub async fn asked(asked: DhcpListen, dhcp: &config::Dhcp, server: &config::Server) -> Result<DhcpHeard, String> {
+    if !(1..=LONGEST_LISTEN).contains(&asked.seconds) {
+        return Err(format!("DHCP servers are listened to for 1 to {LONGEST_LISTEN} s, not {} s", asked.seconds));
+    }
+    let named = [asked.interfaces, dhcp.interfaces.clone()].into_iter().find(|named| !named.is_empty());
+    let mut interfaces = named.unwrap_or_else(|| link::towards(&server.phone_networks));
+    interfaces.sort();
+    interfaces.dedup();
+    if interfaces.is_empty() {
+        return Err(
+            "DHCP servers could not be listened to: this host has no address in server.phone_networks; name a link: \
+             --interface IF"
+                .to_owned(),
+        );
+    }
+    Ok(on(interfaces, server.address, Duration::from_secs(asked.seconds.into())).await)
+}
+
 /// The answers on these links, as people see them. `told`: the address that phones are told, where one is set.
-pub async fn on(interfaces: Vec<String>, told: Option<Ipv4Addr>, patience: Duration) -> DhcpHeard {
+async fn on(interfaces: Vec<String>, told: Option<Ipv4Addr>, patience: Duration) -> DhcpHeard {
     let mut asking = JoinSet::new();
     for interface in interfaces {
         asking.spawn(async move { on_one(&interface, told, patience).await });

@@ -129,7 +129,7 @@ impl Rivals {
             return Some(News::Appeared(rival));
         };
         (rival.last, rival.spoke) = (now, true);
-        let before = rival.complaints();
+        let (before, was) = (rival.complaints(), rival.heard);
         match heard {
             Heard::Answered => {
                 (rival.offer, rival.heard, rival.answered) = (offer, heard, answered);
@@ -143,7 +143,7 @@ impl Rivals {
                 }
             }
         }
-        (rival.complaints() != before).then(|| News::Changed(rival.clone()))
+        (rival.complaints() != before || rival.heard != was).then(|| News::Changed(rival.clone()))
     }
 
     /// Who answered us has a place before who was only overheard.
@@ -287,7 +287,8 @@ mod tests {
         assert_eq!(rivals.serving("eth1", false), Serving::Allowed);
         rivals.note("eth1", offer(7), Heard::Overheard, vec![], at(1));
         assert_eq!(rivals.serving("eth1", false), Serving::Allowed, "anybody can forge that");
-        rivals.note("eth1", offer(7), Heard::Answered, vec![], at(2));
+        let answers = rivals.note("eth1", offer(7), Heard::Answered, vec![], at(2));
+        assert!(matches!(answers, Some(News::Changed(_))), "{answers:?}");
         assert_eq!(rivals.serving("eth1", false), Serving::Beside(Ipv4Addr::new(10, 0, 0, 7)));
         assert_eq!(rivals.serving("eth1", true), Serving::Allowed);
         assert_eq!(rivals.serving("eth2", false), Serving::NotKnown);

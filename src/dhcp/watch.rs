@@ -14,8 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::link::Link;
 use super::listen::{AGAIN, Ear, judge, ours};
 use super::offer::{Offer, overheard};
-use super::rivals::{Heard, News, Rival, Rivals, Serving};
-use crate::probe;
+use super::rivals::{Heard, MOST, News, Rival, Rivals, Serving};
 
 /// How often a link that is not there is looked for, and one that is there looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -111,22 +110,31 @@ impl Watch {
         question.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The end of the present question's time, and when it is asked once more.
         let (mut end, mut again): (Option<Instant>, Option<Instant>) = (None, None);
+        let (mut mine, mut judged) = (ours(self.told), 0);
         loop {
             let asking = tokio::select! {
                 heard = ear.next() => match heard {
                     Ok((offer, heard)) => {
-                        self.heard(interface, offer, heard).await;
+                        // Whoever forges answers is not to have DNS asked without end.
+                        judged += usize::from(heard == Heard::Answered);
+                        if judged <= MOST {
+                            self.heard(interface, offer, heard, &mine).await;
+                        }
                         false
                     }
                     Err(why) => return unheard(&why),
                 },
                 _ = look.tick() => match Link::ready(interface) {
-                    Ok(now) if now.index == link.index => false,
+                    Ok(now) if now.index == link.index => {
+                        mine = ours(self.told);
+                        false
+                    }
                     Ok(_) => return "it was made anew".to_owned(),
                     Err(why) => return why,
                 },
                 _ = question.tick() => {
                     ear.begin();
+                    judged = 0;
                     end = Some(Instant::now() + rounds.answers);
                     true
                 }
@@ -146,14 +154,13 @@ impl Watch {
         }
     }
 
-    async fn heard(&self, interface: &str, offer: Offer, heard: Heard) {
-        if self.serves && probe::own_addresses().any(|ip| ip == offer.server) {
+    async fn heard(&self, interface: &str, offer: Offer, heard: Heard, mine: &[Ipv4Addr]) {
+        if self.serves && mine.contains(&offer.server) {
             return;
         }
-        let ours = ours(self.told);
         let wrong = match heard {
-            Heard::Answered => judge(&offer, &ours).await,
-            Heard::Overheard => overheard(&offer, &ours),
+            Heard::Answered => judge(&offer, mine).await,
+            Heard::Overheard => overheard(&offer, mine),
         };
         let news = self.lock().note(interface, offer, heard, wrong, Timestamp::now());
         self.tell(news);
@@ -165,7 +172,7 @@ impl Watch {
     }
 
     fn tell(&self, news: impl IntoIterator<Item = News>) {
-        news.into_iter().for_each(|news| say(&news));
+        news.into_iter().for_each(|news| say(&news, self.serves));
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
     }
 
@@ -192,7 +199,7 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-fn say(news: &News) {
+fn say(news: &News, serves: bool) {
     let (News::Appeared(rival) | News::Changed(rival) | News::Gone(rival)) = news;
     let (interface, server) = (rival.interface.as_str(), rival.offer.server);
     let complaints = rival.complaints();
@@ -210,6 +217,12 @@ fn say(news: &News) {
             interface,
             %server,
             "DHCP server {server} on {interface}: {wrong}; `offhook check` says what to do"
+        ),
+        _ if serves => tracing::warn!(
+            code = "dhcp-server-beside",
+            interface,
+            %server,
+            "DHCP server {server} on {interface} serves addresses beside this host; `offhook check` says what to do"
         ),
         News::Appeared(rival) if rival.heard == Heard::Overheard => tracing::info!(
             code = "dhcp-server",

@@ -111,6 +111,12 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
          else. Where this host is to serve addresses itself, it does not beside that one, unless dhcp.beside_other_server says so.",
     ),
     (
+        "dhcp-server-beside",
+        "Another DHCP server serves beside this host",
+        "Whoever answers a phone first wins. Unless dhcp.beside_other_server says that both are meant, stop that server, or set \
+         dhcp.mode to off and let that one tell phones.",
+    ),
+    (
         "dhcp-server-gone",
         "A DHCP server is not heard any more",
         "Not in three questions, half an hour. If it was meant to be there, phones get no address when they next start.",

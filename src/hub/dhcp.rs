@@ -1,16 +1,13 @@
 //! What people ask of DHCP: what the other servers say, now and by the watching. An edge.
 
-use std::time::Duration;
+use std::net::Ipv4Addr;
 
 use super::Operations;
 use crate::api::{DhcpHeard, DhcpListen};
 use crate::check::Watched;
-use crate::config;
-use crate::dhcp::link::{self, Link};
+use crate::dhcp::link::Link;
 use crate::dhcp::listen;
-
-/// Longest time that one listening takes: whoever asked waits for it.
-pub const LONGEST: u8 = 45;
+use crate::probe;
 
 impl Operations {
     /// Asks on these links as a phone asks, and says who answered.
@@ -18,7 +15,24 @@ impl Operations {
     /// # Errors
     /// One sentence: there is nothing to listen on, or the time is none.
     pub async fn listen_dhcp(&self, asked: DhcpListen) -> Result<DhcpHeard, String> {
-        listen_dhcp(asked, &self.around.dhcp.config, &self.around.dhcp.server).await
+        listen::asked(asked, &self.around.dhcp.config, &self.around.dhcp.server).await
+    }
+
+    /// The address at which phones reach this host, where it has it: the one that they are told, that of an interface which is
+    /// theirs, else one towards them.
+    pub(super) fn phone_facing(&self) -> Option<Ipv4Addr> {
+        let own: Vec<Ipv4Addr> = probe::own_addresses().collect();
+        let networks = &self.around.networks;
+        let phones = |ip: &Ipv4Addr| networks.iter().any(|net| net.contains(ip));
+        let on_link = |interface: &String| Link::named(interface)?.addresses.into_iter().find(phones);
+        let told = self.around.dhcp.server.address.filter(|ip| own.contains(ip));
+        told.or_else(|| self.around.dhcp.config.interfaces.iter().find_map(on_link))
+            .or_else(|| probe::own_address(networks))
+    }
+
+    /// The address that phones are told, where this host does not have it.
+    pub(super) fn told_absent(&self) -> Option<Ipv4Addr> {
+        self.around.dhcp.server.address.filter(|told| probe::own_addresses().all(|ip| ip != *told))
     }
 
     /// The interfaces that are watched, as a check looks at them.
@@ -38,23 +52,4 @@ impl Operations {
         };
         dhcp.interfaces.iter().map(one).collect()
     }
-}
-
-/// The same without a daemon, by whoever has the right to.
-///
-/// # Errors
-/// As [`Operations::listen_dhcp`].
-pub async fn listen_dhcp(asked: DhcpListen, dhcp: &config::Dhcp, server: &config::Server) -> Result<DhcpHeard, String> {
-    if !(1..=LONGEST).contains(&asked.seconds) {
-        return Err(format!("DHCP servers are listened to for 1 to {LONGEST} s, not {} s", asked.seconds));
-    }
-    let named = [asked.interfaces, dhcp.interfaces.clone()].into_iter().find(|named| !named.is_empty());
-    let interfaces = named.unwrap_or_else(|| link::towards(&server.phone_networks));
-    if interfaces.is_empty() {
-        return Err(
-            "DHCP servers could not be listened to: no interface of this host is in server.phone_networks; name one: --interface IF"
-                .to_owned(),
-        );
-    }
-    Ok(listen::on(interfaces, server.address, Duration::from_secs(asked.seconds.into())).await)
 }

@@ -39,7 +39,6 @@ use crate::pbx::poll::PbxView;
 use crate::pbx::roster::Assignment;
 use crate::status::Statuses;
 
-pub use dhcp::{LONGEST as LONGEST_LISTEN, listen_dhcp};
 pub use looking::Look;
 pub use operations::{Dhcp, Operations, Surroundings, absent};
 pub use prober::Prober;

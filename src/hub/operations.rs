@@ -253,6 +253,8 @@ impl Operations {
             shadowed,
             links,
             dhcp: self.watched(),
+            told_absent: self.told_absent(),
+            unheard: self.hub.unheard(),
         };
         let mut checks = check::run(&facts);
         checks.extend(self.check_firmware());
@@ -266,7 +268,7 @@ impl Operations {
         if self.around.http.is_none() && self.is_held("http.listen", *address) {
             return None;
         }
-        let ip = if address.ip().is_unspecified() { probe::own_address(&self.around.networks)? } else { *address.ip() };
+        let ip = if address.ip().is_unspecified() { self.phone_facing()? } else { *address.ip() };
         let ask = async {
             let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
             let port = self.around.http.map_or(address.port(), |http| http.port());
@@ -290,7 +292,7 @@ impl Operations {
     /// Fetches `SIPDefault.cnf` as a phone would, with the scripted phones' own client.
     async fn fetch(&self) -> Result<(), String> {
         let from = match *self.around.tftp.ip() {
-            ip if ip.is_unspecified() => probe::own_address(&self.around.networks).ok_or_else(|| {
+            ip if ip.is_unspecified() => self.phone_facing().ok_or_else(|| {
                 "no address of this host is in server.phone_networks, so no phone can be there either".to_owned()
             })?,
             ip => ip,

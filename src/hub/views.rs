@@ -32,6 +32,12 @@ impl Hub {
         macs.into_iter().filter_map(|mac| self.phone(mac)).collect()
     }
 
+    /// Whether phones are assigned and none was ever heard, assigned or not.
+    pub fn unheard(&self) -> bool {
+        let (state, snapshot) = self.locked();
+        !snapshot.assignments.is_empty() && state.directory.iter().all(|(_, seen)| seen.ip.is_none())
+    }
+
     /// Stage and health of every assigned phone.
     pub fn stages(&self) -> Vec<(Stage, Health)> {
         self.lock().judged.values().map(|judged| (judged.status.stage, judged.status.health)).collect()

@@ -403,6 +403,25 @@ mod tests {
     use super::*;
     use crate::domain::Problem;
 
+    /// F18: what is not served there, and what to do, by the role.
+    #[test]
+    fn f18_the_remedy_is_the_role_s() {
+        for (key, nobody, remedy) in [
+            ("tftp.listen", "no phone gets a file over TFTP", "`offhook setup` takes the port over"),
+            ("dhcp.interfaces", "no phone gets an address from this host", "set dhcp.mode to off"),
+            ("http.listen", "nobody is served there", "give offhook another port"),
+        ] {
+            let protocol = crate::config::Protocol::Udp;
+            let listen = Listen { key, protocol, address: crate::config::DHCP };
+            let check = port_held(&Held { listen, holder: Some("dnsmasq (pid 1)".to_owned()) });
+            assert!(
+                check.summary.starts_with(&held_at(&listen)) && check.summary.contains("dnsmasq (pid 1)"),
+                "{check:?}"
+            );
+            assert!(check.summary.contains(nobody) && check.remedy.contains(remedy), "{check:?}");
+        }
+    }
+
     fn finding(mac: &str, code: &str, summary: &str) -> (MacAddr, Finding) {
         (mac.parse().unwrap(), Finding::of(Severity::Error, &Problem::new(code, summary, "do this")))
     }

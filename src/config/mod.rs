@@ -53,6 +53,9 @@ pub struct Config {
     pub notes: Vec<String>,
 }
 
+/// Where a DHCP server listens, on each of its interfaces (RFC 2131 section 4.1).
+pub const DHCP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 67);
+
 impl Config {
     /// Every address that is listened on.
     pub fn listens(&self) -> Vec<Listen> {
@@ -62,7 +65,8 @@ impl Config {
         let tftp = of("tftp.listen", Protocol::Udp, &self.tftp.listen);
         let http = of("http.listen", Protocol::Tcp, &self.http);
         let admin = of("admin.listen", Protocol::Tcp, &self.admin);
-        [tftp, http, admin, of("sntp.listen", Protocol::Udp, &self.sntp)].concat()
+        let dhcp = of("dhcp.interfaces", Protocol::Udp, self.dhcp.mode.map_or(&[], |_| &[DHCP]));
+        [tftp, http, admin, of("sntp.listen", Protocol::Udp, &self.sntp), dhcp].concat()
     }
 }
 

@@ -117,7 +117,7 @@ impl Watch {
                     Ok((offer, heard)) => {
                         // Whoever forges answers is not to have DNS asked without end.
                         judged += usize::from(heard == Heard::Answered);
-                        if judged <= MOST {
+                        if heard == Heard::Overheard || judged <= MOST {
                             self.heard(interface, offer, heard, &mine).await;
                         }
                         false
@@ -163,7 +163,9 @@ impl Watch {
             Heard::Overheard => overheard(&offer, mine),
         };
         let news = self.lock().note(interface, offer, heard, wrong, Timestamp::now());
-        self.tell(news);
+        if news.is_some() {
+            self.tell(news);
+        }
     }
 
     fn over(&self, interface: &str) {

@@ -62,6 +62,7 @@ pub mod convert;
 pub mod demo;
 pub mod dhcp;
 pub mod diagnose;
+pub mod discover;
 pub mod domain;
 pub mod files;
 pub mod firmware;

@@ -23,6 +23,8 @@ const LEAST: &[(&str, usize)] = &[
     ("config", 50),
     ("firmware_archive", 40),
     ("firmware_file", 30),
+    ("cdp", 20),
+    ("lldp", 20),
 ];
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod ami;
 mod config;
+mod discover;
 mod firmware;
 mod rendered;
 mod tftp;
@@ -20,6 +21,8 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("config", config::file),
     ("firmware_archive", firmware::archive),
     ("firmware_file", firmware::file),
+    ("cdp", discover::cdp),
+    ("lldp", discover::lldp),
 ];
 
 /// Runs a target.

@@ -30,10 +30,7 @@ pub fn all() -> HashMap<Ipv4Addr, MacAddr> {
 }
 
 fn entries() -> Vec<(Ipv4Addr, MacAddr)> {
-    let mut all = NeighbourMessage::default();
-    all.header.family = AddressFamily::Inet;
-    let answers = ask(RouteNetlinkMessage::GetNeighbour(all), NLM_F_DUMP).unwrap_or_default();
-    answers.iter().filter_map(entry).collect()
+    neighbours().unwrap_or_default().iter().filter_map(entry).collect()
 }
 
 /// Whether that address is on a link of ours, with no router before it; `None` where no route leads there.
@@ -56,7 +53,7 @@ pub fn on_link(ip: Ipv4Addr) -> Option<bool> {
 /// How full the kernel's table of IPv4 neighbours is. It is one for all networks of a host, containers included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fill {
-    /// Entries that are there.
+    /// Entries that are there and count: those that somebody set for good do not.
     pub entries: u32,
     /// How many there may be: `net.ipv4.neigh.default.gc_thresh3`.
     pub limit: u32,
@@ -71,6 +68,11 @@ impl Fill {
 
 /// How full the table is; `None` where the kernel does not say.
 pub fn fill() -> Option<Fill> {
+    let neighbours = neighbours().ok()?;
+    let permanent = neighbours.iter().filter(|answer| {
+        matches!(answer, RouteNetlinkMessage::NewNeighbour(entry) if entry.header.state == NeighbourState::Permanent)
+    });
+    let permanent = u32::try_from(permanent.count()).unwrap_or(u32::MAX);
     let mut tables = NeighbourTableMessage::default();
     tables.header.family = AddressFamily::Inet;
     let answers = ask(RouteNetlinkMessage::GetNeighbourTable(tables), NLM_F_DUMP).ok()?;
@@ -85,8 +87,15 @@ pub fn fill() -> Option<Fill> {
                 _ => {}
             }
         }
-        Some(Fill { entries: entries?, limit: limit? })
+        Some(Fill { entries: entries?.saturating_sub(permanent), limit: limit? })
     })
+}
+
+/// All entries for IPv4, as the kernel gives them.
+fn neighbours() -> io::Result<Vec<RouteNetlinkMessage>> {
+    let mut all = NeighbourMessage::default();
+    all.header.family = AddressFamily::Inet;
+    ask(RouteNetlinkMessage::GetNeighbour(all), NLM_F_DUMP)
 }
 
 /// An entry that the kernel holds for true: an address, and who answers there. Neither one that failed, nor one that waits
@@ -150,8 +159,10 @@ fn ask(question: RouteNetlinkMessage, flags: u16) -> io::Result<Vec<RouteNetlink
                 NetlinkPayload::Error(why) if why.code.is_some() => return Err(why.to_io()),
                 _ => return Ok(answers),
             }
-            let length = usize::try_from(message.header.length).map_err(io::Error::other)?.next_multiple_of(4);
-            rest = rest.get(length.max(4)..).unwrap_or_default();
+            // Messages begin at multiples of four; one that says no length is the last.
+            let length =
+                usize::try_from(message.header.length).ok().and_then(|length| length.checked_next_multiple_of(4));
+            rest = length.filter(|length| *length > 0).and_then(|length| rest.get(length..)).unwrap_or_default();
         }
         if flags & NLM_F_DUMP == 0 {
             return Ok(answers);

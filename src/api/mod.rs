@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::convert::StepState;
 use crate::convert::belief::Confidence;
+use crate::discover::Protocol;
 use crate::domain::{BootEvent, EventKind, MacAddr};
 
 pub use dhcp::{DhcpHeard, DhcpListen, DhcpProblem, DhcpServer, DhcpSilent};
@@ -38,8 +39,41 @@ pub struct Phone {
     pub target_load: Option<String>,
     /// Line keys.
     pub lines: Vec<PhoneLine>,
-    /// Since when it is so.
+    /// Since when it is so; of a phone that is only seen, since when it is.
     pub since: Timestamp,
+    /// When it was last heard of.
+    #[serde(default)]
+    pub last: Option<Timestamp>,
+    /// The file that it asked for last.
+    #[serde(default)]
+    pub asked: Option<String>,
+    /// What it announces on its link; see `docs/discovery.md`.
+    #[serde(default)]
+    pub announced: Option<Announced>,
+    /// The command that adopts it, where it is only seen.
+    #[serde(default)]
+    pub adopt: Option<String>,
+}
+
+/// What a phone announces by CDP and LLDP. Anybody on its link could.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announced {
+    /// `cdp`, `lldp`.
+    pub by: Vec<Protocol>,
+    /// When last.
+    pub at: Timestamp,
+    /// Model, as the catalogue spells it.
+    pub model: Option<String>,
+    /// Load, by its whole name.
+    pub load: Option<String>,
+    /// Hardware revision.
+    pub hardware: Option<String>,
+    /// Serial number.
+    pub serial: Option<String>,
+    /// Voice VLAN.
+    pub vlan: Option<u16>,
+    /// Its address, as it says.
+    pub ip: Option<Ipv4Addr>,
 }
 
 /// What approves a phone.
@@ -112,7 +146,10 @@ fn summary(what: &EventKind) -> String {
         EventKind::Unregistered { extension } => format!("extension {extension} is not registered any more"),
         EventKind::Unreachable { extension } => format!("extension {extension} does not answer"),
         EventKind::Leased { address } => format!("has the address {address}"),
-        EventKind::Told { what } | EventKind::Assigned { what } | EventKind::Firmware { what } => what.clone(),
+        EventKind::Told { what }
+        | EventKind::Assigned { what }
+        | EventKind::Firmware { what }
+        | EventKind::Sighted { what } => what.clone(),
     }
 }
 

@@ -4,6 +4,7 @@
 mod access;
 mod converting;
 mod dhcp;
+mod discovering;
 mod faults;
 mod incoming;
 mod looking;
@@ -212,6 +213,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     sntp::spawn(&mut edges, time, &config.server.phone_networks);
 
     let leases = dhcp::spawn(&mut edges, &config, ntp_here, &hub, &store).await;
+    let discovery = discovering::spawn(&mut edges, &config, &hub);
     let operations = Arc::new(Operations::new(
         Arc::clone(&hub),
         Arc::clone(&store),
@@ -231,6 +233,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
             leases,
             dhcp: hub::Dhcp { watch, config: config.dhcp.clone(), server: config.server.clone() },
             sinks,
+            discovery,
         },
     ));
     converting::spawn(&mut edges, &hub, &store, &firmware, &operations);

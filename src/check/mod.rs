@@ -1,6 +1,7 @@
 //! `offhook check`: a list of small checks, each a pure function of facts that the caller gathered.
 
 mod dhcp;
+mod link;
 
 use std::collections::BTreeMap;
 
@@ -10,8 +11,10 @@ use crate::api::{Check, CheckStatus};
 use crate::config::Listen;
 use crate::diagnose::{Finding, Severity};
 use crate::domain::MacAddr;
+use crate::neighbour::Fill;
 use crate::pbx::roster::RowProblem;
 use crate::probe::Clock;
+use link::{discovery, neighbours};
 
 pub use dhcp::Watched;
 use dhcp::{told, unheard, watched};
@@ -63,6 +66,10 @@ pub struct Facts {
     pub tftp_port: u16,
     /// What each destination of the status says: name, and why it is not written.
     pub sinks: Vec<(String, Option<String>)>,
+    /// Interfaces where announcements of phones are listened to, and why each is not heard.
+    pub discovery: Vec<(String, Option<String>)>,
+    /// How full the kernel's table of neighbours is.
+    pub neighbours: Option<Fill>,
     /// Names in the fall-through folder that are never served from there.
     pub shadowed: Vec<String>,
     /// Links in the fall-through folder, which are never followed.
@@ -87,7 +94,7 @@ pub struct Held {
 /// All checks, in the order they are shown.
 pub const CHECKS: &[fn(&Facts) -> Vec<Check>] = &[
     restart, state, log, database, pending, manager, absent, held, own_fetch, own_http, port, tcp, clocks, sinks,
-    access, shadowed, links, told, watched, unheard, rows, phones,
+    discovery, neighbours, access, shadowed, links, told, watched, unheard, rows, phones,
 ];
 
 /// Runs them all.

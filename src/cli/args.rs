@@ -140,6 +140,14 @@ pub(super) enum Phones {
         #[arg(long = "line", value_name = "EXT", value_delimiter = ',', required = true)]
         lines: Vec<String>,
     },
+    /// Assign a phone that was seen, by the model that it shows
+    Adopt {
+        /// The phone, in any spelling
+        mac: MacAddr,
+        /// Extensions, button 1 first
+        #[arg(long = "line", value_name = "EXT", value_delimiter = ',', required = true)]
+        lines: Vec<String>,
+    },
     /// Take an assignment made here away
     Remove {
         /// The phone, in any spelling

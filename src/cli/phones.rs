@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rand::seq::IndexedRandom;
 
 use super::args::Phones;
@@ -29,6 +30,16 @@ pub(super) async fn run(verb: Phones, context: &Context) -> Result<(), Failure> 
             let done: Done = client.post("/api/v1/phones", &AddPhone { mac, model, lines }).await?;
             context.out.show(&done, |done| done.summary.clone());
         }
+        Phones::Adopt { mac, lines } => {
+            let phone: Phone = client.get(&format!("/api/v1/phones/{mac}")).await?;
+            if phone.ownership != SEEN {
+                return Err(Failure::failed(format!(
+                    "phone {mac} was not adopted: it is assigned already; see `offhook phones show {mac}`"
+                )));
+            }
+            let done: Done = client.post("/api/v1/phones", &AddPhone { mac, model: phone.model, lines }).await?;
+            context.out.show(&done, |done| done.summary.clone());
+        }
         Phones::Remove { mac } => {
             let done: Done = client.delete(&format!("/api/v1/phones/{mac}")).await?;
             context.out.show(&done, |done| done.summary.clone());
@@ -54,6 +65,47 @@ fn list(phones: &[Phone]) -> String {
     if phones.is_empty() {
         return "no phones: add a MAC in the PBX (table offhook_phones), or `offhook phones add`".to_owned();
     }
+    let (unknown, ours): (Vec<&Phone>, Vec<&Phone>) = phones.iter().partition(|phone| phone.ownership == SEEN);
+    let mut text = String::new();
+    if !unknown.is_empty() {
+        text += "unknown phones: seen, and nobody gave them an extension\n";
+        text += &strangers(&unknown);
+        text += if ours.is_empty() { "" } else { "\nphones\n" };
+    }
+    if !ours.is_empty() {
+        text += &assigned(&ours);
+    }
+    text
+}
+
+/// Of a phone that is only seen.
+const SEEN: &str = "seen";
+
+fn strangers(phones: &[&Phone]) -> String {
+    let mut phones = phones.to_vec();
+    phones.sort_by_key(|phone| std::cmp::Reverse(phone.last));
+    let row = |phone: &&Phone| {
+        let vlan = phone.announced.as_ref().and_then(|announced| announced.vlan);
+        vec![
+            phone.mac.to_string(),
+            phone.model.clone(),
+            phone.load.clone().unwrap_or_default(),
+            vlan.map(|vlan| vlan.to_string()).unwrap_or_default(),
+            phone.ip.map(|ip| ip.to_string()).unwrap_or_default(),
+            phone.asked.clone().unwrap_or_default(),
+            to_the_second(phone.since),
+            phone.adopt.clone().unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = phones.iter().map(row).collect();
+    table(&["MAC", "MODEL", "LOAD", "VLAN", "ADDRESS", "ASKED LAST", "SINCE", "ADOPT WITH"], &rows)
+}
+
+fn to_the_second(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn assigned(phones: &[&Phone]) -> String {
     let rows: Vec<Vec<String>> = phones
         .iter()
         .map(|phone| {
@@ -88,6 +140,25 @@ fn show(phone: &Phone) -> String {
         (Some(load), None) => text += &format!("runs {load}\n"),
         (None, Some(target)) => text += &format!("is to run {target}\n"),
         (None, None) => {}
+    }
+    if let Some(announced) = &phone.announced {
+        let by: Vec<&str> = announced.by.iter().map(|by| by.word()).collect();
+        let said = [
+            announced.model.as_ref().map(|model| format!("a {model}")),
+            announced.load.as_ref().map(|load| format!("load {load}")),
+            announced.hardware.as_ref().map(|hardware| format!("hardware {hardware}")),
+            announced.serial.as_ref().map(|serial| format!("serial {serial}")),
+            announced.vlan.map(|vlan| format!("voice VLAN {vlan}")),
+            announced.ip.map(|ip| format!("address {ip}")),
+        ];
+        let said: Vec<String> = said.into_iter().flatten().collect();
+        text += &format!("announces by {}, last {}: {}\n", by.join(" and "), announced.at, said.join(", "));
+    }
+    if let Some(asked) = phone.asked.as_ref().filter(|_| phone.ownership == SEEN) {
+        text += &format!("asked last for {asked}\n");
+    }
+    if let Some(adopt) = &phone.adopt {
+        text += &format!("adopt it: {adopt}\n");
     }
     for key in &phone.lines {
         let state = if key.registered { "registered" } else { "not registered" };

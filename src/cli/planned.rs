@@ -6,7 +6,7 @@ use super::report::Failure;
 
 const NOUNS: &[&str] = &["import", "watch", "support-bundle"];
 const VERBS: &[(&str, &[&str])] =
-    &[("phones", &["adopt", "ignore", "ring", "import", "export"])];
+    &[("phones", &["ignore", "ring", "import", "export"])];
 
 pub(super) fn refuse(words: &[OsString]) -> Failure {
     sentence("", words, NOUNS)

@@ -39,6 +39,8 @@ pub struct Config {
     pub admin: Vec<SocketAddrV4>,
     /// `[dhcp]`
     pub dhcp: Dhcp,
+    /// `discovery.interfaces`: where announcements of phones are listened to.
+    pub discovery: Vec<String>,
     /// `[access]`
     pub access: Access,
     /// `[firmware]`

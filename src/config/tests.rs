@@ -163,6 +163,9 @@ fn values_are_checked_together() {
 #[test]
 fn what_is_named_but_not_built_is_refused() {
     for (text, key) in [
+        ("[discovery]\ninterfaces = [\"eth0\", \"eth0\"]\n", "discovery.interfaces"),
+        ("[discovery]\ninterfaces = [\"a/b\"]\n", "discovery.interfaces"),
+        ("[discovery]\ninterfaces = [\"\"]\n", "discovery.interfaces"),
         ("[store]\nurl = \"postgres://h/d\"\n", "store.url"),
         ("[syslog]\nlisten = [\"0.0.0.0:514\"]\n", "syslog.listen"),
         ("[publish]\nwebhook = [\"http://h/\"]\n", "publish.webhook"),

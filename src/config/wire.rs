@@ -18,6 +18,7 @@ pub struct Wire {
     pub http: Http,
     pub admin: Admin,
     pub dhcp: Dhcp,
+    pub discovery: Discovery,
     pub access: Access,
     pub firmware: Firmware,
     pub phones: Phones,
@@ -174,6 +175,11 @@ section! {
 }
 
 section! {
+    /// `[discovery]`
+    Discovery { interfaces: Vec<String> = Vec::new() }
+}
+
+section! {
     /// `[sntp]`
     Sntp { listen: Vec<String> = Vec::new() }
 }
@@ -201,6 +207,7 @@ pub const LISTS: &[&str] = &[
     "http.listen",
     "admin.listen",
     "dhcp.interfaces",
+    "discovery.interfaces",
     "phones.emergency",
     "sntp.listen",
     "syslog.listen",

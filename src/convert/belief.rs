@@ -20,6 +20,8 @@ pub enum Source {
     UserAgent,
     /// A person who started its conversion.
     Admin,
+    /// What it announces on its link by CDP or LLDP: its load by name, and anybody there could say so.
+    Announcement,
     /// It was told a load, got every part of it, came back and asked for no more.
     Images,
     /// Its own web page.
@@ -33,6 +35,7 @@ impl Source {
             Self::Requests => "the files it asks for",
             Self::UserAgent => "its User-Agent",
             Self::Admin => "an administrator's word",
+            Self::Announcement => "what it announces on its link",
             Self::Images => "the images it fetched",
             Self::WebPage => "its own web page",
         }
@@ -236,6 +239,18 @@ mod tests {
         assert_eq!(belief.confidence(), Confidence::Low);
         assert!(belief.sentence().contains("8.5(4)"), "{}", belief.sentence());
         assert_eq!(belief.certain(), None);
+    }
+
+    #[test]
+    fn what_is_announced_names_a_load_and_is_less_than_images() {
+        let mut belief = Belief::default();
+        belief.note(Source::UserAgent, Runs::About(load("SIP45.8-5-2S")), at(5));
+        belief.note(Source::Announcement, Runs::Load(load("SIP45.8-5-2S")), at(9));
+        assert_eq!(belief.certain().unwrap().name, "SIP45.8-5-2S");
+        belief.note(Source::Images, Runs::Load(load("SIP45.9-4-2SR4-3S")), at(20));
+        assert_eq!(belief.certain().unwrap().name, "SIP45.9-4-2SR4-3S");
+        belief.note(Source::Announcement, Runs::Load(load("SIP45.8-5-2S")), at(30));
+        assert_eq!((belief.certain(), belief.load().unwrap().name.as_str()), (None, "SIP45.9-4-2SR4-3S"));
     }
 
     #[test]

@@ -261,6 +261,7 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
         sntp: Vec::new(),
         admin: vec![anywhere],
         dhcp: crate::config::Dhcp::default(),
+        discovery: Vec::new(),
         // On loopback nothing shows who is who: each phone is known by its first contact, then by its registration.
         access: Access::default(),
         firmware: Firmware {

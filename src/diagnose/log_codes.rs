@@ -52,6 +52,19 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "By more than a minute at once: a time server was reached, or somebody set it. What phones get is the same; times in \
          the timeline before and after do not compare. Where it happens again and again, see the host's time service.",
     ),
+    ("discovery", "Phones' announcements are listened to", "CDP and LLDP, on that interface; see docs/discovery.md."),
+    (
+        "discovery-refused",
+        "Phones' announcements may not be listened to",
+        "A packet socket takes CAP_NET_RAW, which the unit does not give by itself: discovery.conf, in /usr/share/offhook/systemd, is the \
+         drop-in for /etc/systemd/system/offhook.service.d. Everything else works without.",
+    ),
+    (
+        "discovery-waits",
+        "An interface of discovery.interfaces is not there",
+        "It is not there, or down. It is tried every 2 s; everything else goes on. Correct the key if it is no interface of this \
+         host.",
+    ),
     (
         "config-denied",
         "A phone's configuration was denied",

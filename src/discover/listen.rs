@@ -7,8 +7,11 @@ use std::os::fd::AsRawFd;
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::libc;
+use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::{LinkAddr, SetSockOpt as _, bind, sockopt};
+use rustix::net::RecvFlags;
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::UnixDatagram;
 
 /// An address of a group: six octets, in the room that packet(7) has for any link's.
@@ -83,11 +86,17 @@ impl Listener {
     pub async fn next(&self) -> io::Result<Vec<u8>> {
         let (mut cdp, mut lldp) = ([0; FRAME], [0; FRAME]);
         let frame = tokio::select! {
-            length = self.cdp.recv(&mut cdp) => cdp.get(..length?),
-            length = self.lldp.recv(&mut lldp) => lldp.get(..length?),
+            length = receive(&self.cdp, &mut cdp) => cdp.get(..length?),
+            length = receive(&self.lldp, &mut lldp) => lldp.get(..length?),
         };
         Ok(frame.unwrap_or_default().to_vec())
     }
+}
+
+/// The next datagram, or the error that is the only word of an interface that went away.
+async fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut receive = || Ok(rustix::net::recv(socket, &mut *buffer, RecvFlags::empty())?.0);
+    socket.async_io(Interest::READABLE | Interest::ERROR, &mut receive).await
 }
 
 /// A packet socket for one kind of frames. It is read as any socket of datagrams is: recv(2) asks for no family.
@@ -100,9 +109,10 @@ fn open(address: &LinkAddr, (kind, group): (u16, Group)) -> io::Result<UnixDatag
     UnixDatagram::from_std(socket.into())
 }
 
-/// The link-layer address of an interface that is there.
+/// The link-layer address of an interface that is there and up.
 fn link(interface: &str) -> io::Result<Option<LinkAddr>> {
-    let mut addresses = getifaddrs()?.filter(|entry| entry.interface_name == interface);
+    let up = |flags: InterfaceFlags| flags.contains(InterfaceFlags::IFF_UP);
+    let mut addresses = getifaddrs()?.filter(|entry| entry.interface_name == interface && up(entry.flags));
     Ok(addresses.find_map(|entry| entry.address?.as_link_addr().copied()))
 }
 

@@ -80,6 +80,11 @@ pub enum EventKind {
         /// The address.
         address: Ipv4Addr,
     },
+    /// What it announces on its link changed.
+    Sighted {
+        /// One sentence.
+        what: String,
+    },
     /// It was told to read its files again, to restart or to reset.
     Told {
         /// One sentence.

@@ -7,8 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::catalog::Family;
 use crate::convert::Offer;
+use crate::discover::Announcement;
 use crate::domain::{Load, MacAddr, ModelName};
 use crate::files::name::{FileRequest, PhoneFile};
+use crate::fleet::announced::Announced;
 
 /// Within this a phone does not change its address to and fro, and so often is not by chance: a person with a TFTP client
 /// asks once.
@@ -16,7 +18,10 @@ pub const TO_AND_FRO: SignedDuration = SignedDuration::from_mins(10);
 const OFTEN: u32 = 4;
 
 /// Strangers remembered at most; beyond that the one seen first is forgotten.
-const STRANGERS: usize = 2_048;
+pub const STRANGERS: usize = 2_048;
+
+/// How long a stranger is remembered that is not heard any more.
+pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
 /// What was seen of one phone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,14 +30,18 @@ pub struct Seen {
     pub ip: Option<IpAddr>,
     /// When it was last heard.
     pub at: Option<Timestamp>,
+    /// When it was first heard, as far as is remembered.
+    pub since: Option<Timestamp>,
     /// The address of ours it last asked: what it is told in `render`.
     pub server: Option<std::net::Ipv4Addr>,
-    /// Model named by its User-Agent.
+    /// Model named by its User-Agent, else by what it announces.
     pub model: Option<ModelName>,
     /// What its User-Agent says of its load: `9.4.2`, `8.0`.
     pub load: Option<String>,
     /// What concerns its firmware; filled in by who knows of conversions.
     pub firmware: Firmware,
+    /// What it announces on its link.
+    pub announced: Announced,
     /// It was told to restart and has not come back for its file since: what `syncinfo.xml` says.
     pub restart: bool,
     /// Asked for `SIP<MAC>.cnf`: a 7940 or 7960.
@@ -80,6 +89,16 @@ impl Seen {
         }
     }
 
+    /// When it was last heard of, by whatever it did.
+    pub fn last(&self) -> Option<Timestamp> {
+        self.at.max(self.announced.at())
+    }
+
+    fn heard(&mut self, at: Timestamp) {
+        self.at = Some(at);
+        self.since.get_or_insert(at);
+    }
+
     /// The address of another phone that says that it is this one, and when it last showed.
     pub fn twin(&self, now: Timestamp) -> Option<(IpAddr, Timestamp)> {
         let (ip, at, times) = self.left?;
@@ -119,7 +138,7 @@ impl Seen {
     }
 }
 
-/// All that were seen. Assigned phones are always kept; of strangers only the last 2,048.
+/// All that were seen. Assigned phones are always kept; of strangers only the last 2,048, for a day.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     phones: BTreeMap<MacAddr, Seen>,
@@ -140,7 +159,7 @@ impl Directory {
         let Some(mac) = request.mac() else {
             let mac = self.by_ip.get(&ip).copied()?;
             if let Some(seen) = self.phones.get_mut(&mac) {
-                seen.at = Some(at);
+                seen.heard(at);
             }
             return Some(mac);
         };
@@ -148,7 +167,7 @@ impl Directory {
         if let FileRequest::Phone(file, _) = request {
             seen.note(*file);
         }
-        seen.at = Some(at);
+        seen.heard(at);
         seen.server = Some(server);
         let before = seen.asks_from(ip, at);
         self.move_to(mac, before, ip);
@@ -163,7 +182,7 @@ impl Directory {
         {
             seen.note(*file);
         }
-        seen.at = Some(at);
+        seen.heard(at);
         let before = seen.ip.replace(ip);
         self.move_to(mac, before, ip);
     }
@@ -178,7 +197,7 @@ impl Directory {
         at: Timestamp,
     ) {
         let seen = self.entry(mac, |_| true);
-        seen.at = Some(at);
+        seen.heard(at);
         seen.model = model.or(seen.model.take());
         seen.load = load.or(seen.load.take());
         if let Some(ip) = ip {
@@ -190,7 +209,8 @@ impl Directory {
     /// The link says which phone is at that address, which asked `server`.
     pub fn note_neighbour(&mut self, mac: MacAddr, ip: IpAddr, server: std::net::Ipv4Addr, at: Timestamp) {
         let seen = self.entry(mac, |_| true);
-        (seen.at, seen.server) = (Some(at), Some(server));
+        seen.heard(at);
+        seen.server = Some(server);
         let before = seen.ip.replace(ip);
         self.move_to(mac, before, ip);
     }
@@ -205,11 +225,45 @@ impl Directory {
         assigned: impl Fn(MacAddr) -> bool,
     ) -> bool {
         let seen = self.entry(mac, assigned);
+        seen.since.get_or_insert(at);
         seen.at = Some(at);
         seen.model = seen.model.take().or(model);
         let before = seen.ip.replace(ip);
         self.move_to(mac, before, ip);
         before != Some(ip)
+    }
+
+    /// A phone announces itself. Where it announces else than was told last, returns that as a sentence. That it is heard does
+    /// not say that it is at the address where it last asked.
+    pub fn note_announcement(
+        &mut self,
+        said: Announcement,
+        model: Option<ModelName>,
+        at: Timestamp,
+        assigned: impl Fn(MacAddr) -> bool,
+    ) -> Option<String> {
+        let seen = self.entry(said.mac, assigned);
+        seen.since.get_or_insert(at);
+        // Its User-Agent names hardware that registered; anybody on the link can announce.
+        seen.model = seen.model.take().or(model);
+        seen.announced.note(said, at)
+    }
+
+    /// Forgets strangers that were not heard of for a day.
+    pub fn forget_strangers(&mut self, now: Timestamp, assigned: impl Fn(MacAddr) -> bool) {
+        let Self { phones, by_ip, strangers } = self;
+        let stays = |seen: &Seen| seen.last().is_some_and(|at| now.duration_since(at) < REMEMBERED);
+        strangers.retain(|mac| {
+            let Some(seen) = phones.get(mac) else { return false };
+            if assigned(*mac) {
+                return true;
+            }
+            let stays = stays(seen);
+            if !stays && let Some(gone) = phones.remove(mac) {
+                leave(by_ip, gone.ip, *mac);
+            }
+            stays
+        });
     }
 
     /// Whether the phone is told to restart: then, once it asks whether it should, it should.
@@ -238,10 +292,8 @@ impl Directory {
                 && let Some(oldest) = self.strangers.pop_front()
                 && !assigned(oldest)
                 && let Some(seen) = self.phones.remove(&oldest)
-                && let Some(ip) = seen.ip
-                && self.by_ip.get(&ip) == Some(&oldest)
             {
-                self.by_ip.remove(&ip);
+                leave(&mut self.by_ip, seen.ip, oldest);
             }
             self.strangers.push_back(mac);
         }
@@ -249,13 +301,17 @@ impl Directory {
     }
 
     fn move_to(&mut self, mac: MacAddr, before: Option<IpAddr>, ip: IpAddr) {
-        if let Some(before) = before
-            && before != ip
-            && self.by_ip.get(&before) == Some(&mac)
-        {
-            self.by_ip.remove(&before);
-        }
+        leave(&mut self.by_ip, before.filter(|before| *before != ip), mac);
         self.by_ip.insert(ip, mac);
+    }
+}
+
+/// That phone is not at that address any more.
+fn leave(by_ip: &mut HashMap<IpAddr, MacAddr>, ip: Option<IpAddr>, mac: MacAddr) {
+    if let Some(ip) = ip
+        && by_ip.get(&ip) == Some(&mac)
+    {
+        by_ip.remove(&ip);
     }
 }
 
@@ -294,6 +350,55 @@ mod tests {
         assert_eq!(ask(&mut directory, "RINGLIST.DAT", 1), mac);
         ask(&mut directory, "SIP001B54AABB01.cnf", 2);
         assert_eq!(ask(&mut directory, "RINGLIST.DAT", 1), None, "it moved");
+    }
+
+    fn announced(mac: u32, load: &str) -> Announcement {
+        let [_, a, b, c] = mac.to_be_bytes();
+        Announcement {
+            mac: MacAddr::new([0, 0x1b, 0x54, a, b, c]).unwrap(),
+            by: crate::discover::Protocol::Cdp,
+            model: Some("7960".into()),
+            load: Some(load.into()),
+            hardware: None,
+            serial: None,
+            vlan: None,
+            ip: None,
+        }
+    }
+
+    #[test]
+    fn strangers_are_forgotten_after_a_day_without_a_word() {
+        let mut directory = Directory::default();
+        let at = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        ask(&mut directory, "SEP001B54000001.cnf.xml", 1);
+        ask(&mut directory, "SEP001B54000002.cnf.xml", 2);
+        ask(&mut directory, "SEP001B54000003.cnf.xml", 3);
+        // What it announces counts as well.
+        directory.note_announcement(announced(2, "P0S3-8-12-00"), None, at(1), |_| false);
+        let kept: MacAddr = "001B54000003".parse().unwrap();
+        directory.forget_strangers(at(23), |mac| mac == kept);
+        assert_eq!(directory.iter().count(), 3);
+        directory.forget_strangers(at(24), |mac| mac == kept);
+        let left: Vec<String> = directory.iter().map(|(mac, _)| mac.to_string()).collect();
+        assert_eq!(left, ["001B54000002", "001B54000003"]);
+        assert_eq!(directory.by_ip.len(), 2);
+        directory.forget_strangers(at(25), |mac| mac == kept);
+        assert_eq!((directory.iter().count(), directory.strangers.len()), (1, 1));
+        directory.forget_strangers(at(26), |_| false);
+        assert_eq!(directory.iter().count(), 0, "it is assigned no more");
+    }
+
+    #[test]
+    fn a_model_that_is_announced_is_less_than_one_that_registered() {
+        let mut directory = Directory::default();
+        let (mac, at) = ("001B54000001".parse().unwrap(), Timestamp::UNIX_EPOCH);
+        let model = |name| Some(ModelName::new(name));
+        directory.note_announcement(announced(1, "x"), model("7960"), at, |_| true);
+        assert_eq!(directory.get(mac).unwrap().model, model("7960"));
+        directory.note_contact(mac, None, model("7940"), None, at);
+        directory.note_announcement(announced(1, "x"), model("7960"), at, |_| true);
+        let seen = directory.get(mac).unwrap();
+        assert_eq!((seen.model.clone(), seen.ip), (model("7940"), None));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod notify;
 mod operations;
 mod planning;
 mod prober;
+mod sighting;
 mod state;
 mod taken;
 mod turns;
@@ -339,6 +340,7 @@ impl Hub {
         if self.snapshot().year != year {
             self.install(now, true, |snapshot, _| snapshot.year = year);
         }
+        self.forget_strangers(now);
         let due = self.lock().take_due(now);
         self.judge(due, now);
         self.hand_out();

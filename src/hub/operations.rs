@@ -26,7 +26,7 @@ use crate::render;
 use crate::simulate;
 use crate::store::{Damaged, Store};
 use crate::tftp::exchange::Dropped;
-use crate::{ports, probe};
+use crate::{neighbour, ports, probe};
 
 /// What the daemon stands in, as far as a check looks at it.
 pub struct Surroundings {
@@ -58,6 +58,8 @@ pub struct Surroundings {
     pub dhcp: Dhcp,
     /// Destinations of the status, and why each is not written.
     pub sinks: Vec<(String, watch::Receiver<Option<String>>)>,
+    /// Interfaces where announcements of phones are listened to, and why each is not heard.
+    pub discovery: Vec<(String, watch::Receiver<Option<String>>)>,
 }
 
 /// What is watched of other DHCP servers, and by what.
@@ -249,7 +251,9 @@ impl Operations {
             tcp: self.hub.found_over_tcp(),
             clocks,
             tftp_port: self.around.tftp.port(),
-            sinks: self.around.sinks.iter().map(|(name, health)| (name.clone(), health.borrow().clone())).collect(),
+            sinks: healths(&self.around.sinks),
+            discovery: healths(&self.around.discovery),
+            neighbours: neighbour::fill(),
             shadowed,
             links,
             dhcp: self.watched(),
@@ -315,6 +319,11 @@ impl Operations {
             .map(|_| ())
             .map_err(|why| why.to_string())
     }
+}
+
+/// Each by its name, and what is wrong with it now.
+fn healths(all: &[(String, watch::Receiver<Option<String>>)]) -> Vec<(String, Option<String>)> {
+    all.iter().map(|(name, health)| (name.clone(), health.borrow().clone())).collect()
 }
 
 /// How long HTTP may take to answer who asks what is wrong.

@@ -13,7 +13,7 @@ use crate::convert::Belief;
 use crate::diagnose::{Evidence, Probed};
 use crate::domain::{self, BootEvent, Contact, ContactState, Endpoint, EventKind, Line, MacAddr};
 use crate::files::name::FileRequest;
-use crate::fleet::{Desired, Directory, Seen, Snapshot};
+use crate::fleet::{Announced, Desired, Directory, Seen, Snapshot};
 use crate::pbx::roster::{Account, Assignment, Button};
 use crate::status::{Judged, derive, word};
 use crate::timeline::{Boot, Timeline};
@@ -43,6 +43,8 @@ pub(super) struct State {
     pub(super) converting: Converting,
     /// Who may have what.
     pub(super) access: Access,
+    /// When strangers were last looked at whether they are to be forgotten.
+    pub(super) swept: Timestamp,
 }
 
 impl State {
@@ -157,16 +159,21 @@ impl State {
         let assignment = snapshot.assignment(status.mac);
         let seen = self.seen(status.mac);
         let desired = snapshot.desired(status.mac, &seen);
+        let shown = seen.model.as_ref().filter(|_| assignment.is_none()).map(ToString::to_string);
         api::Phone {
             mac: status.mac,
-            model: desired.filter(|d| d.model_known).map_or_else(|| "auto".to_owned(), |d| d.model.name.to_string()),
+            model: desired
+                .filter(|d| d.model_known)
+                .map(|d| d.model.name.to_string())
+                .or(shown)
+                .unwrap_or_else(|| "auto".to_owned()),
             ownership: if assignment.is_some() { "adopted" } else { "seen" }.to_owned(),
             stage: word(status.stage),
             health: word(status.health),
             reason: status.reason.clone(),
             summary: status.summary.clone(),
-            ip: status.ip,
-            load: status.load.clone(),
+            ip: status.ip.or(seen.announced.ip().map(IpAddr::V4)),
+            load: status.load.clone().or_else(|| seen.announced.load().map(str::to_owned)),
             target_load: self
                 .converting
                 .conversions
@@ -184,13 +191,35 @@ impl State {
                 })
                 .collect(),
             since: status.since,
+            last: seen.last(),
+            asked: self.timeline.asked(status.mac).map(|(name, _)| name.to_owned()),
+            announced: announced(&seen.announced),
+            adopt: None,
         }
     }
 
+    /// A phone that nobody assigned.
     pub(super) fn stranger(&self, snapshot: &Snapshot, mac: MacAddr, seen: &Seen) -> api::Phone {
         let judged = self.judgement(snapshot, mac, seen, seen.at.unwrap_or(Timestamp::UNIX_EPOCH));
-        self.shown(snapshot, &judged)
+        let mut phone = self.shown(snapshot, &judged);
+        phone.since = seen.since.unwrap_or(phone.since);
+        phone.adopt = Some(format!("offhook phones adopt {mac} --line EXT"));
+        phone
     }
+}
+
+fn announced(announced: &Announced) -> Option<api::Announced> {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    Some(api::Announced {
+        by: announced.by(),
+        at: announced.at()?,
+        model: announced.model().map(|model| model.to_string()),
+        load: owned(announced.load()),
+        hardware: owned(announced.hardware()),
+        serial: owned(announced.serial()),
+        vlan: announced.vlan(),
+        ip: announced.ip(),
+    })
 }
 
 /// The contact of an endpoint that belongs to this phone: any, unless several phones share the endpoint; then the one

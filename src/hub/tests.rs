@@ -19,6 +19,7 @@ mod access;
 mod adopting;
 mod firmware;
 mod looking;
+mod sighting;
 
 const IP: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 60);
 const SERVER: Ipv4Addr = Ipv4Addr::LOCALHOST;

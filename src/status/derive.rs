@@ -133,10 +133,11 @@ fn health(
 ) -> (Health, String, String) {
     let say = |health: Health, reason: &str, summary: String| (health, reason.to_owned(), summary);
     if evidence.assignment.is_none() {
+        let does = if evidence.boot.last.is_some() { "asks for files" } else { "announces itself" };
         return say(
             Health::NeedsHands,
             "not-assigned",
-            "this phone asks for files, and nobody assigned an extension to it: add its MAC in the PBX".to_owned(),
+            format!("this phone {does}, and nobody assigned an extension to it: add its MAC in the PBX"),
         );
     }
     if evidence.assignment.is_some_and(|assignment| !assignment.enabled) {

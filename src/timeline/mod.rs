@@ -60,6 +60,14 @@ impl Timeline {
         self.phones.get(&mac).into_iter().flat_map(|ring| &ring.events)
     }
 
+    /// The file that a phone asked for last.
+    pub fn asked(&self, mac: MacAddr) -> Option<(&str, Timestamp)> {
+        self.of(mac).rev().find_map(|event| match &event.what {
+            EventKind::FileAsked { name, .. } => Some((name.as_str(), event.at)),
+            _ => None,
+        })
+    }
+
     /// What the present boot of a phone has come to; `None` when nothing was heard of it.
     pub fn boot(&self, mac: MacAddr) -> Option<&Boot> {
         self.phones.get(&mac).map(|ring| &ring.boot)
@@ -140,7 +148,10 @@ impl Boot {
             }
             EventKind::Unreachable { .. } => self.last = Some(event.at),
             EventKind::Leased { .. } => self.leased = Some(event.at),
-            EventKind::Told { .. } | EventKind::Assigned { .. } | EventKind::Firmware { .. } => {}
+            EventKind::Told { .. }
+            | EventKind::Assigned { .. }
+            | EventKind::Firmware { .. }
+            | EventKind::Sighted { .. } => {}
         }
     }
 

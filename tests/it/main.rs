@@ -36,6 +36,7 @@ mod convert;
 mod demo;
 mod dhcp;
 mod dhcp_phone;
+mod discovery;
 mod docs;
 mod faults;
 mod firmware;

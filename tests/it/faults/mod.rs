@@ -54,7 +54,11 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("F14", "the wall clock steps", &["tests/it/faults/clock.rs", "src/app/parts.rs"]),
     ("F15", "the process is stopped and goes on", &["tests/it/faults/clock.rs"]),
     ("F16", "loss, doubles, reordering, damage, small datagrams", &["tests/it/faults/network.rs", "src/tftp/tests.rs"]),
-    ("F17", "an interface that is absent or down is waited for", &["tests/it/dhcp/rivals.rs"]),
+    (
+        "F17",
+        "an interface that comes late or goes away is waited for",
+        &["tests/it/dhcp/rivals.rs", "tests/it/discovery.rs"],
+    ),
     (
         "F18",
         "a port that another program holds is waited for, and its holder named",
@@ -70,7 +74,11 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("F27", "nothing but us comes up", &["tests/it/faults/crashes.rs"]),
     ("F29", "a part panics or hangs", &["tests/it/faults/process.rs", "src/app/stage.rs"]),
     ("F30", "a bad configuration on reload", &["tests/it/faults/process.rs"]),
-    ("F33", "a table of neighbours that is nearly full is named", &["src/neighbour.rs"]),
+    (
+        "F33",
+        "a table of neighbours that is nearly full is named",
+        &["src/neighbour.rs", "src/check/link.rs", "tests/it/discovery.rs"],
+    ),
     ("F34", "nobody reads the log", &["tests/it/faults/process.rs"]),
     ("F35", "the daemon is killed in the middle of a conversion", &["tests/it/convert/interlocks.rs"]),
 ];

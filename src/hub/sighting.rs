@@ -1,0 +1,44 @@
+//! What phones announce on their links, and strangers that are heard no more.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Hub;
+use crate::convert::Conversion;
+use crate::convert::belief::{Runs, Source};
+use crate::discover::Announcement;
+use crate::domain::{BootEvent, EventKind, Load, ModelName};
+
+/// Between two looks at strangers.
+const SWEEP: SignedDuration = SignedDuration::from_mins(1);
+
+impl Hub {
+    /// A phone announces itself: noted where it is news. What it says of its load counts for its conversion, but not while it
+    /// may be writing one.
+    pub fn announced(&self, said: Announcement, now: Timestamp) {
+        let (mut state, snapshot) = self.locked();
+        let mac = said.mac;
+        let load = said.load.as_deref().and_then(Load::parse);
+        let model = said.model.as_deref().and_then(|name| snapshot.catalog.get(&ModelName::new(name)));
+        let model = model.map(|model| model.name.clone());
+        let assigned = snapshot.assignment(mac).is_some();
+        let told = state.directory.note_announcement(said, model, now, |mac| snapshot.assignment(mac).is_some());
+        if let Some(what) = told {
+            let ip = state.directory.get(mac).and_then(|seen| seen.ip);
+            self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip, what: EventKind::Sighted { what } });
+        }
+        let in_flash = state.converting.conversions.get(&mac).is_some_and(Conversion::in_flash);
+        if let Some(load) = load.filter(|_| assigned && !in_flash) {
+            let said = state.converting.learned(mac, Source::Announcement, Runs::Load(load), now);
+            self.converted(&mut state, &snapshot, mac, said, now);
+        }
+    }
+
+    pub(super) fn forget_strangers(&self, now: Timestamp) {
+        let (mut state, snapshot) = self.locked();
+        // By the clock of the wall, which may be put back.
+        if now.duration_since(state.swept).abs() >= SWEEP {
+            state.swept = now;
+            state.directory.forget_strangers(now, |mac| snapshot.assignment(mac).is_some());
+        }
+    }
+}

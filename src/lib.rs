@@ -19,11 +19,12 @@
 //! user wrote.
 //!
 //! # Pure cores
-//! [`access`] (who may have a file with a secret), [`catalog`] (what a model is), [`tftp`] (packets, negotiation, transfers), [`pbx::roster`] and [`pbx::ami::proto`],
-//! [`files::name`], [`dhcp::server`] (who gets which address), [`dhcp::snippet`] (what another DHCP server is to say), [`dhcp::offer`] and [`dhcp::rivals`] (what it does
-//! say), [`firmware::container`], [`firmware::manifest`], [`firmware::set`] and [`firmware::plan`] (the legal
-//! steps from one load to another), [`convert`] (each phone at its own step), [`timeline`], [`sntp`] (the time, for phones that get it from nowhere
-//! else), [`notify`] (what makes a phone
+//! [`access`] (who may have a file with a secret), [`catalog`] (what a model is), [`tftp`] (packets, negotiation,
+//! transfers), [`pbx::roster`] and [`pbx::ami::proto`], [`files::name`], [`dhcp::server`] (who gets which address),
+//! [`dhcp::snippet`] (what another DHCP server is to say), [`dhcp::offer`] and [`dhcp::rivals`] (what it does say),
+//! [`discover`] (what phones announce by CDP and LLDP), [`firmware::container`], [`firmware::manifest`], [`firmware::set`]
+//! and [`firmware::plan`] (the legal steps from one load to another), [`convert`] (each phone at its own step),
+//! [`timeline`], [`sntp`] (the time, for phones that get it from nowhere else), [`notify`] (what makes a phone
 //! read its files again).
 //!
 //! # Pure joins
@@ -32,10 +33,11 @@
 //! (facts -> what is wrong). [`hub`] holds the present state of them all and is what the edges call.
 //!
 //! # Edges
-//! [`tftp::io`], [`dhcp::io`], [`sntp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`], [`status::publish`],
-//! [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`], [`neighbour`] (who is at an
-//! address), [`route`] (whether it is on a link), [`ports`] (who holds one), [`notify::exchange`], [`dhcp::listen`] and [`dhcp::watch`] (other DHCP servers);
-//! [`app`] composes them and is the only one that knows everyone; [`cli`] runs one command; [`setup`] prepares a PBX for all this and takes it back, by hand and never from the
+//! [`tftp::io`], [`dhcp::io`], [`sntp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`],
+//! [`status::publish`], [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`],
+//! [`discover::listen`], [`dhcp::listen`] and [`dhcp::watch`] (other DHCP servers), [`neighbour`] (who is at an address),
+//! [`route`] (whether it is on a link), [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes them and is the
+//! only one that knows everyone; [`cli`] runs one command; [`setup`] prepares a PBX for all this and takes it back, by hand and never from the
 //! daemon. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the whole on
 //! loopback.
 //!

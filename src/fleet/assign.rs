@@ -202,14 +202,14 @@ fn transport(model: &Model, options: &PhoneOptions, seen: &Seen) -> SipTransport
     wanted.unwrap_or(SipTransport::Tcp)
 }
 
-/// The stated model; else the one its User-Agent names; else a stand-in of its family.
+/// The stated model; else the one its User-Agent names, or that it announces; else a stand-in of its family.
 fn choose_model(
     catalog: &Catalog,
     assignment: &Assignment,
     seen: &Seen,
     asked: Option<Family>,
 ) -> Option<(Arc<Model>, bool)> {
-    for name in [assignment.model.as_ref(), seen.model.as_ref()].into_iter().flatten() {
+    for name in [assignment.model.clone(), seen.shown_model()].iter().flatten() {
         if let Some(model) = catalog.get(name) {
             return Some((Arc::clone(model), true));
         }

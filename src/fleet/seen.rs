@@ -34,7 +34,7 @@ pub struct Seen {
     pub since: Option<Timestamp>,
     /// The address of ours it last asked: what it is told in `render`.
     pub server: Option<std::net::Ipv4Addr>,
-    /// Model named by its User-Agent, else by what it announces.
+    /// Model named by its User-Agent.
     pub model: Option<ModelName>,
     /// What its User-Agent says of its load: `9.4.2`, `8.0`.
     pub load: Option<String>,
@@ -92,6 +92,11 @@ impl Seen {
     /// When it was last heard of, by whatever it did.
     pub fn last(&self) -> Option<Timestamp> {
         self.at.max(self.announced.at())
+    }
+
+    /// The model that it shows: its User-Agent names hardware that registered, and anybody on the link can announce.
+    pub fn shown_model(&self) -> Option<ModelName> {
+        self.model.clone().or_else(|| self.announced.model())
     }
 
     fn heard(&mut self, at: Timestamp) {
@@ -238,14 +243,11 @@ impl Directory {
     pub fn note_announcement(
         &mut self,
         said: Announcement,
-        model: Option<ModelName>,
         at: Timestamp,
         assigned: impl Fn(MacAddr) -> bool,
     ) -> Option<String> {
         let seen = self.entry(said.mac, assigned);
         seen.since.get_or_insert(at);
-        // Its User-Agent names hardware that registered; anybody on the link can announce.
-        seen.model = seen.model.take().or(model);
         seen.announced.note(said, at)
     }
 
@@ -374,7 +376,7 @@ mod tests {
         ask(&mut directory, "SEP001B54000002.cnf.xml", 2);
         ask(&mut directory, "SEP001B54000003.cnf.xml", 3);
         // What it announces counts as well.
-        directory.note_announcement(announced(2, "P0S3-8-12-00"), None, at(1), |_| false);
+        directory.note_announcement(announced(2, "P0S3-8-12-00"), at(1), |_| false);
         let kept: MacAddr = "001B54000003".parse().unwrap();
         directory.forget_strangers(at(23), |mac| mac == kept);
         assert_eq!(directory.iter().count(), 3);
@@ -393,12 +395,12 @@ mod tests {
         let mut directory = Directory::default();
         let (mac, at) = ("001B54000001".parse().unwrap(), Timestamp::UNIX_EPOCH);
         let model = |name| Some(ModelName::new(name));
-        directory.note_announcement(announced(1, "x"), model("7960"), at, |_| true);
-        assert_eq!(directory.get(mac).unwrap().model, model("7960"));
+        directory.note_announcement(announced(1, "x"), at, |_| true);
+        assert_eq!(directory.get(mac).unwrap().shown_model(), model("7960"));
         directory.note_contact(mac, None, model("7940"), None, at);
-        directory.note_announcement(announced(1, "x"), model("7960"), at, |_| true);
+        directory.note_announcement(announced(1, "x"), at, |_| true);
         let seen = directory.get(mac).unwrap();
-        assert_eq!((seen.model.clone(), seen.ip), (model("7940"), None));
+        assert_eq!((seen.shown_model(), seen.ip), (model("7940"), None));
     }
 
     #[test]

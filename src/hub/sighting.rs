@@ -6,7 +6,7 @@ use super::Hub;
 use crate::convert::Conversion;
 use crate::convert::belief::{Runs, Source};
 use crate::discover::Announcement;
-use crate::domain::{BootEvent, EventKind, Load, ModelName};
+use crate::domain::{BootEvent, EventKind, Load};
 
 /// Between two looks at strangers.
 const SWEEP: SignedDuration = SignedDuration::from_mins(1);
@@ -18,10 +18,8 @@ impl Hub {
         let (mut state, snapshot) = self.locked();
         let mac = said.mac;
         let load = said.load.as_deref().and_then(Load::parse);
-        let model = said.model.as_deref().and_then(|name| snapshot.catalog.get(&ModelName::new(name)));
-        let model = model.map(|model| model.name.clone());
         let assigned = snapshot.assignment(mac).is_some();
-        let told = state.directory.note_announcement(said, model, now, |mac| snapshot.assignment(mac).is_some());
+        let told = state.directory.note_announcement(said, now, |mac| snapshot.assignment(mac).is_some());
         if let Some(what) = told {
             let ip = state.directory.get(mac).and_then(|seen| seen.ip);
             self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip, what: EventKind::Sighted { what } });

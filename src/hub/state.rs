@@ -159,7 +159,8 @@ impl State {
         let assignment = snapshot.assignment(status.mac);
         let seen = self.seen(status.mac);
         let desired = snapshot.desired(status.mac, &seen);
-        let shown = seen.model.as_ref().filter(|_| assignment.is_none()).map(ToString::to_string);
+        let shown = seen.shown_model().filter(|_| assignment.is_none());
+        let shown = shown.and_then(|name| Some(snapshot.catalog.get(&name)?.name.to_string()));
         api::Phone {
             mac: status.mac,
             model: desired

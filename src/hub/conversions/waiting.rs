@@ -1,6 +1,7 @@
 //! What an administrator sees of phones that have not begun, that do not boot, and that failed.
 
 use super::*;
+use crate::discover::{Announcement, Protocol};
 
 const OTHER: &str = "001B54AABB02";
 const JAVA: &str = "SIP42.9-4-2SR3-1S";
@@ -286,4 +287,33 @@ fn i13_an_abort_lets_go_of_who_failed() {
     take(&hub, SEP, 1_906);
     take(&hub, "RINGLIST.DAT", 1_907);
     assert!(conversion(&hub).done());
+}
+
+/// Anybody on the link may announce anything: while a phone takes images that ends no step.
+#[test]
+fn what_is_announced_ends_no_step_in_the_middle_of_images() {
+    let announce = |hub: &Hub, load: &str, second| {
+        let said = Announcement {
+            mac: mac(),
+            by: Protocol::Cdp,
+            model: None,
+            load: Some(load.to_owned()),
+            hardware: None,
+            serial: None,
+            vlan: None,
+            ip: None,
+        };
+        hub.announced(said, at(second));
+    };
+    let hub = begun();
+    take(&hub, SEP, 3);
+    take(&hub, "P0S3-8-12-00.loads", 4);
+    assert_eq!(hub.in_images(at(4)), [mac()]);
+    announce(&hub, TO, 5);
+    assert!(!conversion(&hub).done());
+    // Told, and not in the middle of it: then it is its own word.
+    let hub = begun();
+    take(&hub, SEP, 3);
+    announce(&hub, TO, 4);
+    assert!(conversion(&hub).done(), "{:?}", conversion(&hub));
 }

@@ -35,8 +35,8 @@
 //! # Edges
 //! [`tftp::io`], [`dhcp::io`], [`sntp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`],
 //! [`status::publish`], [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`],
-//! [`discover::listen`], [`dhcp::listen`] and [`dhcp::watch`] (other DHCP servers), [`neighbour`] (who is at an address),
-//! [`route`] (whether it is on a link), [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes them and is the
+//! [`discover::listen`], [`dhcp::listen`] and [`dhcp::watch`] (other DHCP servers), [`neighbour`] (who is at an address,
+//! and whether that is on a link), [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes them and is the
 //! only one that knows everyone; [`cli`] runs one command; [`setup`] prepares a PBX for all this and takes it back, by hand and never from the
 //! daemon. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the whole on
 //! loopback.
@@ -77,7 +77,6 @@ pub mod pbx;
 pub mod ports;
 pub mod probe;
 pub mod render;
-pub mod route;
 pub mod setup;
 pub mod simulate;
 pub mod sntp;

@@ -9,9 +9,10 @@ use tokio::sync::Mutex;
 
 use super::{Stage, faults};
 use crate::config::Config;
-use crate::dhcp::io::{Edge, Handle};
+use crate::dhcp::io::{Edge, Handle, Place};
 use crate::dhcp::reply::Zone;
 use crate::dhcp::server::Settings;
+use crate::dhcp::watch::Watch;
 use crate::hub::Hub;
 use crate::store::Store;
 
@@ -20,6 +21,7 @@ pub(super) async fn spawn(
     stage: &mut Stage,
     config: &Config,
     ntp_here: bool,
+    rivals: &Arc<Watch>,
     hub: &Arc<Hub>,
     store: &Arc<Store>,
 ) -> Option<Handle> {
@@ -32,7 +34,13 @@ pub(super) async fn spawn(
         ntp_here: ntp_here && config.phones.ntp.is_none(),
         zone: zone(config.phones.time_zone.as_deref()),
     };
-    let edge = Edge::new(settings, config.dhcp.interfaces.clone(), config.dhcp.probe, hub, store).await;
+    let place = Place {
+        interfaces: config.dhcp.interfaces.clone(),
+        rivals: Arc::clone(rivals),
+        beside: config.dhcp.beside_other_server,
+        probe: config.dhcp.probe,
+    };
+    let edge = Edge::new(settings, place, hub, store).await;
     let handle = edge.handle();
     let (edge, ending) = (Arc::new(Mutex::new(edge)), stage.ending());
     stage.keep("the DHCP server", move || {

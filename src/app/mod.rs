@@ -42,7 +42,6 @@ use crate::fleet::{self, Snapshot};
 use crate::hub::{self, Hub, Operations, Prober, Surroundings};
 use crate::neighbour;
 use crate::pbx::poll::Poll;
-use crate::route;
 use crate::store::{Kept, Store};
 use crate::web;
 use place::{Place, Waiting};
@@ -164,8 +163,11 @@ pub async fn start(config: Config) -> Result<Running, String> {
         first.confirmed_at = Some(*at);
     }
     let (events_in, events_out) = mpsc::channel(EVENT_QUEUE);
-    let hub =
-        Arc::new(Hub::new(first, own, past, events_in, now).with_neighbours(neighbour::at).with_links(route::on_link));
+    let hub = Arc::new(
+        Hub::new(first, own, past, events_in, now)
+            .with_neighbours(neighbour::at)
+            .with_links(|ip| neighbour::on_link(ip) == Some(true)),
+    );
     hub.access_settings(config.access);
     hub.firmware_settings(config.firmware.clone());
     hub.firmware_index(firmware.index());
@@ -212,7 +214,8 @@ pub async fn start(config: Config) -> Result<Running, String> {
     tftp::spawn(&mut edges, tftp, &limits, &hub, &shelves);
     sntp::spawn(&mut edges, time, &config.server.phone_networks);
 
-    let leases = dhcp::spawn(&mut edges, &config, ntp_here, &hub, &store).await;
+    let rivals = watching::spawn(&mut edges, &config);
+    let leases = dhcp::spawn(&mut edges, &config, ntp_here, &rivals, &hub, &store).await;
     let discovery = discovering::spawn(&mut edges, &config, &hub);
     let operations = Arc::new(Operations::new(
         Arc::clone(&hub),
@@ -231,7 +234,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
             ami: asking,
             listens,
             leases,
-            dhcp: hub::Dhcp { watch, config: config.dhcp.clone(), server: config.server.clone() },
+            dhcp: hub::Dhcp { watch: rivals, config: config.dhcp.clone(), server: config.server.clone() },
             sinks,
             discovery,
         },

@@ -2,19 +2,21 @@
 
 mod dhcp;
 mod link;
+mod port;
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::{Check, CheckStatus};
-use crate::config::Listen;
 use crate::diagnose::{Finding, Severity};
 use crate::domain::MacAddr;
 use crate::neighbour::Fill;
 use crate::pbx::roster::RowProblem;
 use crate::probe::Clock;
 use link::{discovery, neighbours};
+pub use port::{HELD, Held, held_at, port_held};
+use port::{held, port};
 
 pub use dhcp::Watched;
 use dhcp::{told, unheard, watched};
@@ -80,15 +82,6 @@ pub struct Facts {
     pub told_absent: Option<std::net::Ipv4Addr>,
     /// Phones are assigned, and no phone was ever heard.
     pub unheard: bool,
-}
-
-/// An address that another program holds.
-#[derive(Clone, Debug)]
-pub struct Held {
-    /// Which.
-    pub listen: Listen,
-    /// Who holds it, where that is known.
-    pub holder: Option<String>,
 }
 
 /// All checks, in the order they are shown.
@@ -244,57 +237,6 @@ fn absent(facts: &Facts) -> Vec<Check> {
     facts.absent.iter().map(one).collect()
 }
 
-/// What begins the line of an address that another program holds.
-pub fn held_at(listen: &Listen) -> String {
-    format!("{}: {} is held by ", listen.key, listen.address)
-}
-
-/// The name of those lines.
-pub const HELD: &str = "port-held";
-
-/// That line.
-pub fn port_held(held: &Held) -> Check {
-    let holder = held.holder.as_deref().unwrap_or("another program");
-    let (nobody, remedy) = match held.listen.key {
-        "tftp.listen" => (
-            "no phone gets a file over TFTP there",
-            "`offhook setup` takes the port over; or stop and disable that program yourself, for example `systemctl stop tftpd-hpa && systemctl disable tftpd-hpa`",
-        ),
-        "sntp.listen" => (
-            "offhook tells nobody the time there",
-            "a time server that answers phones is as good: empty sntp.listen then, and phones are told this host all the same; or stop that program",
-        ),
-        "dhcp.interfaces" => (
-            "no phone gets an address from this host there",
-            "stop that DHCP server, or set dhcp.mode to off and let it tell phones: `offhook dhcp snippet`",
-        ),
-        _ => ("nobody is served there", "stop that program, or give offhook another port"),
-    };
-    bad(
-        HELD,
-        CheckStatus::Failed,
-        format!("{}{holder}: {nobody}", held_at(&held.listen)),
-        format!("{remedy}; offhook takes it within 30 s once it is free, and at once after `systemctl reload offhook`"),
-    )
-}
-
-fn held(facts: &Facts) -> Vec<Check> {
-    facts.held.iter().map(port_held).collect()
-}
-
-fn port(facts: &Facts) -> Vec<Check> {
-    if facts.tftp_port == 69 {
-        Vec::new()
-    } else {
-        vec![bad(
-            "tftp-port",
-            CheckStatus::Warning,
-            format!("TFTP is on port {}; phones know only 69, and options 66 and 150 carry no port", facts.tftp_port),
-            "set tftp.listen to port 69",
-        )]
-    }
-}
-
 fn tcp(facts: &Facts) -> Vec<Check> {
     // Where nobody answers, that is a finding of the phones that wait.
     facts.tcp.iter().map(|address| ok("registrar-tcp", format!("somebody answers on TCP at {address}"))).collect()
@@ -408,6 +350,7 @@ fn phones(facts: &Facts) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Listen;
     use crate::domain::Problem;
 
     /// F18: what is not served there, and what to do, by the role.

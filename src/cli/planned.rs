@@ -5,8 +5,7 @@ use std::ffi::OsString;
 use super::report::Failure;
 
 const NOUNS: &[&str] = &["import", "watch", "support-bundle"];
-const VERBS: &[(&str, &[&str])] =
-    &[("phones", &["ignore", "ring", "import", "export"])];
+const VERBS: &[(&str, &[&str])] = &[("phones", &["ignore", "ring", "import", "export"])];
 
 pub(super) fn refuse(words: &[OsString]) -> Failure {
     sentence("", words, NOUNS)

@@ -389,12 +389,7 @@ fn phones(report: &mut Report, wire: wire::Phones) -> PhoneOptions {
     }
 }
 
-fn unbuilt(
-    report: &mut Report,
-    store: &wire::Store,
-    syslog: &wire::Syslog,
-    publish: &wire::Publish,
-) {
+fn unbuilt(report: &mut Report, store: &wire::Store, syslog: &wire::Syslog, publish: &wire::Publish) {
     report.not_built("store.url", !store.url.is_empty());
     report.not_built("syslog.listen", !syslog.listen.is_empty());
     report.not_built("publish.user_event", publish.user_event);

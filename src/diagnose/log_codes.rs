@@ -36,7 +36,7 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "An address of the pool is somebody's",
         "Before it was offered it was called, and somebody answered who has no lease: a host with a fixed address, or another DHCP server's client. It is given to nobody for a day. Take fixed addresses out of dhcp.subnet.pool; see `offhook dhcp listen` for other servers.",
     ),
-    ("audit", "Somebody changed what phones are to run", "Who did what; `offhook convert log` prints all of it."),
+    (
         "audit",
         "Somebody changed what phones are to run, or approved one",
         "Who did what; `offhook convert log` prints all of it.",
@@ -105,18 +105,13 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "A stored conversion could not be read",
         "That phone counts as not begun. Start it again with `offhook convert start`: the way is made from what it runs.",
     ),
-    ("dhcp-serves", "DHCP is served", "On that interface, with dhcp.mode and dhcp.subnet as configured."),
-    (
-        "dhcp-waits",
-        "DHCP is not served on an interface",
-        "It is not there, not up, has no address, or another program has port 67 there. It is looked at every second, and served as soon as it can be; nothing else waits for it.",
-    ),
     (
         "dhcp-not-watched",
         "DHCP servers are not watched on an interface",
         "An interface of dhcp.interfaces is absent, down, or its UDP port 68 cannot be had. It is tried every second; everything \
          else runs. `ip link` shows whether it is there, `ss -ulnp sport = :68` who has the port.",
     ),
+    ("dhcp-serves", "DHCP is served", "On that interface, with dhcp.mode and dhcp.subnet as configured."),
     (
         "dhcp-server",
         "A DHCP server is there",
@@ -140,6 +135,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "Phones do not find this host by it, or only some do. `offhook check` says what to do, `offhook dhcp snippet` what to write \
          into that server. Where nobody knows that server, it is a stranger's: find its port on the switch by its address, and see \
          DHCP snooping.",
+    ),
+    (
+        "dhcp-waits",
+        "DHCP is not served on an interface",
+        "It is not there, not up, has no address, or another program has port 67 there. It is looked at every second, and served as soon as it can be; nothing else waits for it.",
     ),
     ("dhcp-watched", "DHCP servers are watched on an interface again", "The interface is there and up."),
     (

@@ -8,7 +8,7 @@ mod probe;
 mod say;
 mod socket;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -21,7 +21,9 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 use super::lease::LeaseState;
 use super::reply::Reply;
+use super::rivals::Serving;
 use super::server::{Arrival, Commit, Dropped, Outcome, Server, Settings};
+use super::watch::Watch;
 use crate::hub::Hub;
 use crate::probe::own_addresses;
 use crate::store::{LeaseWrite, Store};
@@ -56,12 +58,24 @@ type Change = (String, Commit);
 
 type Writing = Pin<Box<dyn Future<Output = (Vec<Change>, Result<(), String>)> + Send>>;
 
+/// Where it serves.
+pub struct Place {
+    /// `dhcp.interfaces`.
+    pub interfaces: Vec<String>,
+    /// What is known of other servers there.
+    pub rivals: Arc<Watch>,
+    /// It serves although there is one (T12).
+    pub beside: bool,
+    /// An address is called before it is offered.
+    pub probe: bool,
+}
+
 /// The server, its interfaces, its disk.
 pub struct Edge {
     handle: Handle,
     hub: Arc<Hub>,
     store: Arc<Store>,
-    names: Vec<String>,
+    place: Place,
     ports: Vec<Port>,
     /// Interfaces that are not served, and why; said once.
     waiting: BTreeMap<String, String>,
@@ -75,7 +89,7 @@ pub struct Edge {
 
 impl Edge {
     /// What was kept is read; nothing is bound yet.
-    pub async fn new(settings: Settings, names: Vec<String>, probe: bool, hub: &Arc<Hub>, store: &Arc<Store>) -> Self {
+    pub async fn new(settings: Settings, place: Place, hub: &Arc<Hub>, store: &Arc<Store>) -> Self {
         let kept = store.leases().await.unwrap_or_else(|why| {
             tracing::error!(code = "leases-unreadable", "{why}; phones get their address again as they ask for it");
             crate::store::KeptLeases::default()
@@ -90,6 +104,10 @@ impl Edge {
         let clock = Clock::new(Timestamp::now(), kept.clock);
         let own: Vec<_> = own_addresses().collect();
         let now = clock.now(SignedDuration::ZERO);
+        let wall = Timestamp::now();
+        for lease in kept.leases.iter().filter(|lease| lease.active(now)) {
+            hub.leased(lease.ip, lease.mac, wall.checked_add(lease.ends.duration_since(now)).unwrap_or(lease.ends));
+        }
         let server = Server::new(settings, &own, kept.leases, now);
         let handle = Handle {
             server: Arc::new(Mutex::new(server)),
@@ -100,10 +118,10 @@ impl Edge {
             handle,
             hub: Arc::clone(hub),
             store: Arc::clone(store),
-            names,
             ports: Vec::new(),
             waiting: BTreeMap::new(),
-            probes: Probes::new(probe),
+            probes: Probes::new(place.probe),
+            place,
             changes: Vec::new(),
             writing: None,
             failing: false,
@@ -183,6 +201,7 @@ impl Edge {
     fn carry_out(&mut self, link: &str, outcome: Outcome) {
         match outcome {
             Outcome::Drop(_) => {}
+            Outcome::Overheard { ip, mac } => self.hub.overheard(ip, mac, Timestamp::now()),
             Outcome::Send(reply) => self.send(&Ready { link: link.to_owned(), reply }),
             Outcome::Offer { ip, mac, new, reply } => {
                 let offer = Ready { link: link.to_owned(), reply };
@@ -246,7 +265,7 @@ impl Edge {
         self.failing = outcome.is_err();
         for (link, commit) in changes {
             let reply = if outcome.is_ok() {
-                self.note(&commit);
+                self.note(&commit, now);
                 commit.reply
             } else {
                 self.handle.lock().failed(commit, now)
@@ -258,31 +277,47 @@ impl Edge {
     }
 
     /// The rest of the daemon hears of it.
-    fn note(&self, commit: &Commit) {
+    fn note(&self, commit: &Commit, now: Timestamp) {
         let (lease, wall) = (&commit.lease, Timestamp::now());
-        if lease.state == LeaseState::Bound && lease.phone {
+        if let Some(left) = commit.left {
+            self.hub.lease_ended(left, lease.mac);
+        }
+        if lease.state != LeaseState::Bound {
+            self.hub.lease_ended(lease.ip, lease.mac);
+            return;
+        }
+        self.hub.leased(lease.ip, lease.mac, wall.checked_add(lease.ends.duration_since(now)).unwrap_or(lease.ends));
+        if lease.phone {
             self.hub.has_address(lease.mac, lease.ip, lease.model.clone(), wall);
         }
     }
 
     /// Once a second: interfaces that came, went or changed (F17), time, and what people are to hear.
     fn round(&mut self) {
-        let links = links(&self.names);
-        let gone: BTreeSet<String> =
-            self.ports.iter().filter(|port| !links.contains(&port.link)).map(|port| port.link.name.clone()).collect();
-        self.ports.retain(|port| !gone.contains(&port.link.name));
-        for name in self.names.clone() {
+        let links = links(&self.place.interfaces);
+        let refused = |name: &str| match self.place.rivals.serving(name, self.place.beside) {
+            Serving::Allowed => None,
+            Serving::NotKnown => Some("it is being asked whether another DHCP server answers there".to_owned()),
+            Serving::Beside(other) => Some(format!(
+                "the DHCP server {other} answers there, and two give phones now this and now that; stop that one, or set dhcp.mode = \"off\", or dhcp.beside_other_server = true"
+            )),
+        };
+        let now_refused: BTreeMap<String, String> =
+            self.place.interfaces.iter().filter_map(|name| Some((name.clone(), refused(name)?))).collect();
+        self.ports.retain(|port| links.contains(&port.link) && !now_refused.contains_key(&port.link.name));
+        for name in self.place.interfaces.clone() {
             if self.ports.iter().any(|port| port.link.name == name) {
                 continue;
             }
-            let opened = links.iter().find(|link| link.name == name).map(|link| Port::open(link.clone()));
+            let link = links.iter().find(|link| link.name == name);
+            let opened = match (link, now_refused.get(&name)) {
+                (None, _) => Err("it is not there, not up, or has no address".to_owned()),
+                (Some(_), Some(why)) => Err(why.clone()),
+                (Some(link), None) => Port::open(link.clone()).map_err(|why| sentence(&why)),
+            };
             match opened {
-                None => self.wait_for(&name, "it is not there, not up, or has no address".to_owned()),
-                Some(Err(why)) => {
-                    let why = sentence(&why);
-                    self.wait_for(&name, why);
-                }
-                Some(Ok(port)) => {
+                Err(why) => self.wait_for(&name, why),
+                Ok(port) => {
                     self.waiting.remove(&name);
                     tracing::info!(code = "dhcp-serves", interface = name, "DHCP is served on {name}");
                     self.ports.push(port);

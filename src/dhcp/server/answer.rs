@@ -85,11 +85,7 @@ impl Server {
         let (raw, mac) = (asked.raw, asked.mac);
         let wish = raw.option(50).and_then(address);
         match (raw.option(54).and_then(address), wish, raw.ciaddr) {
-            // SELECTING
-            (Some(server), ..) if server != asked.own => {
-                self.withdraw(mac);
-                Outcome::Drop(Dropped::OtherServer)
-            }
+            // SELECTING; another server's choice does not come here
             (Some(_), Some(ip), _) => match self.may_have(asked, ip) {
                 Some(subnet) => self.ack(asked, subnet, ip),
                 None => self.nak(asked),
@@ -235,7 +231,7 @@ fn asks_for_files(raw: &Raw) -> bool {
     raw.option(55).is_some_and(|asked| asked.contains(&150) || asked.contains(&66))
 }
 
-fn address(value: &[u8]) -> Option<Ipv4Addr> {
+pub(super) fn address(value: &[u8]) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from(<[u8; 4]>::try_from(value).ok()?))
 }
 

@@ -29,7 +29,7 @@ use super::vendor::{Vendor, vendor};
 use super::wire::{Op, Raw, Refused};
 use crate::config::dhcp::{Clients, Subnet};
 use crate::domain::MacAddr;
-use answer::Asked;
+use answer::{Asked, address};
 use place::place;
 
 /// Offers at once; beyond that the oldest is let go.
@@ -79,6 +79,13 @@ pub struct Arrival<'a> {
 pub enum Outcome {
     /// Nothing.
     Drop(Dropped),
+    /// Nothing; and another server gives that client this address.
+    Overheard {
+        /// The address.
+        ip: Ipv4Addr,
+        /// The client.
+        mac: MacAddr,
+    },
     /// It is answered.
     Send(Reply),
     /// It is offered an address, unless somebody is found there: then [`Server::taken`], and the packet again.
@@ -107,8 +114,6 @@ pub enum Dropped {
     TooOften,
     /// It comes from a network that is not ours, or by a relay that is not this network's.
     NotOurs,
-    /// It is meant for another server.
-    OtherServer,
     /// What it asks for is not for us to say.
     Unknown,
     /// There is no address left.
@@ -219,6 +224,14 @@ impl Server {
             Clients::All => true,
             Clients::Phones => class >= Class::Phone,
         };
+        // What a client says to another server is said to all, whoever it is: it chose that one's offer.
+        if raw.message == u8::from(MessageType::Request)
+            && let Some(server) = raw.option(54).and_then(address).filter(|server| *server != own)
+        {
+            self.withdraw(mac);
+            let ip = raw.option(50).and_then(address).filter(|_| !server.is_unspecified());
+            return ip.map_or(Outcome::Drop(Dropped::Unknown), |ip| Outcome::Overheard { ip, mac });
+        }
         subnets.retain(serves);
         if subnets.is_empty() {
             return Outcome::Drop(Dropped::NotAPhone);

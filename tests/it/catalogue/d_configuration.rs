@@ -254,7 +254,13 @@ pub(super) fn values() -> Vec<ValueRow> {
             Some(&["dhcp.subnet.pool", "no address of a host"]),
         ),
         row("D5", "a pool reversed", "[tftp]\n", SUBNET_REVERSED, Some(&["dhcp.subnet.pool", "comes after"])),
-        row("D6", "a lease of no time", "[tftp]\n", SUBNET_NO_LEASE, Some(&["dhcp.subnet.lease", "between 5 minutes and a year"])),
+        row(
+            "D6",
+            "a lease of no time",
+            "[tftp]\n",
+            SUBNET_NO_LEASE,
+            Some(&["dhcp.subnet.lease", "between 5 minutes and a year"]),
+        ),
         row(
             "D6",
             "a poll without a pause",
@@ -266,13 +272,7 @@ pub(super) fn values() -> Vec<ValueRow> {
         row("D6", "no transfers", "[tftp]\n", "[tftp]\nmax_transfers = 0\n", Some(&["line", "tftp.max_transfers"])),
         row("D6", "no retries", "[tftp]\n", "[tftp]\nretry = 0\n", Some(&["line", "tftp.retry"])),
         // It is waited for (F17); the address of one is a scene.
-        row(
-            "D7",
-            "no such interface",
-            "[tftp]\n",
-            "[dhcp]\ninterfaces = [\"nope0\"]\n[tftp]\n",
-            None,
-        ),
+        row("D7", "no such interface", "[tftp]\n", "[dhcp]\ninterfaces = [\"nope0\"]\n[tftp]\n", None),
         row(
             "D9",
             "${ENV} in a URL",

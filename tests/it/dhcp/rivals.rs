@@ -210,7 +210,7 @@ fn what_kea_tells_phones_is_judged() {
     }
     let (pbx, cable, folder) = (Pbx::tables(), Cable::new(), tempfile::tempdir().unwrap());
     let site = site(&pbx, "");
-    let right = lines("kea");
+    let right = lines("kea", &["192.0.2.1", "192.0.2.9"]);
     // As by whoever knows no type for it.
     let typed = |data: &str| {
         format!(

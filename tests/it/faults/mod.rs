@@ -33,7 +33,11 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("F1", "kill -9 loses nothing acknowledged and leaves no half file", &["tests/it/faults/crashes.rs"]),
     ("F2", "nor does a power cut", &["tests/it/faults/crashes.rs"]),
     ("F3", "a flush that fails ends acknowledging, not serving", &["tests/it/faults/disk.rs"]),
-    ("F4", "a full disk: phones are served, writes refused, room is noticed", &["tests/it/faults/disk.rs"]),
+    (
+        "F4",
+        "a full disk: phones are served, writes refused, room is noticed",
+        &["tests/it/faults/disk.rs", "src/dhcp/server/tests.rs"],
+    ),
     ("F5", "no inodes, read-only: the same", &["tests/it/faults/disk.rs"]),
     (
         "F6",
@@ -51,7 +55,11 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ),
     ("F12", "a flood of events ends with what the list says", &["src/pbx/ami/tests.rs", "src/pbx/ami/outbox.rs"]),
     ("F13", "two rows for one phone, in any order", &["tests/it/faults/pbx.rs", "src/pbx/sources/freepbx_tests.rs"]),
-    ("F14", "the wall clock steps", &["tests/it/faults/clock.rs", "src/app/parts.rs"]),
+    (
+        "F14",
+        "the wall clock steps",
+        &["tests/it/faults/clock.rs", "src/app/parts.rs", "src/dhcp/clock.rs", "src/dhcp/server/tests.rs"],
+    ),
     ("F15", "the process is stopped and goes on", &["tests/it/faults/clock.rs"]),
     ("F16", "loss, doubles, reordering, damage, small datagrams", &["tests/it/faults/network.rs", "src/tftp/tests.rs"]),
     (
@@ -75,6 +83,12 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("F29", "a part panics or hangs", &["tests/it/faults/process.rs", "src/app/stage.rs"]),
     ("F30", "a bad configuration on reload", &["tests/it/faults/process.rs"]),
     (
+        "F31",
+        "an address that somebody has is found or declined, and given to nobody for a day",
+        &["src/dhcp/server/tests.rs", "src/dhcp/lease.rs", "tests/it/dhcp/server.rs"],
+    ),
+    ("F32", "a pool that is full", &["src/dhcp/server/tests.rs"]),
+    (
         "F33",
         "a table of neighbours that is nearly full is named",
         &["src/neighbour.rs", "src/check/link.rs", "tests/it/discovery.rs"],
@@ -83,10 +97,10 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("F35", "the daemon is killed in the middle of a conversion", &["tests/it/convert/interlocks.rs"]),
 ];
 
-/// Rows of the page that the register may not lose. What comes with a DHCP server is not here.
+/// Rows of the page that the register may not lose.
 const HELD: &[&str] = &[
     "F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10", "F11", "F12", "F13", "F14", "F15", "F16", "F17",
-    "F18", "F19", "F21", "F22", "F23", "F24", "F25", "F26", "F29", "F30", "F33", "F34", "F35",
+    "F18", "F19", "F21", "F22", "F23", "F24", "F25", "F26", "F29", "F30", "F31", "F32", "F33", "F34", "F35",
 ];
 
 /// Every row has its tests where the register says, and no test bears an id that is not in the register.

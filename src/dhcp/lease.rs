@@ -189,6 +189,21 @@ impl Leases {
         Some(lease)
     }
 
+    /// An address that is given to nobody from now on, such as one of this host's own; whose it is keeps it until its end.
+    pub fn keep(&mut self, ip: Ipv4Addr) {
+        if let Some(pool) = self.pools.iter_mut().find(|pool| pool.subnet.pools(ip))
+            && self.kept.insert(ip)
+        {
+            let ends = self.by_ip.get(&ip).map(|lease| lease.ends);
+            pool.fresh.remove(&ip);
+            pool.held.remove(&ip);
+            if let Some(ends) = ends {
+                pool.past.remove(&(ends, ip));
+            }
+            pool.size = pool.size.saturating_sub(1);
+        }
+    }
+
     /// An address that is free is offered: nobody else gets it until it is let go or written down.
     pub fn hold(&mut self, ip: Ipv4Addr) {
         let ends = self.by_ip.get(&ip).map(|lease| lease.ends);

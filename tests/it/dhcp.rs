@@ -1,5 +1,6 @@
 //! What `offhook dhcp snippet` prints, in the real servers that it is for, asked by a real client as a phone asks.
 
+mod clients;
 mod rivals;
 mod server;
 

@@ -15,6 +15,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ipnet::Ipv4Net;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
@@ -265,6 +266,7 @@ impl Edge {
         self.failing = outcome.is_err();
         for (link, commit) in changes {
             let reply = if outcome.is_ok() {
+                self.handle.lock().wrote(&commit);
                 self.note(&commit, now);
                 commit.reply
             } else {
@@ -329,6 +331,7 @@ impl Edge {
         let stepped = self.handle.clock.lock().unwrap_or_else(PoisonError::into_inner).look(wall, passed);
         let now = self.handle.now();
         let mut server = self.handle.lock();
+        server.own(links.iter().flat_map(|link| &link.addresses).map(Ipv4Net::addr));
         server.tick(now);
         let mut all = Vec::new();
         if let Some(by) = stepped {

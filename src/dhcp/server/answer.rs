@@ -142,7 +142,7 @@ impl Server {
         let told = self.told(asked, subnet, Some(time));
         let reply = reply(asked.raw, MessageType::Ack, ip, &told);
         self.watch_level(subnet);
-        Outcome::Commit(Box::new(Commit { lease, left, before, reply: Some(reply) }))
+        Outcome::Commit(Box::new(Commit { lease, left, reply: Some(reply) }))
     }
 
     fn nak(&mut self, asked: &Asked<'_>) -> Outcome {
@@ -174,12 +174,11 @@ impl Server {
 
     /// So many are kept from everybody, and no more: whoever says of every address that it is taken does not empty the pool.
     pub(super) fn quarantine(&mut self, subnet: &Subnet, ip: Ipv4Addr, by: MacAddr, now: Timestamp) -> Option<Commit> {
-        let before = self.leases.at(ip).cloned();
         let ends = if self.leases.may_decline(subnet) { now.checked_add(QUARANTINE).ok()? } else { now };
         let state = if ends > now { LeaseState::Declined } else { LeaseState::Released };
         let lease = Lease { ip, mac: by, ends, state, phone: false, model: None, hostname: None };
         let left = self.leases.put(lease.clone());
-        Some(Commit { lease, left, before, reply: None })
+        Some(Commit { lease, left, reply: None })
     }
 
     pub(super) fn release(&mut self, asked: &Asked<'_>) -> Outcome {
@@ -188,9 +187,9 @@ impl Server {
         let Some(before) = self.leases.at(ip).filter(own).filter(|_| asked.source == ip).cloned() else {
             return Outcome::Drop(Dropped::Unknown);
         };
-        let lease = Lease { state: LeaseState::Released, ends: asked.now, ..before.clone() };
+        let lease = Lease { state: LeaseState::Released, ends: asked.now, ..before };
         let left = self.leases.put(lease.clone());
-        Outcome::Commit(Box::new(Commit { lease, left, before: Some(before), reply: None }))
+        Outcome::Commit(Box::new(Commit { lease, left, reply: None }))
     }
 
     pub(super) fn inform(&mut self, asked: &Asked<'_>) -> Outcome {

@@ -127,8 +127,6 @@ pub struct Commit {
     pub lease: Lease,
     /// The address that its client left for it.
     pub left: Option<Ipv4Addr>,
-    /// What was known of the address before.
-    before: Option<Lease>,
     /// The answer, sent when that is written.
     pub reply: Option<Reply>,
 }
@@ -136,7 +134,7 @@ pub struct Commit {
 impl Commit {
     /// A lease as it is, to be written again.
     pub fn of(lease: Lease) -> Self {
-        Self { before: Some(lease.clone()), lease, left: None, reply: None }
+        Self { lease, left: None, reply: None }
     }
 }
 
@@ -156,6 +154,8 @@ pub enum Notice {
 pub struct Server {
     settings: Arc<Settings>,
     leases: Leases,
+    /// As the disk has them: what a write that failed goes back to.
+    on_disk: HashMap<Ipv4Addr, Lease>,
     /// What each client was offered, until then.
     offers: HashMap<MacAddr, (Ipv4Addr, Timestamp)>,
     /// In the order of their ends.
@@ -172,6 +172,7 @@ impl Server {
         kept.extend(settings.subnets.iter().filter_map(|subnet| subnet.router));
         kept.extend(own);
         Self {
+            on_disk: known.iter().map(|lease| (lease.ip, lease.clone())).collect(),
             leases: Leases::new(&settings.subnets, kept, known, now),
             settings: Arc::new(settings),
             offers: HashMap::new(),
@@ -268,21 +269,40 @@ impl Server {
         self.quarantine(&subnet, ip, by, now)
     }
 
+    /// What was to be written is on the disk.
+    pub fn wrote(&mut self, commit: &Commit) {
+        if let Some(left) = commit.left {
+            self.on_disk.remove(&left);
+        }
+        self.on_disk.insert(commit.lease.ip, commit.lease.clone());
+        // One before it failed, and took it along.
+        if self.leases.at(commit.lease.ip).is_none() {
+            self.leases.put(commit.lease.clone());
+        }
+    }
+
     /// What was to be written could not be. A client that goes on using what it has may (F4): its answer is returned.
-    /// Everything else is as it was before.
+    /// Everything else is as the disk has it, unless a later change of the same address is on its way there.
     pub fn failed(&mut self, commit: Commit, now: Timestamp) -> Option<Reply> {
-        let goes_on = commit.before.as_ref().is_some_and(|before| before.mac == commit.lease.mac && before.active(now));
+        let ip = commit.lease.ip;
+        let kept = self.on_disk.get(&ip).cloned();
+        let goes_on = kept.as_ref().is_some_and(|kept| kept.mac == commit.lease.mac && kept.active(now));
         if goes_on && commit.lease.state == LeaseState::Bound {
             return commit.reply;
         }
-        if self.leases.at(commit.lease.ip) == Some(&commit.lease) {
-            self.leases.forget(commit.lease.ip);
-            if let Some(before) = commit.before {
-                self.leases.put(before);
-                self.leases.tick(now);
+        if self.leases.at(ip) == Some(&commit.lease) {
+            self.leases.forget(ip);
+            for kept in kept.into_iter().chain(commit.left.and_then(|left| self.on_disk.get(&left).cloned())) {
+                self.leases.put(kept);
             }
+            self.leases.tick(now);
         }
         None
+    }
+
+    /// Addresses that this host has now: they are given to nobody.
+    pub fn own(&mut self, own: impl IntoIterator<Item = Ipv4Addr>) {
+        own.into_iter().for_each(|ip| self.leases.keep(ip));
     }
 
     /// The wall clock was put, and stayed so: leases end that much later or earlier. They are all to be written.

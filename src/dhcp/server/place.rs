@@ -14,6 +14,10 @@ pub(super) fn place<'a>(settings: &'a Settings, raw: &Raw, at: &Arrival<'_>) -> 
     let first = addresses().next()?;
     let reached = addresses().find(|own| *own == at.destination);
     let source = *at.source.ip();
+    // A broadcast comes back to who sent it: this host asks what other servers say.
+    if addresses().any(|own| own == source) {
+        return None;
+    }
     let subnets = settings.subnets.iter();
     if !raw.giaddr.is_unspecified() {
         // Another's word for where a client is: it counts if it comes from there itself, or from whom we were told of.

@@ -204,8 +204,10 @@ fn select(of: u8, address: Ipv4Addr) -> Packet {
 /// A phone gets its address.
 fn bind(server: &mut Server, of: u8, second: i64) -> Ipv4Addr {
     let offer = answer(&Packet::new(1, of).to(server, second));
-    let ack = answer(&select(of, offer.yiaddr).to(server, second));
+    let outcome = select(of, offer.yiaddr).to(server, second);
+    let ack = answer(&outcome);
     assert_eq!((offer.kind, ack.kind, ack.yiaddr), (2, 5, offer.yiaddr));
+    written(server, outcome);
     ack.yiaddr
 }
 
@@ -382,6 +384,8 @@ fn b28_b29_relays() {
     // Sent to us alone by one who has no address.
     let alone = Packet { destination: OWN, ..Packet::new(1, 1) };
     assert_eq!(dropped(&alone.to(&mut server, 3)), Dropped::NotOurs);
+    let own = Packet { source: OWN, ..Packet::new(1, 1) };
+    assert_eq!(dropped(&own.to(&mut server, 3)), Dropped::NotOurs, "this host's own question");
     // B30
     assert_eq!(dropped(&Packet::new(3, 1).unicast([203, 0, 113, 9].into()).to(&mut server, 3)), Dropped::NotOurs);
 }
@@ -534,6 +538,13 @@ fn t11_a_flood_of_strangers() {
     assert!(server.offers.is_empty() && server.ends.is_empty());
 }
 
+/// Takes what is to be written as written.
+fn written(server: &mut Server, outcome: Outcome) -> Commit {
+    let Outcome::Commit(commit) = outcome else { panic!("nothing to write: {outcome:?}") };
+    server.wrote(&commit);
+    *commit
+}
+
 /// F4: the disk is full. Who has an address keeps it; who has none hears nothing, and nothing is given twice.
 #[test]
 fn f4_what_cannot_be_written() {
@@ -549,6 +560,29 @@ fn f4_what_cannot_be_written() {
     let Outcome::Commit(released) = Packet::new(7, 1).unicast(address).to(&mut server, 1_001) else { panic!() };
     assert_eq!(server.failed(*released, at(1_001)), None);
     assert!(server.leases().at(address).is_some_and(|lease| lease.active(at(1_001))));
+}
+
+/// F4: a client asks twice before the first answer is written. What was never on the disk is not acknowledged.
+#[test]
+fn f4_two_changes_of_one_address_on_their_way() {
+    for (first_is_written, second_is_written) in [(false, false), (true, false), (false, true)] {
+        let mut server = server();
+        let offered = answer(&Packet::new(1, 1).to(&mut server, 0)).yiaddr;
+        let Outcome::Commit(first) = select(1, offered).to(&mut server, 0) else { panic!() };
+        let Outcome::Commit(second) = select(1, offered).to(&mut server, 1) else { panic!() };
+        if first_is_written {
+            server.wrote(&first);
+        } else {
+            assert_eq!(server.failed(*first, at(1)), None);
+        }
+        if second_is_written {
+            server.wrote(&second);
+        } else {
+            assert_eq!(server.failed(*second, at(1)).is_some(), first_is_written);
+        }
+        let has = server.leases().at(offered).is_some_and(|lease| lease.active(at(2)));
+        assert_eq!(has, first_is_written || second_is_written, "{first_is_written} {second_is_written}");
+    }
 }
 
 /// F14: times end when they would have.

@@ -11,12 +11,12 @@ use crate::support::net::{Ends, apart, inside, ip};
 use crate::support::pbx::Pbx;
 use crate::support::{Component, have, run, text, wait_for};
 
-const CISCO: &str = "Cisco Systems, Inc. IP Phone CP-7942G";
-const PHONE: &str = "00:1b:54:ce:00:09";
+pub(super) const CISCO: &str = "Cisco Systems, Inc. IP Phone CP-7942G";
+pub(super) const PHONE: &str = "00:1b:54:ce:00:09";
 const OWN: &str = "192.0.2.1";
 
 /// A daemon behind one end of a link, with these lines in its `[dhcp]`.
-fn site<'a>(pbx: &'a Pbx, mode: &str, more: &str) -> (Site, &'a Pbx) {
+pub(super) fn site<'a>(pbx: &'a Pbx, mode: &str, more: &str) -> (Site, &'a Pbx) {
     let site = Site::new(pbx);
     let configuration = site.configuration().replace("[\"127.0.0.0/8\"]", "[\"127.0.0.0/8\", \"192.0.2.0/24\"]");
     let listen = "[tftp]\nlisten = [\"127.0.0.1:0\"";
@@ -30,20 +30,22 @@ fn site<'a>(pbx: &'a Pbx, mode: &str, more: &str) -> (Site, &'a Pbx) {
 }
 
 /// The daemon, in a network of its own with `v0`; `v1` is the phones' end.
-fn serve(site: &Site) -> Daemon<'_> {
+pub(super) fn serve(site: &Site) -> Daemon<'_> {
     let apart = "exec unshare --net sh -c 'ip link set lo up && ip link add v0 type veth peer name v1 && \
         ip address add 192.0.2.1/24 dev v0 && ip link set v0 up && exec \"$@\"' sh \"$@\"";
-    site.serve_with(|command| *command = site.by_shell(apart))
+    // Another server is asked for each second, not every ten minutes.
+    site.serve_with(|command| {
+        *command = site.by_shell(apart);
+        command.env("OFFHOOK_FAULT", "round:watching:1000");
+    })
 }
 
 /// The phones' end of the link, with that MAC; once it is plugged in, and no other server was found there, it is served.
-fn phone(daemon: &Daemon<'_>, mac: &str) -> Ends {
+pub(super) fn phone(daemon: &Daemon<'_>, mac: &str) -> Ends {
     let served = |log: &str| log.matches("dhcp-serves").count();
     let before = served(&daemon.log());
     let phone = apart();
-    let id = phone.0.id();
-    ip(daemon.process(), &[&format!("link set v1 netns {id}")]);
-    ip(id, &["link set lo up", &format!("link set v1 address {mac}"), "link set v1 up"]);
+    plug(daemon, phone.0.id(), mac);
     wait_for("a DHCP server", || {
         let log = daemon.log();
         if served(&log) > before { Ok(()) } else { Err(log) }
@@ -51,14 +53,20 @@ fn phone(daemon: &Daemon<'_>, mac: &str) -> Ends {
     phone
 }
 
+/// Lays the phones' end of the link into the network of a process.
+pub(super) fn plug(daemon: &Daemon<'_>, process: u32, mac: &str) {
+    ip(daemon.process(), &[&format!("link set v1 netns {process}")]);
+    ip(process, &["link set lo up", &format!("link set v1 address {mac}"), "link set v1 up"]);
+}
+
 /// What a client of busybox was told, and the address that it then puts on its link.
-struct Client {
+pub(super) struct Client {
     folder: tempfile::TempDir,
     process: u32,
 }
 
 impl Client {
-    fn new(process: u32) -> Self {
+    pub(super) fn new(process: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hook = folder.path().join("hook");
         let said = folder.path().join("said");
@@ -91,18 +99,18 @@ impl Client {
     }
 
     /// Asks once.
-    fn ask(&self, class: Option<&str>, more: &[&str]) -> Output {
+    pub(super) fn ask(&self, class: Option<&str>, more: &[&str]) -> Output {
         let _ = fs::remove_file(self.said());
         run(self.command(class, more).args(["-n", "-q"]))
     }
 
-    fn value(&self, name: &str) -> Option<String> {
+    pub(super) fn value(&self, name: &str) -> Option<String> {
         let said = fs::read_to_string(self.said()).ok()?;
         said.lines().filter_map(|line| line.split_once('=')).find(|(had, _)| *had == name).map(|(_, v)| v.to_owned())
     }
 }
 
-fn ready(more: &[&'static str]) -> bool {
+pub(super) fn ready(more: &[&'static str]) -> bool {
     let tools = ["unshare", "nsenter", "ip", "busybox"].iter().chain(more).map(|name| Component::Program(name));
     have(&[Component::RawPackets].into_iter().chain(tools).collect::<Vec<_>>())
 }
@@ -210,10 +218,10 @@ fn f31_a_squatter_is_found() {
     let at_phone = phone(&daemon, PHONE);
     let id = at_phone.0.id();
     // A second host on the same link, with the first address of the pool.
-    ip(
-        id,
-        &["link add link v1 name m1 type macvlan mode bridge", "address add 192.0.2.100/24 dev m1", "link set m1 up"],
-    );
+    let squatter = apart();
+    let other = squatter.0.id();
+    ip(id, &["link add link v1 name m1 type macvlan mode bridge", &format!("link set m1 netns {other}")]);
+    ip(other, &["link set lo up", "address add 192.0.2.100/24 dev m1", "link set m1 up"]);
     let client = Client::new(id);
     let asked = client.ask(Some(CISCO), &[]);
     assert!(asked.status.success(), "{}{}", text(&asked.stderr), daemon.log());

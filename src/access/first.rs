@@ -36,12 +36,15 @@ pub struct FirstContact {
     pub window: Window,
     /// When a boot of it was last caused or seen.
     pub rebooted: Option<Timestamp>,
+    /// Where it was last served, or known to be: not where others asked in its name.
+    #[serde(default)]
+    pub served: Option<Ipv4Addr>,
 }
 
 impl FirstContact {
     /// It opens now.
     pub fn opened(at: Ipv4Addr, now: Timestamp) -> Self {
-        Self { window: Window::Open { since: now, at, heard: now }, rebooted: None }
+        Self { window: Window::Open { since: now, at, heard: now }, rebooted: None, served: Some(at) }
     }
 
     /// Somebody of whom nothing is known asks for the phone's files. Returns whether it is open for that address.
@@ -50,6 +53,7 @@ impl FirstContact {
         self.window = if now.duration_since(since) >= limit {
             Window::Late
         } else if ip == at || self.rebooted.is_some_and(|rebooted| rebooted >= heard) {
+            self.served = Some(ip);
             Window::Open { since, at: ip, heard: now }
         } else {
             Window::Contested { first: at }
@@ -59,6 +63,7 @@ impl FirstContact {
 
     /// The phone itself is there: it needs no window, and whoever else asks is not it.
     pub fn is_at(&mut self, ip: Ipv4Addr, now: Timestamp) {
+        self.served = Some(ip);
         if let Window::Open { at, heard, .. } = &mut self.window {
             (*at, *heard) = (ip, now);
         }
@@ -69,13 +74,16 @@ impl FirstContact {
         self.rebooted = Some(now);
     }
 
-    /// Its conversion came a step further: it boots, and has its full time anew. `last` = where it was last heard.
+    /// Its conversion came a step further: it boots, and has its full time anew, where it was last
+    /// served; `last` = where it was last heard, for what was kept before that was noted.
     pub fn stepped(&mut self, last: Ipv4Addr, now: Timestamp) {
         self.rebooted(now);
         self.window = match self.window {
             Window::Contested { .. } => self.window,
             Window::Open { at, heard, .. } => Window::Open { since: now, at, heard },
-            Window::Late | Window::Succeeded => Window::Open { since: now, at: last, heard: now },
+            Window::Late | Window::Succeeded => {
+                Window::Open { since: now, at: self.served.unwrap_or(last), heard: now }
+            }
         };
     }
 
@@ -97,6 +105,16 @@ mod tests {
     const A: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 5);
     const B: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 6);
     const LIMIT: SignedDuration = SignedDuration::from_mins(30);
+
+    /// Somebody who asked in the phone's name, and was denied, is not where it goes on.
+    #[test]
+    fn a_step_opens_where_the_phone_was_served() {
+        let mut first = opened();
+        first.window = Window::Succeeded;
+        assert!(!first.asks(B, LIMIT, at(2)));
+        first.stepped(B, at(3));
+        assert!(first.asks(A, LIMIT, at(4)));
+    }
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + 60 * minute).unwrap()

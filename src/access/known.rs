@@ -93,6 +93,10 @@ impl Known {
 
     /// DHCP of another server gave, or renewed, that address.
     pub fn overheard(&mut self, ip: Ipv4Addr, mac: MacAddr, assigned: bool, now: Timestamp) {
+        // Anybody can say so; a lease of ours is our own word.
+        if self.leases.get(&ip).is_some_and(|(_, until)| *until > now) {
+            return;
+        }
         if !self.overheard.contains_key(&ip) && self.overheard.len() >= HEARD && !self.make_room(assigned, now) {
             return;
         }
@@ -272,10 +276,16 @@ mod tests {
         known.overheard(IP, mac(9), true, at(0));
         known.leased(IP, mac(1), at(100));
         assert_eq!(known.heard(IP, at(0)), None, "our lease is newer");
+        known.overheard(IP, mac(2), true, at(1));
+        assert_eq!(known.heard(IP, at(1)), None, "anybody can say so");
+        assert_eq!((known.lease(IP, at(99)), known.lease(IP, at(100))), (Some(mac(1)), None));
+        known.lease_ended(IP, mac(9));
+        assert_eq!(known.lease(IP, at(0)), Some(mac(1)), "that was another's");
+        known.lease_ended(IP, mac(1));
+        assert_eq!(known.lease(IP, at(0)), None);
         known.overheard(IP, mac(2), true, at(0));
         known.page(IP, mac(3), at(0));
         known.pin(IP, mac(2), at(0));
-        assert_eq!((known.lease(IP, at(99)), known.lease(IP, at(100))), (Some(mac(1)), None));
         assert_eq!(known.says_overheard(IP, mac(2), at(86_399)), Says::This);
         assert_eq!(known.says_overheard(IP, mac(1), at(86_399)), Says::Other);
         assert_eq!(known.says_overheard(IP, mac(2), at(86_400)), Says::Nothing);
@@ -285,10 +295,6 @@ mod tests {
         assert_eq!(known.says_pin(IP, mac(2), days(30)), Says::Nothing);
         known.pin(IP, mac(2), days(29));
         assert_eq!(known.says_pin(IP, mac(2), days(58)), Says::This);
-        known.lease_ended(IP, mac(9));
-        assert_eq!(known.lease(IP, at(0)), Some(mac(1)), "that was another's");
-        known.lease_ended(IP, mac(1));
-        assert_eq!(known.lease(IP, at(0)), None);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(super) async fn spawn(
         tftp: config.server.address,
         ntp: config.phones.ntp.as_ref().and_then(|ntp| ntp.parse::<Ipv4Addr>().ok()),
         ntp_here: ntp_here && config.phones.ntp.is_none(),
+        trusted_circuit: config.dhcp.trusted_circuit,
         zone: zone(config.phones.time_zone.as_deref()),
     };
     let place = Place {

@@ -30,6 +30,8 @@ pub struct Dhcp {
     pub beside_other_server: bool,
     /// An address is asked for before it is offered, so that nobody who sits there is disturbed.
     pub probe: bool,
+    /// Switches may add option 82 to what comes without a relay.
+    pub trusted_circuit: bool,
     /// Where it has addresses to give.
     pub subnets: Vec<Subnet>,
     /// Addresses that are somebody's own.
@@ -110,6 +112,7 @@ pub(super) fn validate(report: &mut Report, wire: &wire::Dhcp) -> Dhcp {
         interfaces: wire.interfaces.clone(),
         beside_other_server: wire.beside_other_server,
         probe: wire.probe,
+        trusted_circuit: wire.trusted_circuit,
         subnets,
         reservations,
     }

@@ -117,6 +117,7 @@ section! {
         interfaces: Vec<String> = Vec::new(),
         beside_other_server: bool = false,
         probe: bool = true,
+        trusted_circuit: bool = false,
         subnet: Vec<Subnet> = Vec::new(),
         reservation: Vec<Reservation> = Vec::new(),
     }

@@ -1,6 +1,6 @@
 //! Who has which address, and until when.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::net::Ipv4Addr;
 
 use jiff::{SignedDuration, Timestamp};
@@ -58,8 +58,8 @@ struct Pool {
     given: BTreeSet<(Timestamp, Ipv4Addr)>,
     /// Ended or given back, by their end: the oldest goes first.
     past: BTreeSet<(Timestamp, Ipv4Addr)>,
-    /// Offered, and nobody else's meanwhile: in neither of those.
-    held: HashSet<Ipv4Addr>,
+    /// Offered, and nobody else's meanwhile: in neither of those. Whether to a phone.
+    held: HashMap<Ipv4Addr, bool>,
     /// Of those given, how many are no phone's.
     others: usize,
     declined: usize,
@@ -94,7 +94,7 @@ impl Leases {
             let fresh: BTreeSet<Ipv4Addr> =
                 (first..=last).map(Ipv4Addr::from).filter(|ip| !kept.contains(ip)).collect();
             let size = fresh.len();
-            let (given, past, held) = (BTreeSet::new(), BTreeSet::new(), HashSet::new());
+            let (given, past, held) = (BTreeSet::new(), BTreeSet::new(), HashMap::new());
             Pool { subnet: subnet.clone(), fresh, given, past, held, others: 0, declined: 0, size }
         };
         let pools = subnets.iter().map(pool).collect();
@@ -130,11 +130,15 @@ impl Leases {
 
     /// Time passes: what ended may go to others.
     pub fn tick(&mut self, now: Timestamp) {
-        for pool in &mut self.pools {
+        let Self { by_ip, pools, kept, .. } = self;
+        for pool in pools {
             while let Some((ends, ip)) = pool.given.first().copied().filter(|(ends, _)| *ends <= now) {
                 pool.given.remove(&(ends, ip));
-                pool.past.insert((ends, ip));
-                if let Some(lease) = self.by_ip.get(&ip) {
+                // One that is reserved, or was taken out of the pool since, is nobody's because somebody's time is up.
+                if pool.subnet.pools(ip) && !kept.contains(&ip) {
+                    pool.past.insert((ends, ip));
+                }
+                if let Some(lease) = by_ip.get(&ip) {
                     pool.count(lease, false);
                 }
             }
@@ -158,7 +162,9 @@ impl Leases {
             pool.fresh.remove(&lease.ip);
             pool.held.remove(&lease.ip);
             if lease.state == LeaseState::Released {
-                pool.past.insert((lease.ends, lease.ip));
+                if pool.subnet.pools(lease.ip) && !self.kept.contains(&lease.ip) {
+                    pool.past.insert((lease.ends, lease.ip));
+                }
             } else {
                 pool.given.insert((lease.ends, lease.ip));
                 pool.count(&lease, true);
@@ -182,7 +188,7 @@ impl Leases {
             if pool.given.remove(&(lease.ends, ip)) {
                 pool.count(&lease, false);
             }
-            if pool.subnet.pools(ip) && !self.kept.contains(&ip) && !pool.held.contains(&ip) {
+            if pool.subnet.pools(ip) && !self.kept.contains(&ip) && !pool.held.contains_key(&ip) {
                 pool.fresh.insert(ip);
             }
         }
@@ -205,12 +211,12 @@ impl Leases {
     }
 
     /// An address that is free is offered: nobody else gets it until it is let go or written down.
-    pub fn hold(&mut self, ip: Ipv4Addr) {
+    pub fn hold(&mut self, ip: Ipv4Addr, phone: bool) {
         let ends = self.by_ip.get(&ip).map(|lease| lease.ends);
         if let Some(pool) = self.pools.iter_mut().find(|pool| pool.subnet.pools(ip)) {
             let was_past = ends.is_some_and(|ends| pool.past.remove(&(ends, ip)));
             if pool.fresh.remove(&ip) || was_past {
-                pool.held.insert(ip);
+                pool.held.insert(ip, phone);
             }
         }
     }
@@ -219,7 +225,7 @@ impl Leases {
     pub fn let_go(&mut self, ip: Ipv4Addr) {
         let ends = self.by_ip.get(&ip).map(|lease| lease.ends);
         let Some(pool) = self.pools.iter_mut().find(|pool| pool.subnet.pools(ip)) else { return };
-        if pool.held.remove(&ip) {
+        if pool.held.remove(&ip).is_some() {
             match ends {
                 Some(ends) => pool.past.insert((ends, ip)),
                 None => pool.fresh.insert(ip),
@@ -231,10 +237,19 @@ impl Leases {
     /// none for such a client (F32).
     pub fn free(&self, subnet: &Subnet, phone: bool) -> Option<Ipv4Addr> {
         let pool = self.pool(subnet)?;
-        if !phone && pool.others.saturating_mul(100) >= pool.size.saturating_mul(usize::from(subnet.others)) {
+        let offered = || pool.held.values().filter(|phone| !**phone).count();
+        if !phone
+            && pool.others.saturating_add(offered()).saturating_mul(100)
+                >= pool.size.saturating_mul(usize::from(subnet.others))
+        {
             return None;
         }
         pool.fresh.first().copied().or_else(|| pool.past.first().map(|(_, ip)| *ip))
+    }
+
+    /// Whether an address is given to nobody but by reservation.
+    pub fn is_kept(&self, ip: Ipv4Addr) -> bool {
+        self.kept.contains(&ip)
     }
 
     /// Whether an address of this pool is nobody's, and is not being offered.
@@ -340,7 +355,7 @@ mod tests {
         leases.tick(at(115));
         // 12 and 15 ended at 112 and 115.
         assert_eq!(leases.free(&subnet, true), Some(ip(12)));
-        leases.hold(ip(12));
+        leases.hold(ip(12), true);
         assert_eq!(leases.free(&subnet, true), Some(ip(15)));
         assert!(!leases.is_free(&subnet, ip(12)));
         leases.let_go(ip(12));
@@ -364,6 +379,22 @@ mod tests {
         leases.put(Lease { state: LeaseState::Released, ends: at(150), ..lease(12, 2, 200, true) });
         assert!(leases.is_free(&subnet, ip(12)));
         assert_eq!(leases.usage(&subnet).used, 0);
+    }
+
+    /// What ended and is not of the pool is nobody's: a reserved address, and one that the pool had before.
+    #[test]
+    fn what_is_not_of_the_pool_is_not_given() {
+        let (subnet, mut leases) = leases(100);
+        leases.put(lease(10, 1, 100, true));
+        leases.put(lease(50, 2, 100, true));
+        for last in 11..=19 {
+            leases.put(lease(last, last, 900, true));
+        }
+        leases.tick(at(100));
+        assert_eq!(leases.free(&subnet, true), None);
+        assert!(!leases.is_free(&subnet, ip(10)) && !leases.is_free(&subnet, ip(50)));
+        leases.put(Lease { state: LeaseState::Released, ..lease(10, 1, 100, true) });
+        assert_eq!(leases.free(&subnet, true), None);
     }
 
     /// T11: those who are no phones have their part.
@@ -413,7 +444,7 @@ mod tests {
             next.state = [LeaseState::Bound, LeaseState::Released, LeaseState::Declined][usize::from(pick(30, 3))];
             match pick(40, 7) {
                 0 => drop(leases.forget(next.ip)),
-                2 => leases.hold(next.ip),
+                2 => leases.hold(next.ip, next.phone),
                 3 => leases.let_go(next.ip),
                 1 => leases.shift(SignedDuration::from_secs(i64::from(of) - 6), at(step)),
                 _ => drop(leases.put(next)),
@@ -422,7 +453,7 @@ mod tests {
             let pool = &leases.pools[0];
             let places = (10..=19).map(ip).filter(|ip| {
                 let ends = leases.by_ip.get(ip).map(|lease| (lease.ends, *ip));
-                let sets = [pool.fresh.contains(ip), pool.held.contains(ip)];
+                let sets = [pool.fresh.contains(ip), pool.held.contains_key(ip)];
                 let ended = [&pool.given, &pool.past].map(|set| ends.is_some_and(|at| set.contains(&at)));
                 let count = sets.into_iter().chain(ended).filter(|is| *is).count();
                 assert!(count <= 1, "{step}: {ip} is in {count} places");

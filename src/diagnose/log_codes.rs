@@ -42,6 +42,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "Who did what; `offhook convert log` prints all of it.",
     ),
     (
+        "circuit-not-trusted",
+        "A switch adds option 82 to DHCP packets",
+        "That is DHCP snooping. Where the switch is yours, set dhcp.trusted_circuit = true and restart; else phones behind it get no address from here.",
+    ),
+    (
         "client-id-foreign",
         "A DHCP client calls itself an assigned phone",
         "Option 61 names the MAC of an assigned phone, and the packet comes from another one. It is served by the MAC that it has; look which device that is.",

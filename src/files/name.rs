@@ -126,9 +126,19 @@ impl FileRequest {
                     || between(last, "SEP", ".cnf.xml").is_some()
                     || between(last, "SEP", ".sgn").is_some()
                     || is_trust_list(last)
+                    || is_a_phone_s(last)
             }
         }
     }
+}
+
+/// `SIP<MAC>.cnf.bak`, `.SEP<MAC>.cnf.xml.swp` and the like: what people and editors leave of a phone's file beside it.
+fn is_a_phone_s(name: &str) -> bool {
+    let name = name.trim_start_matches('.').as_bytes();
+    let prefix = name
+        .get(..3)
+        .is_some_and(|first| ["SIP", "SEP", "MGC"].iter().any(|p| first.eq_ignore_ascii_case(p.as_bytes())));
+    prefix && name.get(3..15).is_some_and(|mac| mac.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// `CTLFile.tlv`, `ITLSEP<MAC>.tlv` and the like. A phone that takes one takes signed files only, and no other list, until
@@ -223,6 +233,9 @@ mod tests {
             "SIPX.cnf",
             "CTLFile.tlv",
             "folder/itlfile.TLV",
+            "SIP001B54AABB01.cnf.bak",
+            "old/.SEP001b54aabb01.cnf.xml.swp",
+            "sep001B54AABB01.xml",
         ] {
             assert!(FileRequest::parse(name).steers(), "{name}");
         }

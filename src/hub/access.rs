@@ -111,7 +111,8 @@ impl Hub {
 
     /// A file with a secret is about to go out: it goes, or is as absent as any other.
     fn guard(&self, answer: Answer, asked: Option<&Asked>, admission: Admission, name: &str, now: Timestamp) -> Answer {
-        let Some(asked) = asked else { return answer };
+        // The roster came between the two looks: who asks was not looked at.
+        let Some(asked) = asked else { return Answer::Refuse(Refusal::NoRoster) };
         let (mut state, snapshot) = self.locked();
         let why = match admission {
             Admission::Denied(why) => why,

@@ -294,7 +294,7 @@ impl Hub {
                 let sole = macs.len() == 1;
                 state.saw_contact(snapshot, mac, contact.ip.filter(|_| sole), &contact.user_agent, now);
                 let registered = contact.state == ContactState::Registered;
-                Self::registered_from(state, mac, contact.ip.filter(|_| registered), now);
+                Self::registered_from(state, mac, contact.ip.filter(|_| registered && sole), now);
             }
             let contact_agent = after.as_ref().map(|contact| contact.user_agent.clone());
             let extension = endpoint.name.clone();

@@ -20,9 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::lease::LeaseState;
 use super::reply::Reply;
-use super::rivals::Serving;
 use super::server::{Arrival, Commit, Dropped, Outcome, Server, Settings};
 use super::watch::Watch;
 use crate::hub::Hub;
@@ -30,7 +28,7 @@ use crate::probe::own_addresses;
 use crate::store::{LeaseWrite, Store};
 pub use handle::Handle;
 use probe::{Probed, Probes};
-use say::{say, sentence};
+use say::{refused, say, sentence};
 use socket::{Port, links, readable};
 
 /// How often interfaces and clocks are looked at (F17).
@@ -220,7 +218,10 @@ impl Edge {
             self.changes.push((link.to_owned(), commit));
         } else {
             let now = self.handle.now();
-            self.handle.lock().failed(commit, now);
+            let reply = self.handle.lock().failed(commit, now);
+            if let Some(reply) = reply {
+                self.send(&Ready { link: link.to_owned(), reply });
+            }
         }
     }
 
@@ -262,6 +263,9 @@ impl Edge {
         }
         if self.failing && outcome.is_ok() {
             tracing::info!(code = "leases-kept", "leases are kept again; everybody gets an address");
+            // What was acknowledged meanwhile is not on it yet.
+            let active: Vec<_> = self.handle.lock().leases().all().filter(|lease| lease.active(now)).cloned().collect();
+            self.changes.extend(active.into_iter().map(|lease| (String::new(), Commit::of(lease))));
         }
         self.failing = outcome.is_err();
         for (link, commit) in changes {
@@ -270,7 +274,12 @@ impl Edge {
                 self.note(&commit, now);
                 commit.reply
             } else {
-                self.handle.lock().failed(commit, now)
+                let told = commit.clone();
+                let reply = self.handle.lock().failed(commit, now);
+                if reply.is_some() {
+                    self.note(&told, now);
+                }
+                reply
             };
             if let Some(reply) = reply {
                 self.send(&Ready { link, reply });
@@ -284,7 +293,7 @@ impl Edge {
         if let Some(left) = commit.left {
             self.hub.lease_ended(left, lease.mac);
         }
-        if lease.state != LeaseState::Bound {
+        if !lease.active(now) {
             self.hub.lease_ended(lease.ip, lease.mac);
             return;
         }
@@ -297,13 +306,7 @@ impl Edge {
     /// Once a second: interfaces that came, went or changed (F17), time, and what people are to hear.
     fn round(&mut self) {
         let links = links(&self.place.interfaces);
-        let refused = |name: &str| match self.place.rivals.serving(name, self.place.beside) {
-            Serving::Allowed => None,
-            Serving::NotKnown => Some("it is being asked whether another DHCP server answers there".to_owned()),
-            Serving::Beside(other) => Some(format!(
-                "the DHCP server {other} answers there, and two give phones now this and now that; stop that one, or set dhcp.mode = \"off\", or dhcp.beside_other_server = true"
-            )),
-        };
+        let refused = |name: &str| refused(self.place.rivals.serving(name, self.place.beside));
         let now_refused: BTreeMap<String, String> =
             self.place.interfaces.iter().filter_map(|name| Some((name.clone(), refused(name)?))).collect();
         self.ports.retain(|port| links.contains(&port.link) && !now_refused.contains_key(&port.link.name));

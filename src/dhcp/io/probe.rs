@@ -109,6 +109,8 @@ impl Probes {
         }
         let quiet: Vec<Ipv4Addr> =
             self.asked.iter().filter(|(_, asked)| asked.until <= now).map(|(ip, _)| *ip).collect();
+        // Whom the link learned of meanwhile may be gone when his address is asked for.
+        self.stale.extend(table.into_keys().filter(|ip| !self.asked.contains_key(ip)));
         all.extend(quiet.into_iter().filter_map(|ip| Some(Probed::Free(self.asked.remove(&ip)?.offer))));
         all
     }

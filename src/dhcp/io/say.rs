@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use crate::config::{Listen, Protocol};
 use crate::dhcp::reply::SERVER;
+use crate::dhcp::rivals::Serving;
 use crate::dhcp::server::Notice;
 use crate::ports;
 
@@ -21,6 +22,17 @@ pub(super) fn sentence(why: &io::Error) -> String {
     )
 }
 
+/// Why nobody is served on a link, by what is known of other servers there (T12).
+pub(super) fn refused(serving: Serving) -> Option<String> {
+    match serving {
+        Serving::Allowed => None,
+        Serving::NotKnown => Some("it is being asked whether another DHCP server answers there".to_owned()),
+        Serving::Beside(other) => Some(format!(
+            "the DHCP server {other} answers there, and two give phones now this and now that; stop that one, or set dhcp.mode = \"off\", or dhcp.beside_other_server = true"
+        )),
+    }
+}
+
 pub(super) fn say(notice: &Notice) {
     match notice {
         Notice::Filling(network, 100) => tracing::error!(
@@ -32,6 +44,11 @@ pub(super) fn say(notice: &Notice) {
             code = "pool-filling",
             %network,
             "{percent} % of the addresses of {network} are given out; make dhcp.subnet.pool larger, or lease shorter"
+        ),
+        Notice::Circuit(link) => tracing::warn!(
+            code = "circuit-not-trusted",
+            link,
+            "a switch adds option 82 to what comes from {link} (DHCP snooping), and who is served there is not for it to say: phones get no address until dhcp.trusted_circuit = true"
         ),
         Notice::Taken(ip, by) => tracing::warn!(
             code = "address-taken",

@@ -8,7 +8,7 @@ use std::task::Poll;
 use ipnet::Ipv4Net;
 use nix::ifaddrs::getifaddrs;
 use nix::libc;
-use nix::net::if_::InterfaceFlags;
+use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
@@ -32,7 +32,8 @@ pub(super) fn links(names: &[String]) -> Vec<Link> {
             Ipv4Net::with_netmask(ip, mask).ok()
         });
         let addresses: Vec<Ipv4Net> = addresses.collect();
-        (!addresses.is_empty()).then(|| Link { name: name.clone(), addresses })
+        let index = if_nametoindex(name.as_str()).ok()?;
+        (!addresses.is_empty()).then(|| Link { name: name.clone(), index, addresses })
     };
     names.iter().filter_map(link).collect()
 }

@@ -17,6 +17,9 @@ use crate::domain::{MacAddr, ModelName};
 /// How long an offer is kept for its client.
 const OFFERED: SignedDuration = SignedDuration::from_secs(30);
 
+/// What is left of that when it begins anew for a client that asks again.
+const RENEWED: SignedDuration = SignedDuration::from_secs(20);
+
 /// How long an address is given to nobody after somebody was found there (F31).
 const QUARANTINE: SignedDuration = SignedDuration::from_hours(24);
 
@@ -37,6 +40,8 @@ pub(super) struct Asked<'a> {
     /// The networks of its link, those that it is served from.
     pub(super) subnets: Vec<&'a Subnet>,
     pub(super) source: Ipv4Addr,
+    /// It was not sent to us alone.
+    pub(super) everybody: bool,
     pub(super) now: Timestamp,
 }
 
@@ -48,14 +53,17 @@ impl Server {
             self.watch_level(subnet);
         }
         let Some((subnet, ip)) = choice else { return Outcome::Drop(Dropped::PoolFull) };
-        let new = self.leases.at(ip).is_none_or(|lease| lease.mac != asked.mac);
+        let new = self.leases.at(ip).is_none_or(|lease| lease.mac != asked.mac || !lease.active(asked.now));
         if self.offered(asked.mac) != Some(ip) {
             self.withdraw(asked.mac);
         }
-        self.leases.hold(ip);
-        let until = asked.now.checked_add(OFFERED).unwrap_or(asked.now);
-        self.offers.insert(asked.mac, (ip, until));
-        self.ends.push_back((until, asked.mac));
+        self.leases.hold(ip, asked.class >= Class::Phone);
+        // One that asks again and again makes no queue.
+        if self.offers.get(&asked.mac).is_none_or(|(_, end)| end.duration_since(asked.now) < RENEWED) {
+            let until = asked.now.checked_add(OFFERED).unwrap_or(asked.now);
+            self.offers.insert(asked.mac, (ip, until));
+            self.ends.push_back((until, asked.mac));
+        }
         let told = self.told(asked, subnet, Some(lease_time(asked.raw, subnet)));
         Outcome::Offer { ip, mac: asked.mac, new, reply: reply(asked.raw, MessageType::Offer, ip, &told) }
     }
@@ -73,7 +81,7 @@ impl Server {
             return Some(ip);
         }
         let had = self.leases.of(asked.mac, subnet);
-        if let Some(lease) = had.filter(|lease| lease.active(asked.now)) {
+        if let Some(lease) = had.filter(|lease| lease.active(asked.now) && !self.leases.is_kept(lease.ip)) {
             return Some(lease.ip);
         }
         let free = self.leases.free(subnet, asked.class >= Class::Phone)?;
@@ -96,7 +104,8 @@ impl Server {
                     return self.ack(asked, subnet, ip);
                 }
                 let outside = !asked.subnets.iter().any(|subnet| subnet.network.contains(&ip));
-                let others = self.leases.at(ip).is_some_and(|lease| lease.mac != mac && lease.active(asked.now));
+                let others = self.leases.is_kept(ip)
+                    || self.leases.at(ip).is_some_and(|lease| lease.mac != mac && lease.active(asked.now));
                 if outside || others { self.nak(asked) } else { Outcome::Drop(Dropped::Unknown) }
             }
             // RENEWING, REBINDING
@@ -111,15 +120,28 @@ impl Server {
     }
 
     /// The network in which a client may have this address: it has it, was offered it, or nobody has it and the client is
-    /// a phone or was offered none (a restart forgets offers).
+    /// a phone or was offered none (a restart forgets offers). Who is not on the link has to have it: a packet to us alone
+    /// can be sent from anywhere, in anybody's name.
     fn may_have<'a>(&self, asked: &Asked<'a>, ip: Ipv4Addr) -> Option<&'a Subnet> {
         let subnet = asked.subnets.iter().find(|subnet| subnet.network.contains(&ip))?;
-        let reserved = self.settings.reservations.get(&asked.mac) == Some(&ip)
-            && self.leases.at(ip).is_none_or(|lease| lease.mac == asked.mac || lease.ends <= asked.now);
+        let taken = |lease: &Lease| match lease.state {
+            LeaseState::Bound => lease.mac != asked.mac,
+            LeaseState::Declined => true,
+            LeaseState::Released => false,
+        };
+        let others = self.leases.at(ip).is_some_and(|lease| lease.ends > asked.now && taken(lease));
+        let reservation = self.settings.reservations.get(&asked.mac) == Some(&ip);
+        if others || (self.leases.is_kept(ip) && !reservation) {
+            return None;
+        }
+        let reserved =
+            reservation && self.leases.at(ip).is_none_or(|lease| lease.mac == asked.mac || lease.ends <= asked.now);
         let offered = self.offered(asked.mac) == Some(ip);
         let has = self.leases.at(ip).is_some_and(|lease| lease.mac == asked.mac && lease.active(asked.now));
         let phone = asked.class >= Class::Phone;
-        let free = || self.leases.is_free(subnet, ip) && (phone || self.leases.free(subnet, false).is_some());
+        let free = || {
+            asked.everybody && self.leases.is_free(subnet, ip) && (phone || self.leases.free(subnet, false).is_some())
+        };
         (reserved || offered || has || free()).then_some(*subnet)
     }
 
@@ -175,7 +197,8 @@ impl Server {
     /// So many are kept from everybody, and no more: whoever says of every address that it is taken does not empty the pool.
     pub(super) fn quarantine(&mut self, subnet: &Subnet, ip: Ipv4Addr, by: MacAddr, now: Timestamp) -> Option<Commit> {
         let ends = if self.leases.may_decline(subnet) { now.checked_add(QUARANTINE).ok()? } else { now };
-        let state = if ends > now { LeaseState::Declined } else { LeaseState::Released };
+        // Beyond that it goes to the end of the queue, and not to its finder again.
+        let state = LeaseState::Declined;
         let lease = Lease { ip, mac: by, ends, state, phone: false, model: None, hostname: None };
         let left = self.leases.put(lease.clone());
         Some(Commit { lease, left, reply: None })

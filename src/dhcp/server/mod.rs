@@ -26,7 +26,7 @@ use super::lease::{Lease, LeaseState, Leases};
 use super::limit::{Class, Limits};
 use super::reply::{Reply, Zone};
 use super::vendor::{Vendor, vendor};
-use super::wire::{Op, Raw, Refused};
+use super::wire::{Op, RELAY, Raw, Refused};
 use crate::config::dhcp::{Clients, Subnet};
 use crate::domain::MacAddr;
 use answer::{Asked, address};
@@ -50,6 +50,8 @@ pub struct Settings {
     pub ntp: Option<Ipv4Addr>,
     /// Without one, this host is one.
     pub ntp_here: bool,
+    /// Switches may add option 82 to what comes without a relay (DHCP snooping).
+    pub trusted_circuit: bool,
     /// The time zone.
     pub zone: Option<Zone>,
 }
@@ -59,6 +61,8 @@ pub struct Settings {
 pub struct Link {
     /// Its name.
     pub name: String,
+    /// The kernel's number of it: another after it was made anew.
+    pub index: u32,
     /// Its addresses.
     pub addresses: Vec<Ipv4Net>,
 }
@@ -143,6 +147,8 @@ impl Commit {
 pub enum Notice {
     /// A pool is nearly full, or full.
     Filling(Ipv4Net, usize),
+    /// A switch adds option 82 on this link, and that is not allowed for.
+    Circuit(String),
     /// Somebody who has no lease of ours sits at an address.
     Taken(Ipv4Addr, MacAddr),
     /// A client identifies itself with the MAC of an assigned phone that it is not.
@@ -154,7 +160,7 @@ pub enum Notice {
 pub struct Server {
     settings: Arc<Settings>,
     leases: Leases,
-    /// As the disk has them: what a write that failed goes back to.
+    /// As clients were told and, unless a disk fails, the disk has them: what a write that failed goes back to.
     on_disk: HashMap<Ipv4Addr, Lease>,
     /// What each client was offered, until then.
     offers: HashMap<MacAddr, (Ipv4Addr, Timestamp)>,
@@ -171,6 +177,8 @@ impl Server {
         let mut kept: BTreeSet<Ipv4Addr> = settings.reservations.values().copied().collect();
         kept.extend(settings.subnets.iter().filter_map(|subnet| subnet.router));
         kept.extend(own);
+        kept.extend(settings.subnets.iter().flat_map(|subnet| subnet.dns.iter().chain(&subnet.relays)));
+        kept.extend(settings.tftp.into_iter().chain(settings.ntp));
         Self {
             on_disk: known.iter().map(|lease| (lease.ip, lease.clone())).collect(),
             leases: Leases::new(&settings.subnets, kept, known, now),
@@ -212,6 +220,10 @@ impl Server {
         }
         self.tick(now);
         let settings = Arc::clone(&self.settings);
+        if raw.giaddr.is_unspecified() && raw.option(RELAY).is_some() && !settings.trusted_circuit {
+            self.notice(Notice::Circuit(at.link.name.clone()));
+            return Outcome::Drop(Dropped::NotOurs);
+        }
         let said = vendor(raw.option(60));
         let class = match &said {
             _ if known(mac) => Class::Known,
@@ -225,15 +237,19 @@ impl Server {
             Clients::All => true,
             Clients::Phones => class >= Class::Phone,
         };
+        let there = subnets.clone();
+        subnets.retain(serves);
         // What a client says to another server is said to all, whoever it is: it chose that one's offer.
-        if raw.message == u8::from(MessageType::Request)
-            && let Some(server) = raw.option(54).and_then(address).filter(|server| *server != own)
+        if let Some(server) = raw.option(54).and_then(address).filter(|server| *server != own)
+            && raw.message == u8::from(MessageType::Request)
         {
             self.withdraw(mac);
-            let ip = raw.option(50).and_then(address).filter(|_| !server.is_unspecified());
-            return ip.map_or(Outcome::Drop(Dropped::Unknown), |ip| Outcome::Overheard { ip, mac });
+            let on_link = raw.giaddr.is_unspecified() && raw.ciaddr.is_unspecified() && at.destination.is_broadcast();
+            let ours = |ip: &Ipv4Addr| there.iter().any(|subnet| subnet.network.contains(ip));
+            let ip = raw.option(50).and_then(address).filter(|ip| on_link && !server.is_unspecified() && ours(ip));
+            let heard = ip.filter(|_| self.limits.admits(mac, class, now));
+            return heard.map_or(Outcome::Drop(Dropped::Unknown), |ip| Outcome::Overheard { ip, mac });
         }
-        subnets.retain(serves);
         if subnets.is_empty() {
             return Outcome::Drop(Dropped::NotAPhone);
         }
@@ -249,7 +265,8 @@ impl Server {
         }
         let model = if let Vendor::Phone(model) = said { model } else { None };
         let source = *at.source.ip();
-        let asked = Asked { raw: &raw, mac, class, model, own, subnets, source, now };
+        let everybody = at.destination.is_broadcast() || !raw.giaddr.is_unspecified();
+        let asked = Asked { raw: &raw, mac, class, model, own, subnets, source, everybody, now };
         match MessageType::from(raw.message) {
             MessageType::Discover => self.discover(&asked),
             MessageType::Request => self.request(&asked),
@@ -263,6 +280,10 @@ impl Server {
     /// Somebody was found at an address that was to be offered: it is given to nobody for a day. Returns what to write.
     pub fn taken(&mut self, ip: Ipv4Addr, by: MacAddr, now: Timestamp) -> Option<Commit> {
         let subnet = self.settings.subnets.iter().find(|subnet| subnet.network.contains(&ip))?.clone();
+        // Meanwhile a client showed that it is its own.
+        if self.leases.at(ip).is_some_and(|lease| lease.active(now)) {
+            return None;
+        }
         self.offers.retain(|_, (offered, _)| *offered != ip);
         self.leases.let_go(ip);
         self.notice(Notice::Taken(ip, by));
@@ -275,8 +296,10 @@ impl Server {
             self.on_disk.remove(&left);
         }
         self.on_disk.insert(commit.lease.ip, commit.lease.clone());
-        // One before it failed, and took it along.
-        if self.leases.at(commit.lease.ip).is_none() {
+        // One before it failed, and took it along; unless its client has moved on.
+        let subnet = self.settings.subnets.iter().find(|subnet| subnet.network.contains(&commit.lease.ip));
+        let moved = subnet.is_some_and(|subnet| self.leases.of(commit.lease.mac, subnet).is_some());
+        if self.leases.at(commit.lease.ip).is_none() && !moved {
             self.leases.put(commit.lease.clone());
         }
     }
@@ -288,11 +311,14 @@ impl Server {
         let kept = self.on_disk.get(&ip).cloned();
         let goes_on = kept.as_ref().is_some_and(|kept| kept.mac == commit.lease.mac && kept.active(now));
         if goes_on && commit.lease.state == LeaseState::Bound {
+            // It is told so, and counts on it: the next one that fails goes on from here.
+            self.on_disk.insert(ip, commit.lease);
             return commit.reply;
         }
         if self.leases.at(ip) == Some(&commit.lease) {
             self.leases.forget(ip);
-            for kept in kept.into_iter().chain(commit.left.and_then(|left| self.on_disk.get(&left).cloned())) {
+            let left = commit.left.filter(|left| self.leases.at(*left).is_none());
+            for kept in kept.into_iter().chain(left.and_then(|left| self.on_disk.get(&left).cloned())) {
                 self.leases.put(kept);
             }
             self.leases.tick(now);
@@ -308,6 +334,9 @@ impl Server {
     /// The wall clock was put, and stayed so: leases end that much later or earlier. They are all to be written.
     pub fn shift(&mut self, by: SignedDuration, now: Timestamp) {
         self.leases.shift(by, now);
+        for lease in self.on_disk.values_mut() {
+            lease.ends = lease.ends.checked_add(by).unwrap_or(lease.ends);
+        }
         self.limits = Limits::new(now);
         while let Some((until, mac)) = self.ends.pop_front() {
             self.end_offer(mac, until);

@@ -6,7 +6,7 @@ use ipnet::Ipv4Net;
 
 use super::{Arrival, Settings};
 use crate::config::dhcp::Subnet;
-use crate::dhcp::wire::{RELAY, Raw};
+use crate::dhcp::wire::Raw;
 
 /// Who we are to a packet, and the networks that its link has; `None` = none of ours.
 pub(super) fn place<'a>(settings: &'a Settings, raw: &Raw, at: &Arrival<'_>) -> Option<(Ipv4Addr, Vec<&'a Subnet>)> {
@@ -28,9 +28,6 @@ pub(super) fn place<'a>(settings: &'a Settings, raw: &Raw, at: &Arrival<'_>) -> 
         let subnets: Vec<&Subnet> = subnets.filter(told).collect();
         let ours = addresses().any(|own| own == raw.giaddr);
         return (!subnets.is_empty() && !ours).then(|| (reached.unwrap_or(first), subnets));
-    }
-    if raw.option(RELAY).is_some() {
-        return None;
     }
     let on_link = |subnet: &&Subnet| addresses().any(|own| subnet.network.contains(&own));
     if at.destination.is_broadcast() {

@@ -49,6 +49,7 @@ fn settings(clients: Clients) -> Settings {
         tftp: None,
         ntp: Some(OWN),
         ntp_here: false,
+        trusted_circuit: false,
         zone: Some(Zone {
             zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(1)),
             posix: "CET-1".to_owned(),
@@ -62,7 +63,7 @@ fn server() -> Server {
 }
 
 fn link() -> Link {
-    Link { name: "eth1".to_owned(), addresses: vec!["192.0.2.1/24".parse().unwrap()] }
+    Link { name: "eth1".to_owned(), index: 2, addresses: vec!["192.0.2.1/24".parse().unwrap()] }
 }
 
 /// A packet that a phone broadcasts; to be changed before it is sent.
@@ -288,6 +289,11 @@ fn b7_b8_b18_what_no_client_sends() {
     assert_eq!(dropped(&reply), Dropped::Malformed(Refused::Op), "B8");
     let circuit = Packet::new(1, 1).with(82, &[1, 2, 7, 7]);
     assert_eq!(dropped(&circuit.to(&mut server, 0)), Dropped::NotOurs, "B18");
+    assert_eq!(server.notices(), [Notice::Circuit("eth1".to_owned())]);
+    let trusting = Settings { trusted_circuit: true, ..settings(Clients::Phones) };
+    let mut trusting = Server::new(trusting, &[OWN], Vec::new(), at(0));
+    let offer = answer(&circuit.to(&mut trusting, 0));
+    assert_eq!((offer.kind, offer.option(82), offer.codes.last()), (2, Some(&[1, 2, 7, 7][..]), Some(&82)));
     assert_eq!(dropped(&Packet::new(1, 1).with(61, &[9; 255]).to(&mut server, 0)), Dropped::Malformed(Refused::Option));
     for id in [&[][..], &[1]] {
         assert_eq!(answer(&Packet::new(1, 3).with(61, id).to(&mut server, 0)).kind, 2, "B19");
@@ -397,7 +403,17 @@ fn b31_another_server_is_chosen() {
     let other = Packet::new(3, 1).with(54, &[192, 0, 2, 250]).with(50, &[192, 0, 2, 33]);
     let heard = Outcome::Overheard { ip: ip(33), mac: MacAddr::new(mac(1)).unwrap() };
     assert_eq!(other.to(&mut server, 0), heard);
-    assert_eq!(other.without(60).to(&mut server, 0), heard, "a computer, too");
+    assert_eq!(other.clone().without(60).to(&mut server, 0), heard, "a computer, too");
+    // In anybody's name, from anywhere: nothing is believed.
+    for forged in [other.clone().unicast(ip(33)), other.clone().relayed(), other.clone().with(50, &[203, 0, 113, 9])] {
+        assert!(matches!(forged.to(&mut server, 9), Outcome::Drop(_)));
+    }
+    assert_eq!(
+        dropped(&Packet::new(3, 71).unicast(ip(109)).to(&mut server, 9)),
+        Dropped::Unknown,
+        "a renewal of nothing"
+    );
+    assert_eq!(server.leases().at(ip(109)), None);
     assert_eq!(answer(&Packet::new(1, 2).to(&mut server, 1)).yiaddr, offered, "it is free again");
 }
 
@@ -488,7 +504,8 @@ fn f31_addresses_that_somebody_has() {
         let offered = answer(&Packet::new(1, 3).to(&mut server, second)).yiaddr;
         let _ = Packet::new(4, 3).with(50, &offered.octets()).to(&mut server, second);
     }
-    let declined = server.leases().all().filter(|lease| lease.state == LeaseState::Declined).count();
+    let kept_away = |lease: &&Lease| lease.state == LeaseState::Declined && lease.ends > at(5_001);
+    let declined = server.leases().all().filter(kept_away).count();
     assert_eq!(declined, 2);
     assert_eq!(answer(&Packet::new(1, 4).to(&mut server, 5_001)).kind, 2);
 }
@@ -585,6 +602,48 @@ fn f4_two_changes_of_one_address_on_their_way() {
     }
 }
 
+/// F4: a disk that stays full for long: what was acknowledged goes on being so.
+#[test]
+fn f4_renewals_go_on_and_on() {
+    let mut server = server();
+    let address = bind(&mut server, 1, 0);
+    for second in [1_800, 3_600, 5_400, 7_200] {
+        let Outcome::Commit(renewal) = Packet::new(3, 1).unicast(address).to(&mut server, second) else {
+            panic!("{second}")
+        };
+        assert!(server.failed(*renewal, at(second)).is_some(), "{second}");
+        server.tick(at(second + 3_599));
+        assert!(server.leases().at(address).is_some_and(|lease| lease.active(at(second + 3_599))), "{second}");
+    }
+}
+
+/// A phone moves to another address while that is being written, and its old one goes to another; the write fails.
+#[test]
+fn f4_an_address_that_was_left_is_not_taken_back() {
+    let mut server = server();
+    let left = bind(&mut server, 1, 0);
+    let Outcome::Commit(moved) = Packet::new(3, 1).with(50, &ip(103).octets()).to(&mut server, 1) else { panic!() };
+    assert_eq!(moved.left, Some(left));
+    let offered = answer(&Packet::new(1, 2).with(50, &left.octets()).to(&mut server, 1)).yiaddr;
+    assert_eq!(offered, left);
+    let Outcome::Commit(other) = select(2, left).to(&mut server, 1) else { panic!() };
+    assert_eq!(server.failed(*moved, at(2)), None);
+    server.wrote(&other);
+    assert_eq!(server.leases().at(left).map(|lease| lease.mac.octets()), Some(mac(2)));
+    assert_eq!(dropped(&Packet::new(3, 1).unicast(left).to(&mut server, 3)), Dropped::Unknown);
+}
+
+/// An address that became this host's, or was reserved, is renewed by nobody else.
+#[test]
+fn an_address_that_is_kept_from_now_on() {
+    let mut server = server();
+    let address = bind(&mut server, 1, 0);
+    server.own([address]);
+    assert_eq!(dropped(&Packet::new(3, 1).unicast(address).to(&mut server, 1_800)), Dropped::Unknown);
+    assert_eq!(answer(&Packet::new(3, 1).with(50, &address.octets()).to(&mut server, 1_801)).kind, 6);
+    assert_ne!(answer(&Packet::new(1, 1).to(&mut server, 1_802)).yiaddr, address);
+}
+
 /// F14: times end when they would have.
 #[test]
 fn f14_the_clock_is_put() {
@@ -592,6 +651,8 @@ fn f14_the_clock_is_put() {
         let mut server = server();
         let address = bind(&mut server, 1, 0);
         server.shift(SignedDuration::from_secs(by), at(10 + by));
+        let again = Commit::of(server.leases().at(address).unwrap().clone());
+        assert_eq!(server.failed(again, at(10 + by)), None, "the disk is full as well");
         assert_eq!(server.leases().at(address).map(|lease| lease.ends), Some(at(3_600 + by)));
         server.tick(at(3_599 + by));
         assert_ne!(bind(&mut server, 2, 3_599 + by), address);

@@ -306,7 +306,7 @@ impl Edge {
     /// Once a second: interfaces that came, went or changed (F17), time, and what people are to hear.
     fn round(&mut self) {
         let links = links(&self.place.interfaces);
-        let refused = |name: &str| refused(self.place.rivals.serving(name, self.place.beside));
+        let refused = |name: &str| refused(&self.place.rivals.serving(name, self.place.beside));
         let now_refused: BTreeMap<String, String> =
             self.place.interfaces.iter().filter_map(|name| Some((name.clone(), refused(name)?))).collect();
         self.ports.retain(|port| links.contains(&port.link) && !now_refused.contains_key(&port.link.name));

@@ -23,7 +23,7 @@ pub(super) fn sentence(why: &io::Error) -> String {
 }
 
 /// Why nobody is served on a link, by what is known of other servers there (T12).
-pub(super) fn refused(serving: Serving) -> Option<String> {
+pub(super) fn refused(serving: &Serving) -> Option<String> {
     match serving {
         Serving::Allowed => None,
         Serving::NotKnown => Some("it is being asked whether another DHCP server answers there".to_owned()),

@@ -20,8 +20,8 @@ pub struct Link {
     pub broadcast: bool,
     /// Its hardware address.
     pub mac: Option<[u8; 6]>,
-    /// Its IPv4 addresses.
-    pub addresses: Vec<Ipv4Addr>,
+    /// Its IPv4 addresses, each with its prefix.
+    pub addresses: Vec<Ipv4Net>,
 }
 
 impl Link {
@@ -56,7 +56,9 @@ pub fn all() -> Vec<Link> {
         if let Some(address) = address.as_link_addr() {
             (link.index, link.mac) = (address.ifindex(), address.addr().filter(|mac| *mac != [0; 6]));
         } else if let Some(address) = address.as_sockaddr_in() {
-            link.addresses.push(address.ip());
+            let mask = one.netmask.as_ref().and_then(|mask| Some(mask.as_sockaddr_in()?.ip()));
+            let mask = mask.unwrap_or(Ipv4Addr::BROADCAST);
+            link.addresses.extend(Ipv4Net::with_netmask(address.ip(), mask).ok());
         }
     }
     links.into_values().collect()
@@ -64,7 +66,7 @@ pub fn all() -> Vec<Link> {
 
 /// Links that are up and on which phones may be: those with an address in these networks.
 pub fn towards(networks: &[Ipv4Net]) -> Vec<String> {
-    let phones = |link: &Link| link.addresses.iter().any(|ip| networks.iter().any(|net| net.contains(ip)));
+    let phones = |link: &Link| link.addresses.iter().any(|ip| networks.iter().any(|net| net.contains(&ip.addr())));
     all().into_iter().filter(|link| link.up && link.broadcast && phones(link)).map(|link| link.name).collect()
 }
 
@@ -76,7 +78,7 @@ mod tests {
     fn every_host_has_loopback() {
         let lo = Link::named("lo").unwrap();
         assert!(lo.index > 0 && !lo.broadcast && lo.mac.is_none(), "{lo:?}");
-        assert_eq!(lo.addresses.contains(&Ipv4Addr::LOCALHOST), lo.up);
+        assert_eq!(lo.addresses.iter().any(|net| net.addr() == Ipv4Addr::LOCALHOST), lo.up);
         assert_eq!(Link::named("no such"), None);
         assert_eq!(towards(&["127.0.0.0/8".parse().unwrap()]), [""; 0], "nobody else is there");
     }

@@ -211,7 +211,7 @@ async fn on_one(interface: &str, told: Option<Ipv4Addr>, patience: Duration) -> 
             false,
         ));
     }
-    let (ours, here) = (ours(told), told.or(link.addresses.first().copied()));
+    let (ours, here) = (ours(told), told.or(link.addresses.first().map(ipnet::Ipv4Net::addr)));
     let mut servers = Vec::new();
     for offer in answers {
         let wrong = judge(&offer, &ours).await;

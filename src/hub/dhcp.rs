@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use ipnet::Ipv4Net;
+
 use super::Operations;
 use crate::api::{DhcpHeard, DhcpListen};
 use crate::check::Watched;
@@ -24,7 +26,7 @@ impl Operations {
         let own: Vec<Ipv4Addr> = probe::own_addresses().collect();
         let networks = &self.around.networks;
         let phones = |ip: &Ipv4Addr| networks.iter().any(|net| net.contains(ip));
-        let on_link = |interface: &String| Link::named(interface)?.addresses.into_iter().find(phones);
+        let on_link = |interface: &String| Link::named(interface)?.addresses.iter().map(Ipv4Net::addr).find(phones);
         let told = self.around.dhcp.server.address.filter(|ip| own.contains(ip));
         told.or_else(|| self.around.dhcp.config.interfaces.iter().find_map(on_link))
             .or_else(|| probe::own_address(networks))
@@ -42,7 +44,7 @@ impl Operations {
         let one = |interface: &String| Watched {
             interface: interface.clone(),
             absent: Link::ready(interface).err(),
-            addresses: Link::named(interface).map(|link| link.addresses).unwrap_or_default(),
+            addresses: Link::named(interface).iter().flat_map(|link| &link.addresses).map(Ipv4Net::addr).collect(),
             told: around.server.address,
             trouble: rivals.trouble(interface).map(str::to_owned),
             asked: rivals.asked(interface),

@@ -316,7 +316,7 @@ impl Edge {
             }
             let link = links.iter().find(|link| link.name == name);
             let opened = match (link, now_refused.get(&name)) {
-                (None, _) => Err("it is not there, not up, or has no address".to_owned()),
+                (None, _) => Err("it is not there, not up, nothing is plugged in, or it has no address".to_owned()),
                 (Some(_), Some(why)) => Err(why.clone()),
                 (Some(link), None) => Port::open(link.clone()).map_err(|why| sentence(&why)),
             };

@@ -5,15 +5,13 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::AsRawFd as _;
 use std::task::Poll;
 
-use ipnet::Ipv4Net;
-use nix::ifaddrs::getifaddrs;
 use nix::libc;
-use nix::net::if_::{InterfaceFlags, if_nametoindex};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use super::super::link;
 use super::super::reply::{Reply, SERVER};
 use super::super::server::Link;
 
@@ -22,20 +20,9 @@ const KERNEL_BUFFER: usize = 4 << 20;
 
 /// The interfaces of these names that are up and have an address, each with its addresses now.
 pub(super) fn links(names: &[String]) -> Vec<Link> {
-    let all: Vec<_> = getifaddrs().into_iter().flatten().collect();
-    let link = |name: &String| {
-        let up = |flags: InterfaceFlags| flags.contains(InterfaceFlags::IFF_UP);
-        let ours = all.iter().filter(|one| one.interface_name == *name && up(one.flags));
-        let addresses = ours.filter_map(|one| {
-            let ip = one.address?.as_sockaddr_in()?.ip();
-            let mask = one.netmask?.as_sockaddr_in()?.ip();
-            Ipv4Net::with_netmask(ip, mask).ok()
-        });
-        let addresses: Vec<Ipv4Net> = addresses.collect();
-        let index = if_nametoindex(name.as_str()).ok()?;
-        (!addresses.is_empty()).then(|| Link { name: name.clone(), index, addresses })
-    };
-    names.iter().filter_map(link).collect()
+    let serves = |link: &link::Link| names.contains(&link.name) && link.up && !link.addresses.is_empty();
+    let all = link::all().into_iter().filter(serves);
+    all.map(|link::Link { name, index, addresses, .. }| Link { name, index, addresses }).collect()
 }
 
 /// An interface that is served.

@@ -62,7 +62,7 @@ pub struct Link {
     /// Its name.
     pub name: String,
     /// The kernel's number of it: another after it was made anew.
-    pub index: u32,
+    pub index: usize,
     /// Its addresses.
     pub addresses: Vec<Ipv4Net>,
 }

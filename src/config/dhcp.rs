@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
-use super::validate::{Report, duration};
+use super::validate::{Report, duration, interfaces};
 use super::wire;
 use crate::domain::MacAddr;
 
@@ -82,15 +82,7 @@ pub(super) fn validate(report: &mut Report, wire: &wire::Dhcp) -> Dhcp {
         "off" => None,
         text => clients(report, "dhcp.mode", text, "off, phones, all"),
     };
-    let mut named = BTreeSet::new();
-    for name in &wire.interfaces {
-        // The kernel's own bound (IFNAMSIZ); what does not exist yet is waited for.
-        if name.is_empty() || name.len() > 15 || name.contains(['/', ' ']) {
-            report.add("dhcp.interfaces", format!("{name:?} is no name of an interface"));
-        } else if !named.insert(name) {
-            report.add("dhcp.interfaces", format!("{name} is named twice"));
-        }
-    }
+    let named = interfaces(report, "dhcp.interfaces", &wire.interfaces);
     let subnets: Vec<Subnet> = wire.subnet.iter().filter_map(|wire| subnet(report, wire)).collect();
     for (at, one) in subnets.iter().enumerate() {
         let earlier = subnets.iter().take(at);
@@ -109,7 +101,7 @@ pub(super) fn validate(report: &mut Report, wire: &wire::Dhcp) -> Dhcp {
     }
     Dhcp {
         mode,
-        interfaces: wire.interfaces.clone(),
+        interfaces: named,
         beside_other_server: wire.beside_other_server,
         probe: wire.probe,
         trusted_circuit: wire.trusted_circuit,

@@ -57,7 +57,7 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     }
     let http = sockets(&mut report, "http.listen", &wire.http.listen);
     let admin = sockets(&mut report, "admin.listen", &wire.admin.listen);
-    let discovery = interfaces(&mut report, "discovery.interfaces", wire.discovery.interfaces);
+    let discovery = interfaces(&mut report, "discovery.interfaces", &wire.discovery.interfaces);
     let access = access(&mut report, &mut notes, &wire.access);
     let time = sockets(&mut report, "sntp.listen", &wire.sntp.listen);
     if let Some(address) = time.iter().find(|address| address.port() != sntp::PORT) {
@@ -351,15 +351,15 @@ fn sockets(report: &mut Report, key: &str, texts: &[String]) -> Vec<SocketAddrV4
 const INTERFACE_NAME: usize = 15;
 
 /// Names of interfaces as the kernel takes them; whether they are there is not asked.
-fn interfaces(report: &mut Report, key: &str, names: Vec<String>) -> Vec<String> {
+pub(super) fn interfaces(report: &mut Report, key: &str, names: &[String]) -> Vec<String> {
     let mut sound: Vec<String> = Vec::new();
     for name in names {
         let fits = (1..=INTERFACE_NAME).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b':');
-        if sound.contains(&name) {
+        if sound.contains(name) {
             report.add(key, format!("{name} is named twice"));
         } else if fits && name != "." && name != ".." {
-            sound.push(name);
+            sound.push(name.clone());
         } else {
             report.add(key, format!("{name:?} is no name of an interface such as eth0 or eth0.100; see `ip link`"));
         }

@@ -17,15 +17,12 @@ use tokio::time::{Instant, timeout};
 
 use super::link::{self, Link};
 use super::offer::{Complaint, Offer, complaints, status};
+use super::reply::{CLIENT, SERVER};
 use super::rivals::Heard;
 use super::wire::{LONGEST, Raw};
 use crate::api::{DhcpHeard, DhcpListen, DhcpProblem, DhcpServer, DhcpSilent};
 use crate::config;
 use crate::probe;
-
-/// Port of a client and of a server (RFC 2131 section 4.1).
-const CLIENT: u16 = 68;
-const SERVER: u16 = 67;
 
 /// As a phone that runs its application says [WAZO]: servers that tell only phones where their files are answer it.
 const CLASS: &[u8] = b"Cisco Systems, Inc. IP Phone CP-7942G\0";

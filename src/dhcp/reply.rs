@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::wire::{END, RELAY, Raw};
 
-/// The port of servers and relays.
+/// The port of servers and relays (RFC 2131 section 4.1).
 pub const SERVER: u16 = 67;
 
 /// The port of clients.

@@ -1,10 +1,8 @@
 //! What people are told of it.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
 
-use crate::config::{Listen, Protocol};
-use crate::dhcp::reply::SERVER;
+use crate::config::{DHCP, Listen, Protocol};
 use crate::dhcp::rivals::Serving;
 use crate::dhcp::server::Notice;
 use crate::ports;
@@ -14,8 +12,7 @@ pub(super) fn sentence(why: &io::Error) -> String {
     if why.kind() != io::ErrorKind::AddrInUse {
         return format!("port 67 could not be listened on: {why}");
     }
-    let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER);
-    let holder = ports::holder(&Listen { key: "dhcp.interfaces", protocol: Protocol::Udp, address: any });
+    let holder = ports::holder(&Listen { key: "dhcp.interfaces", protocol: Protocol::Udp, address: DHCP });
     holder.map_or_else(
         || "port 67 is held by another program".to_owned(),
         |holder| format!("port 67 is held by {holder}; stop that one, or leave DHCP to it: dhcp.mode = \"off\""),

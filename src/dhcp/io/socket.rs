@@ -12,8 +12,9 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use super::super::link;
-use super::super::reply::{Reply, SERVER};
+use super::super::reply::Reply;
 use super::super::server::Link;
+use crate::config::DHCP;
 
 /// What the kernel may hold for us while we are elsewhere, in octets: the DISCOVERs of some thousand phones.
 const KERNEL_BUFFER: usize = 4 << 20;
@@ -40,7 +41,7 @@ impl Port {
         setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         socket.set_broadcast(true)?;
         socket.set_nonblocking(true)?;
-        socket.bind(&SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, SERVER).into())?;
+        socket.bind(&DHCP.into())?;
         Ok(Self { link, socket: UdpSocket::from_std(socket.into())? })
     }
 

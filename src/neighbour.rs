@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState};
@@ -12,25 +13,43 @@ use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, Ro
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
+use tokio::net::UdpSocket;
 
+use crate::access::rule::Neighbour;
 use crate::domain::MacAddr;
 
 /// From so many addresses on, a hardware address is that of a router, or of who does as one (proxy ARP, a wireless
 /// controller): who is behind it is not known. Two are a phone's that has just moved from one to the other.
 const SEVERAL: usize = 3;
 
-/// Whose address that is, where it is on a link of ours and one host answers for it.
-pub fn at(ip: Ipv4Addr) -> Option<MacAddr> {
-    owner(&entries(), ip)
+/// What nobody listens on (RFC 863): a datagram to it makes the kernel look for the host.
+const DISCARD: u16 = 9;
+
+/// Between two looks whether a host answered, in milliseconds: 200 in all. On the same network it does within one.
+const LOOKS: [u64; 6] = [1, 4, 15, 30, 50, 100];
+
+/// Who is at that address, as the kernel knows it.
+pub fn at(ip: Ipv4Addr) -> Neighbour {
+    neighbours().map_or(Neighbour::Unknown, |answers| owner(&answers.iter().filter_map(entry).collect::<Vec<_>>(), ip))
+}
+
+/// Has the kernel find out who is at that address. Returns once it is known, or nobody answered for 200 ms.
+pub async fn resolve(ip: Ipv4Addr) {
+    let Ok(socket) = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).await else { return };
+    // What cannot be sent is not answered.
+    let _ = socket.send_to(&[], (ip, DISCARD)).await;
+    for wait in LOOKS {
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        if matches!(at(ip), Neighbour::Is(_) | Neighbour::Several) {
+            return;
+        }
+    }
 }
 
 /// Everybody who is known on a link of ours, with nothing said of who answers for several.
 pub fn all() -> HashMap<Ipv4Addr, MacAddr> {
-    entries().into_iter().collect()
-}
-
-fn entries() -> Vec<(Ipv4Addr, MacAddr)> {
-    neighbours().unwrap_or_default().iter().filter_map(entry).collect()
+    let answers = neighbours().unwrap_or_default();
+    answers.iter().filter_map(entry).filter_map(|(ip, mac)| Some((ip, mac?))).collect()
 }
 
 /// Whether that address is on a link of ours, with no router before it; `None` where no route leads there.
@@ -98,20 +117,21 @@ fn neighbours() -> io::Result<Vec<RouteNetlinkMessage>> {
     ask(RouteNetlinkMessage::GetNeighbour(all), NLM_F_DUMP)
 }
 
-/// An entry that the kernel holds for true: an address, and who answers there. Neither one that failed, nor one that waits
-/// for its answer, nor what needs none.
-fn entry(answer: &RouteNetlinkMessage) -> Option<(Ipv4Addr, MacAddr)> {
+/// An entry that says something: an address, and who answers there; `None` = nobody does, or did so far. Neither one that
+/// needs no answer, nor one of another kind of link.
+fn entry(answer: &RouteNetlinkMessage) -> Option<(Ipv4Addr, Option<MacAddr>)> {
     let RouteNetlinkMessage::NewNeighbour(entry) = answer else { return None };
-    let known = matches!(
-        entry.header.state,
+    let known = match entry.header.state {
         NeighbourState::Reachable
-            | NeighbourState::Stale
-            | NeighbourState::Delay
-            | NeighbourState::Probe
-            | NeighbourState::Permanent
-    );
+        | NeighbourState::Stale
+        | NeighbourState::Delay
+        | NeighbourState::Probe
+        | NeighbourState::Permanent => true,
+        NeighbourState::Incomplete | NeighbourState::Failed => false,
+        _ => return None,
+    };
     let (mut ip, mut mac) = (None, None);
-    for attribute in entry.attributes.iter().filter(|_| known) {
+    for attribute in &entry.attributes {
         match attribute {
             NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) => ip = Some(*address),
             // Six octets are Ethernet's; other links have longer ones.
@@ -119,16 +139,20 @@ fn entry(answer: &RouteNetlinkMessage) -> Option<(Ipv4Addr, MacAddr)> {
             _ => {}
         }
     }
-    Some((ip?, MacAddr::new(mac?).ok()?))
+    let mac = if known { Some(MacAddr::new(mac?).ok()?) } else { None };
+    Some((ip?, mac))
 }
 
-/// Whose that address is, where two links do not say two things and it is not one of several behind a router.
-fn owner(entries: &[(Ipv4Addr, MacAddr)], ip: Ipv4Addr) -> Option<MacAddr> {
-    let mut owners = entries.iter().filter(|(at, _)| *at == ip).map(|(_, mac)| *mac);
-    let mac = owners.next()?;
+/// Who is there, where two links do not say two things and it is not one of several behind a router.
+fn owner(entries: &[(Ipv4Addr, Option<MacAddr>)], ip: Ipv4Addr) -> Neighbour {
+    let here = || entries.iter().filter(|(at, _)| *at == ip).map(|(_, mac)| *mac);
+    let mut owners = here().flatten();
+    let Some(mac) = owners.next() else {
+        return if here().next().is_some() { Neighbour::Unresolved } else { Neighbour::Unknown };
+    };
     let contested = owners.any(|other| other != mac);
-    let several = entries.iter().filter(|(_, owner)| *owner == mac).count() >= SEVERAL;
-    (!contested && !several).then_some(mac)
+    let several = entries.iter().filter(|(_, owner)| *owner == Some(mac)).count() >= SEVERAL;
+    if contested || several { Neighbour::Several } else { Neighbour::Is(mac) }
 }
 
 /// Room for what the kernel puts into one datagram (32 KiB of a dump).
@@ -184,24 +208,42 @@ mod tests {
 
     #[test]
     fn who_answers_for_an_address() {
-        let table: Vec<_> = [(5, 5), (7, 7), (8, 7), (10, 1), (11, 1), (12, 1), (14, 14), (14, 15), (16, 16), (16, 16)]
-            .map(|(address, owner)| (ip(address), mac(owner)))
-            .into();
-        for (address, expected) in [
+        let table: Vec<_> = [
             (5, Some(5)),
             // A phone's address before and after it moved.
             (7, Some(7)),
             (8, Some(7)),
-            (10, None),
-            (12, None),
+            (10, Some(1)),
+            (11, Some(1)),
+            (12, Some(1)),
             // Two links, two hosts.
-            (14, None),
+            (14, Some(14)),
+            (14, Some(15)),
             (16, Some(16)),
-            (99, None),
+            (16, Some(16)),
+            (18, None),
+            // Nobody on one link, and somebody on the other.
+            (20, None),
+            (20, Some(20)),
+        ]
+        .map(|(address, owner)| (ip(address), owner.map(mac)))
+        .into();
+        let is = |last| Neighbour::Is(mac(last));
+        for (address, expected) in [
+            (5, is(5)),
+            (7, is(7)),
+            (8, is(7)),
+            (10, Neighbour::Several),
+            (12, Neighbour::Several),
+            (14, Neighbour::Several),
+            (16, is(16)),
+            (18, Neighbour::Unresolved),
+            (20, is(20)),
+            (99, Neighbour::Unknown),
         ] {
-            assert_eq!(owner(&table, ip(address)), expected.map(mac), "10.1.0.{address}");
+            assert_eq!(owner(&table, ip(address)), expected, "10.1.0.{address}");
         }
-        assert_eq!(owner(&[], ip(5)), None);
+        assert_eq!(owner(&[], ip(5)), Neighbour::Unknown);
     }
 
     #[test]
@@ -224,9 +266,12 @@ mod tests {
             NeighbourState::Probe,
             NeighbourState::Permanent,
         ] {
-            assert_eq!(entry_of(state, &octets), Some((ip(5), mac(5))), "{state}");
+            assert_eq!(entry_of(state, &octets), Some((ip(5), Some(mac(5)))), "{state}");
         }
-        for state in [NeighbourState::Failed, NeighbourState::Incomplete, NeighbourState::Noarp, NeighbourState::None] {
+        for state in [NeighbourState::Failed, NeighbourState::Incomplete] {
+            assert_eq!(entry_of(state, &octets), Some((ip(5), None)), "{state}");
+        }
+        for state in [NeighbourState::Noarp, NeighbourState::None] {
             assert_eq!(entry_of(state, &octets), None, "{state}");
         }
         // No address of Ethernet, and none at all.
@@ -245,7 +290,7 @@ mod tests {
     /// Loopback has no hardware addresses, and is this host's own.
     #[test]
     fn the_tables_of_this_host() {
-        assert_eq!(at(Ipv4Addr::LOCALHOST), None);
+        assert_eq!(at(Ipv4Addr::LOCALHOST), Neighbour::Unknown);
         assert_eq!(on_link(Ipv4Addr::LOCALHOST), Some(false));
         let fill = fill().unwrap();
         assert!(fill.limit >= 1, "{fill:?}");

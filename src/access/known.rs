@@ -30,6 +30,9 @@ const LEASES: usize = 65_536;
 /// Overheard addresses at most: the one of a stranger heard longest ago goes.
 const HEARD: usize = 8_192;
 
+/// Addresses at which one phone is overheard at most: anybody can say so in its name, and a phone has two.
+const HEARD_OF_ONE: usize = 4;
+
 /// Between two looks for what is too old.
 const LOOK: SignedDuration = SignedDuration::from_mins(1);
 
@@ -105,7 +108,22 @@ impl Known {
         if (assigned || before.is_some_and(|before| before.assigned)) && !before.is_some_and(same) {
             self.unkept_overheard.insert(ip);
         }
+        if assigned {
+            self.trim(mac);
+        }
         self.is_at(ip, mac);
+    }
+
+    /// A phone keeps the addresses at which it was heard last.
+    fn trim(&mut self, mac: MacAddr) {
+        let of_it = self.overheard.iter().filter(|(_, heard)| heard.mac == mac);
+        let mut own: Vec<(Timestamp, Ipv4Addr)> = of_it.map(|(ip, heard)| (heard.at, *ip)).collect();
+        own.sort_unstable();
+        let over = own.len().saturating_sub(HEARD_OF_ONE);
+        for (_, ip) in own.into_iter().take(over) {
+            self.overheard.remove(&ip);
+            self.unkept_overheard.insert(ip);
+        }
     }
 
     /// Whether there is room for one more; only a phone makes a stranger give way.
@@ -338,6 +356,18 @@ mod tests {
         assert_eq!(known.leases.len(), LEASES);
         known.leased(Ipv4Addr::new(10, 9, 0, 1), mac(1), at(200));
         assert_eq!(known.lease(Ipv4Addr::new(10, 9, 0, 1), at(0)), Some(mac(1)), "a new one finds room");
+    }
+
+    #[test]
+    fn a_phone_is_overheard_at_a_few_addresses() {
+        let mut known = Known::default();
+        let ip = |n: u32| Ipv4Addr::from_bits(0x0a00_0000 + n);
+        for n in 0..100 {
+            known.overheard(ip(n), mac(1), true, at(i64::from(n)));
+        }
+        assert_eq!(known.overheard.len(), HEARD_OF_ONE);
+        assert_eq!((known.heard(ip(99), at(99)), known.heard(ip(0), at(99))), (Some(mac(1)), None));
+        assert!(known.unkept_overheard.contains(&ip(0)), "its row goes");
     }
 
     /// A host without a clock of its own: the time servers are reached, and years have passed.

@@ -10,7 +10,7 @@
 //! | E1 lease | our own DHCP server, by relay too | while the lease does |
 //! | E2 overheard | DHCP of others that was heard | 24 h |
 //! | E3 neighbour | the kernel's table, for an address on a link of ours | now |
-//! | E4 contact | the phone's line is registered from there, or its own web page was read there | while registered; 1 h |
+//! | E4 contact | a desk phone registered the phone's line from there, or its own web page was read there | while registered; 1 h |
 //! | E5 pin | the file went there under E1 to E4, or somebody approved it | 30 days, until E1 to E3 name another |
 //!
 //! Whoever is registered with a phone's secret has the secret, so E4 pins as well: a phone behind a router that was off
@@ -23,7 +23,9 @@
 //! - when it lasted `access.first_contact`. Each step of the phone's conversion begins it anew;
 //! - when another address asks for the phone's files. That may be the phone itself after a boot that we caused or saw (a word
 //!   to restart, a step of its conversion, the end of its registration) since the first address was last heard; then the
-//!   window moves along, and the old address is the stranger. Otherwise it shuts for both, until somebody approves one.
+//!   window moves along, and the old address is the stranger; not where somebody else asked within the hour, who may have
+//!   waited for that boot. An address that never fetched anything makes way after a minute: the source of one datagram may
+//!   be made up. Otherwise it shuts for both, until somebody approves one.
 //!
 //! Until it opens nothing runs down: forty phones entered on Friday and plugged in on Monday have their full time. The first
 //! who asks is believed, so where E1 to E3 can be had they are better.

@@ -1,6 +1,7 @@
 //! The rule: from what each piece of evidence says of the phone in the file's name to serve, not found or alarm.
 
 use crate::config::Policy;
+use crate::domain::MacAddr;
 
 /// What a piece of evidence says of who is at the address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,11 +15,36 @@ pub enum Says {
     Other,
 }
 
+/// What the kernel's table of neighbours says of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Neighbour {
+    /// This device answers for it.
+    Is(MacAddr),
+    /// Who answers for it answers for others as well (a router with proxy ARP, a wireless controller), or two do.
+    Several,
+    /// It was asked for, and nobody answered, or not yet.
+    Unresolved,
+    /// Nothing: nobody asked for it yet, the link has no hardware addresses, or the kernel does not tell.
+    Unknown,
+}
+
+impl Neighbour {
+    /// The one device that is there.
+    pub fn mac(self) -> Option<MacAddr> {
+        match self {
+            Self::Is(mac) => Some(mac),
+            Self::Several | Self::Unresolved | Self::Unknown => None,
+        }
+    }
+}
+
 /// How the address is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
     /// On a link of ours.
     OnLink,
+    /// On a link of ours, where nobody answers for it: the source was made up, or does not want to be known.
+    Silent,
     /// By way of a router: then the neighbour is the router, and says nothing of who is behind it.
     Routed,
 }
@@ -72,6 +98,10 @@ pub fn decide(policy: Policy, evidence: &Evidence, link: Link, window_open: bool
     if seen.contains(&Says::Other) {
         return if policy == Policy::Open { Verdict::Serve(Ground::Policy) } else { Verdict::Alarm };
     }
+    // A device that answered no ARP could be at the phone's own address.
+    if link == Link::Silent && policy != Policy::Open {
+        return Verdict::NotFound;
+    }
     if seen.contains(&Says::This) {
         Verdict::Serve(Ground::Seen)
     } else if evidence.contact == Says::This {
@@ -91,13 +121,14 @@ pub fn decide(policy: Policy, evidence: &Evidence, link: Link, window_open: bool
 mod tests {
     use super::*;
 
-    /// First match wins. Policy, E1 to E5, link, window: `.` anything, `t` this, `o` other, `-` nothing; `l` on link, `r`
-    /// routed; `w` open, `s` shut. Then what is to happen.
+    /// First match wins. Policy, E1 to E5, link, window: `.` anything, `t` this, `o` other, `-` nothing; `l` on link, `m`
+    /// on link and mute, `r` routed; `w` open, `s` shut. Then what is to happen.
     const ORACLE: &str = "
         open    . . . . . . .  serve
         .       o . . . . . .  alarm
         .       . o . . . . .  alarm
         .       . . o . . l .  alarm
+        .       . . . . . m .  not-found
         network . . . . . . .  serve
         own     t . . . . . .  serve
         own     . t . . . . .  serve
@@ -115,10 +146,11 @@ mod tests {
 
     /// Every combination there is, against a table that knows nothing of the code.
     #[test]
-    fn all_2916_combinations() {
+    fn all_4374_combinations() {
         let says = [("-", Says::Nothing), ("t", Says::This), ("o", Says::Other)];
         let policies = [("own", Policy::OwnMac), ("network", Policy::Network), ("open", Policy::Open)];
-        let (links, windows) = ([("l", Link::OnLink), ("r", Link::Routed)], [("w", true), ("s", false)]);
+        let links = [("l", Link::OnLink), ("m", Link::Silent), ("r", Link::Routed)];
+        let windows = [("w", true), ("s", false)];
         let mut cases = 0;
         for combination in 0..243_usize {
             let piece = |n: u32| says[combination / 3_usize.pow(n) % 3];
@@ -145,7 +177,7 @@ mod tests {
                 cases += 1;
             }
         }
-        assert_eq!(cases, 2_916);
+        assert_eq!(cases, 4_374);
     }
 
     /// What is only this policy's, or only the window's, is never a proof that pins the phone to the address.

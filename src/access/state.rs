@@ -16,6 +16,9 @@ use crate::domain::MacAddr;
 /// A denial is not noted anew within this.
 const ANEW: SignedDuration = SignedDuration::from_mins(10);
 
+/// How long after it was denied somebody is asked whether it is the phone that moved there.
+const MOVED: SignedDuration = SignedDuration::from_mins(15);
+
 /// How long a denial concerns a person.
 pub const CONCERNS: SignedDuration = SignedDuration::from_hours(1);
 
@@ -49,6 +52,8 @@ pub enum Why {
     Contested(Ipv4Addr),
     /// Somebody tries names in that network.
     Shut,
+    /// The address is on a link of ours, and nobody there answers for it.
+    Silent,
 }
 
 impl Why {
@@ -60,6 +65,7 @@ impl Why {
             Self::Late => "late",
             Self::Contested(_) => "contested",
             Self::Shut => "shut",
+            Self::Silent => "silent",
         }
     }
 }
@@ -133,6 +139,7 @@ impl Access {
             Verdict::Serve(ground) => Admission::Granted(ground),
             Verdict::Alarm | Verdict::NotFound if muted => return (Admission::Muted, None),
             Verdict::Alarm => Admission::Denied(Why::Foreign(self.another(asked, now))),
+            Verdict::NotFound if asked.link == Link::Silent => return (Admission::Denied(Why::Silent), None),
             Verdict::NotFound if !asked.assigned => Admission::Denied(Why::Unproven),
             Verdict::NotFound => match self.window(mac, ip, now) {
                 Ok(()) => Admission::Granted(Ground::FirstContact),
@@ -190,8 +197,8 @@ impl Access {
         match window {
             _ if open => Ok(()),
             Window::Late => Err(Why::Late),
-            Window::Contested { first } => Err(Why::Contested(first)),
-            Window::Open { .. } | Window::Succeeded => Err(Why::Unproven),
+            Window::Contested { first } | Window::Open { at: first, .. } => Err(Why::Contested(first)),
+            Window::Succeeded => Err(Why::Unproven),
         }
     }
 
@@ -238,6 +245,41 @@ impl Access {
     pub fn page(&mut self, ip: Ipv4Addr, mac: MacAddr, now: Timestamp) {
         if !self.first.get(&mac).is_some_and(|first| matches!(first.window, Window::Contested { .. })) {
             self.known.page(ip, mac, now);
+        }
+    }
+
+    /// Whether what is asked for says nothing of the phone: another device asks, or nothing shows that it is the phone,
+    /// which was last served elsewhere.
+    pub fn strange(&self, asked: &Asked, admission: Admission) -> bool {
+        match admission {
+            Admission::Denied(Why::Foreign(_)) => true,
+            Admission::Denied(Why::Silent) => asked.assigned,
+            Admission::Denied(_) => self.served_at(asked.mac).is_some_and(|served| served != asked.ip),
+            Admission::Granted(_) | Admission::Muted => false,
+        }
+    }
+
+    /// Where the phone was last served, or known to be.
+    fn served_at(&self, mac: MacAddr) -> Option<Ipv4Addr> {
+        self.first.get(&mac)?.served
+    }
+
+    /// Where the phone was last served, and where somebody asks in its name since and was denied only because nothing shows
+    /// that it is the phone.
+    pub fn moved(&self, mac: MacAddr, now: Timestamp) -> Option<(Ipv4Addr, Ipv4Addr)> {
+        let denied = self.denied(mac, now).filter(|denied| matches!(denied.why, Why::Unproven | Why::Late))?;
+        let served = self.served_at(mac).filter(|served| *served != denied.ip)?;
+        (now.duration_since(denied.at) < MOVED).then_some((served, denied.ip))
+    }
+
+    /// A file of the phone's name went there, whole.
+    pub fn fetched(&mut self, mac: MacAddr, ip: Ipv4Addr) {
+        if let Some(first) = self.first.get_mut(&mac) {
+            let before = *first;
+            first.fetched(ip);
+            if before != *first {
+                self.unkept_first.insert(mac);
+            }
         }
     }
 
@@ -332,7 +374,8 @@ impl Access {
     /// The wall clock was put.
     pub fn clock_stepped(&mut self, now: Timestamp, by: SignedDuration) {
         self.known.shift(by, now);
-        self.first.values_mut().for_each(|first| first.shift(by));
+        self.first.values_mut().for_each(|first| first.shift(by, now));
+        self.unkept_first.extend(self.first.keys());
         self.walkers.shift(by);
     }
 }
@@ -340,10 +383,10 @@ impl Access {
 /// Whether nothing differs but when it was last heard.
 fn same(a: &FirstContact, b: &FirstContact) -> bool {
     let still = |first: &FirstContact| match first.window {
-        Window::Open { since, at, .. } => (Some((since, at)), None),
+        Window::Open { since, at, fetched, .. } => (Some((since, at, fetched)), None),
         window => (None, Some(window)),
     };
-    still(a) == still(b) && a.rebooted == b.rebooted
+    still(a) == still(b) && a.rebooted == b.rebooted && a.strange == b.strange
 }
 
 #[cfg(test)]

@@ -67,6 +67,7 @@ fn a_reflash_may_change_the_address() {
 fn a_second_address_shuts_the_window_until_somebody_approves_one() {
     let mut access = Access::default();
     assert_eq!(ask(&mut access, &asked(1, DESK), 0), FIRST);
+    access.fetched(mac(1), DESK);
     assert_eq!(ask(&mut access, &asked(1, OTHER), 10), Admission::Denied(Why::Contested(DESK)));
     assert_eq!(ask(&mut access, &asked(1, DESK), 20), Admission::Denied(Why::Contested(DESK)));
     assert!(access.deny(mac(1), DESK, Why::Contested(DESK), at(20)));
@@ -81,6 +82,24 @@ fn a_second_address_shuts_the_window_until_somebody_approves_one() {
     assert_eq!(access.approve(mac(1), DESK, None, at(40)), Ok(()));
     assert_eq!(access.denied(mac(1), at(40)), None);
     assert_eq!(ask(&mut access, &asked(1, DESK), 50), Admission::Granted(Ground::Pin));
+}
+
+/// T26, and a device that has our hardware address by heart: nobody answers at the source, whatever speaks for it.
+#[test]
+fn a_source_that_does_not_answer_for_itself_is_not_served() {
+    let mut access = Access::default();
+    access.known.pin(DESK, mac(1), at(0));
+    access.known.leased(DESK, mac(1), at(1_000));
+    let silent = Asked { link: Link::Silent, ..asked(1, DESK) };
+    assert_eq!(ask(&mut access, &silent, 1), Admission::Denied(Why::Silent));
+    for n in 0..100 {
+        let name = Asked { mac: mac(n), ip: OTHER, ..silent };
+        assert_eq!(access.ask(&name, at(1)), (Admission::Denied(Why::Silent), None), "nobody is muted for it");
+    }
+    assert_eq!(ask(&mut access, &asked(1, DESK), 2), Admission::Granted(Ground::Seen));
+    assert!(access.strange(&silent, Admission::Denied(Why::Silent)));
+    access.set(config::Access { policy: Policy::Open, ..config::Access::default() });
+    assert_eq!(ask(&mut access, &silent, 3), Admission::Granted(Ground::Seen));
 }
 
 /// Who was shown to be there needs no window, and leaves none open for others.

@@ -17,6 +17,7 @@ use super::faults;
 use super::stage::Stage;
 use crate::config::{Config, PbxSource};
 use crate::convert::web_page::Hosts;
+use crate::diagnose::Unanswered;
 use crate::domain::MacAddr;
 use crate::hub::{Hub, Look};
 use crate::pbx::sources::freepbx_access;
@@ -72,7 +73,7 @@ struct Looking {
 
 /// When each phone was last asked, and which step of it had been verified by then.
 #[derive(Default)]
-struct Looked(HashMap<MacAddr, (Instant, Option<Timestamp>)>);
+struct Looked(HashMap<(MacAddr, Ipv4Addr), (Instant, Option<Timestamp>)>);
 
 impl Looking {
     async fn run(mut self, ending: &CancellationToken) {
@@ -100,9 +101,15 @@ impl Looking {
             pbx: addresses(self.pbx.iter().cloned().chain(self.hub.snapshot().settings.sip_host.clone())).await,
         };
         let mut asking = JoinSet::new();
-        for look in due.into_iter().filter(|look| hosts.may_be_asked(look.ip)) {
+        let may_be = |look: &Look| hosts.may_be_asked(look.ip) && look.before.is_none_or(|ip| hosts.may_be_asked(ip));
+        for look in due.into_iter().filter(may_be) {
             let hub = Arc::clone(&self.hub);
             asking.spawn(async move {
+                if let Some(before) = look.before
+                    && !matches!(probe::tcp(&before.to_string(), PORT).await, Err(Unanswered::Unreached(_)))
+                {
+                    return tracing::debug!(mac = %look.mac, "{before} still answers, so the phone has not moved to {}", look.ip);
+                }
                 match probe::device_information(look.ip, PORT).await {
                     Ok(page) if hub.page(look.mac, look.ip, &page, Timestamp::now()) => {}
                     Ok(_) => {
@@ -120,9 +127,9 @@ impl Looked {
     /// Those whose turn it is, a few; from now on they were looked at.
     fn due(&mut self, looks: Vec<Look>, now: Instant) -> Vec<Look> {
         self.0.retain(|_, (at, _)| now.duration_since(*at) < AGAIN);
-        let anew = |look: &Look| self.0.get(&look.mac).is_none_or(|(_, verified)| look.verified > *verified);
+        let anew = |look: &Look| self.0.get(&(look.mac, look.ip)).is_none_or(|(_, verified)| look.verified > *verified);
         let due: Vec<Look> = looks.into_iter().filter(anew).take(AT_ONCE).collect();
-        self.0.extend(due.iter().map(|look| (look.mac, (now, look.verified))));
+        self.0.extend(due.iter().map(|look| ((look.mac, look.ip), (now, look.verified))));
         due
     }
 }
@@ -150,6 +157,7 @@ mod tests {
             mac: MacAddr::new([0, 0x1b, 0x54, 0, 0, n]).unwrap(),
             ip: Ipv4Addr::new(10, 1, 0, n),
             verified: verified.map(|second| Timestamp::from_second(second).unwrap()),
+            before: None,
         }
     }
 

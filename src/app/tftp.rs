@@ -1,5 +1,6 @@
 //! TFTP in the daemon: sockets, names asked of the hub, outcomes told to it.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,9 +12,9 @@ use crate::config::{Config, Listen};
 use crate::domain::{EventKind, Transport};
 use crate::files::{Answer, Refusal, Shelves};
 use crate::hub::Hub;
-use crate::tftp;
 use crate::tftp::exchange::{Content, Dropped};
 use crate::tftp::io::{Asked, Reply};
+use crate::{neighbour, tftp};
 
 /// What TFTP allows; all listeners count into `dropped` what they do not answer.
 pub(super) fn limits(config: &Config, dropped: &Arc<Dropped>) -> tftp::exchange::Config {
@@ -68,13 +69,28 @@ pub(super) fn spawn(
 
 fn reply(hub: &Arc<Hub>, shelves: &Shelves, request: &Asked) -> Reply {
     faults::strike("tftp");
-    match hub.ask(&request.name, *request.source.ip(), request.destination, Transport::Tftp, Timestamp::now()) {
+    let ip = *request.source.ip();
+    if !hub.is_to_be_resolved(&request.name, ip) {
+        return decide(hub, shelves, &request.name, ip, request.destination);
+    }
+    let (hub, shelves, name, server) = (Arc::clone(hub), shelves.clone(), request.name.clone(), request.destination);
+    Reply::Later(Box::pin(async move {
+        neighbour::resolve(ip).await;
+        match decide(&hub, &shelves, &name, ip, server) {
+            Reply::Serve(content) => Some(content),
+            Reply::Later(content) => content.await,
+            Reply::Absent | Reply::Silence => None,
+        }
+    }))
+}
+
+fn decide(hub: &Arc<Hub>, shelves: &Shelves, name: &str, ip: Ipv4Addr, server: Ipv4Addr) -> Reply {
+    match hub.ask(name, ip, server, Transport::Tftp, Timestamp::now()) {
         Answer::Serve(bytes) => Reply::Serve(Content { bytes, text: true }),
         Answer::Refuse(Refusal::Muted) => Reply::Silence,
         Answer::Refuse(_) => Reply::Absent,
         answer @ (Answer::Image(_) | Answer::FallThrough(_)) => {
-            let (hub, shelves, ip) = (Arc::clone(hub), shelves.clone(), *request.source.ip());
-            let asked = request.name.clone();
+            let (hub, shelves, asked) = (Arc::clone(hub), shelves.clone(), name.to_owned());
             Reply::Later(Box::pin(async move {
                 let bytes = shelves.read(answer).await;
                 if bytes.is_none() {

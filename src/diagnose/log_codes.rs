@@ -74,7 +74,8 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "config-denied",
         "A phone's configuration was denied",
         "src= is who asked, asked= for what, evidence= what is known of who is there (none, or a MAC by lease, overheard or \
-         neighbour), why= foreign (another device), unproven, late, contested (two addresses ask) or shut (a name-walk there). Ten \
+         neighbour), why= foreign (another device), unproven, late, contested (two addresses ask), shut (a name-walk there) or \
+         silent (nobody answers for that address on its link: a source that was made up). Ten \
          lines a minute for one source, sixty for all. `offhook explain MAC` says what to do; contrib/fail2ban reads the line.",
     ),
     (
@@ -276,6 +277,18 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
          after a second at first and after a minute at most.",
     ),
     (
+        "pbx-socket-closed",
+        "FreePBX's pages cannot ask offhook",
+        "The socket pbx.sock belongs to group asterisk, and the daemon's user is not in it. The pages show what was published \
+         last and cannot tell phones to restart. adduser offhook asterisk, then systemctl restart offhook.",
+    ),
+    (
+        "phone-moved",
+        "A phone came back at another address",
+        "It was not registered any more, nobody answered where it was last served, and its own web page was read where it asks \
+         from now; it gets its files there. If you did not move it, and no lease ended, see which device is at that address.",
+    ),
+    (
         "pool-filling",
         "A pool of addresses is nearly full",
         "Make dhcp.subnet.pool larger or dhcp.subnet.lease shorter; `offhook dhcp leases` shows who has them.",
@@ -295,11 +308,6 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "The status cannot be written to the PBX",
         "Phones are served; what the PBX shows of them is old. The sentence says what failed: often the right to write \
          offhook_status, see `grants.sql`. It is tried again by itself, and then the latest state is written.",
-    ),
-    (
-        "pbx-socket-closed",
-        "FreePBX's pages cannot ask offhook",
-        "The socket pbx.sock belongs to group asterisk, and the daemon's user is not in it. The pages show what was published          last and cannot tell phones to restart. adduser offhook asterisk, then systemctl restart offhook.",
     ),
     (
         "reload-refused",

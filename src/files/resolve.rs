@@ -87,6 +87,8 @@ pub struct Asker<'a> {
     pub unknown: &'a Unknown,
     /// A phone gets its secrets; a person who looks does not, unless told to.
     pub secrets: Secrets,
+    /// Why it may have no file with a secret. Such a file is not even made: the time that takes would say that it exists.
+    pub denied: Option<Refusal>,
 }
 
 /// What is served to phones that nobody knows: a phone that was erased has no name to give, and nothing to lose.
@@ -177,6 +179,8 @@ pub fn guarded(request: &FileRequest, snapshot: &Snapshot, seen: &Seen) -> bool 
     match request {
         FileRequest::Phone(PhoneFile::SipCnf, _) => true,
         FileRequest::Phone(PhoneFile::SepXml, mac) => !seen.firmware.sep_for_legacy(snapshot, *mac, seen),
+        // A digest over all of the phone's configuration.
+        FileRequest::Shared(SharedFile::SyncInfo) => true,
         _ => false,
     }
 }
@@ -195,6 +199,9 @@ fn own(kind: FileKind, mac: MacAddr, family: Family, snapshot: &Snapshot, asker:
     };
     if desired.gone() {
         return Answer::Refuse(Refusal::ExtensionMissing);
+    }
+    if let Some(why) = asker.denied {
+        return Answer::Refuse(why);
     }
     if asker.secrets == Secrets::Masked {
         for line in &mut desired.phone.lines {

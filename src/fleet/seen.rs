@@ -122,6 +122,17 @@ impl Seen {
         before
     }
 
+    /// Somebody elsewhere asks in its name, who is not shown to be it. Where both go on it is two phones.
+    fn strange(&mut self, ip: IpAddr, at: Timestamp) {
+        let again = |(left, when, _): &(IpAddr, Timestamp, u32)| *left == ip && at.duration_since(*when) < TO_AND_FRO;
+        let times = self.left.filter(again).map_or(0, |(_, when, times)| {
+            // There and back.
+            let back = self.at.is_some_and(|heard| heard >= when);
+            if back { times.saturating_add(2) } else { times }
+        });
+        self.left = Some((ip, at, times));
+    }
+
     /// Major version of the load that reads its files.
     pub fn major(&self) -> Option<u16> {
         if let Some(load) = self.firmware.reads() {
@@ -177,6 +188,13 @@ impl Directory {
         let before = seen.asks_from(ip, at);
         self.move_to(mac, before, ip);
         Some(mac)
+    }
+
+    /// Somebody asks in an assigned phone's name who is not shown to be it, while the phone was served elsewhere.
+    pub fn note_strange(&mut self, mac: MacAddr, ip: IpAddr, at: Timestamp) {
+        if let Some(seen) = self.phones.get_mut(&mac) {
+            seen.strange(ip, at);
+        }
     }
 
     /// A request of an earlier life. At which address of ours it came in is not known any more.

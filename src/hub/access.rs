@@ -7,14 +7,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Hub;
-use super::state::{State, endpoints, printable};
-use crate::access::rule::{Ground, Link};
+use super::state::{State, endpoints, is_phone, printable};
+use crate::access::rule::{Ground, Link, Neighbour};
 use crate::access::walkers::Alarm;
 use crate::access::{Admission, Asked, Kept, ToKeep, Why};
 use crate::config;
 use crate::convert::Conversion;
 use crate::domain::{BootEvent, ContactState, EventKind, MacAddr, Transport};
-use crate::files::name::FileRequest;
+use crate::files::name::{FileRequest, SharedFile};
 use crate::files::{Answer, Asker, Refusal, Secrets, guarded, resolve};
 use crate::fleet::Snapshot;
 
@@ -27,10 +27,14 @@ impl Hub {
         if admission == Admission::Muted {
             return Answer::Refuse(Refusal::Muted);
         }
-        // Another device: what it asks for says nothing of the phone.
-        let foreign = matches!(admission, Admission::Denied(Why::Foreign(_)));
         let (mut state, snapshot) = self.locked();
-        let mac = if foreign {
+        let strange = asked.as_ref().is_some_and(|asked| state.access.strange(asked, admission));
+        let mac = if strange {
+            if let (Some(mac), Admission::Denied(Why::Unproven | Why::Late | Why::Contested(_))) =
+                (request.mac(), admission)
+            {
+                state.directory.note_strange(mac, ip.into(), now);
+            }
             request.mac()
         } else {
             let assigned = |mac| snapshot.assignment(mac).is_some();
@@ -48,15 +52,21 @@ impl Hub {
             firmware: &index,
             unknown: &unknown,
             secrets: Secrets::Shown,
+            denied: refusal(admission).filter(|_| guarded(&request, &snapshot, &seen)),
         };
         let mut answer = resolve(&request, &snapshot, &asker);
-        if matches!(answer, Answer::Serve(_)) && guarded(&request, &snapshot, &seen) {
+        let decided = match &answer {
+            Answer::Serve(_) => guarded(&request, &snapshot, &seen),
+            Answer::Refuse(why) => Some(*why) == asker.denied,
+            Answer::Image(_) | Answer::FallThrough(_) => false,
+        };
+        if decided {
             answer = self.guard(answer, asked.as_ref(), admission, name, now);
         }
         if let Answer::Image(file) = &answer {
             self.lock().converting.taken.note(&file.sha256, now);
         }
-        if let Some(mac) = mac.filter(|_| !foreign) {
+        if let Some(mac) = mac.filter(|_| !strange) {
             let refused = match &answer {
                 Answer::Serve(_) | Answer::Image(_) | Answer::FallThrough(_) => None,
                 Answer::Refuse(why) => Some(why.code().to_owned()),
@@ -76,8 +86,10 @@ impl Hub {
     /// Whether who asks may have what only the phone in the name may have.
     fn admit(&self, request: &FileRequest, ip: Ipv4Addr, now: Timestamp) -> (Option<Asked>, Admission) {
         let anybody = (None, Admission::Granted(Ground::Policy));
-        let Some(mac) = request.mac() else { return anybody };
         let (state, snapshot) = self.locked();
+        // A name without a MAC is of the phone at the address, for a file that is made for each.
+        let by_address = || state.directory.at_address(ip.into()).filter(|_| *request == SYNC_INFO);
+        let Some(mac) = request.mac().or_else(by_address) else { return anybody };
         // Before that nobody is known, and nobody is served.
         if !snapshot.ready() {
             return anybody;
@@ -87,9 +99,7 @@ impl Hub {
             return (None, Admission::Muted);
         }
         drop(state);
-        let neighbour = (self.neighbour)(ip);
-        let on_link = neighbour.is_some() && (self.on_link)(ip);
-        let link = if on_link { Link::OnLink } else { Link::Routed };
+        let (link, neighbour) = self.link(ip);
         let (mut state, snapshot) = self.locked();
         let registered = registered(&state, &snapshot, mac, ip);
         let asked = Asked { mac, ip, assigned, neighbour, link, registered };
@@ -109,14 +119,35 @@ impl Hub {
         (Some(asked), admission)
     }
 
-    /// A file with a secret is about to go out: it goes, or is as absent as any other.
+    /// How an address is reached, and who answers for it there.
+    fn link(&self, ip: Ipv4Addr) -> (Link, Option<MacAddr>) {
+        if !(self.on_link)(ip) {
+            return (Link::Routed, None);
+        }
+        match (self.neighbour)(ip) {
+            Neighbour::Unresolved => (Link::Silent, None),
+            neighbour => (Link::OnLink, neighbour.mac()),
+        }
+    }
+
+    /// Whether the link is to be asked first who is at an address: somebody asks there for a phone's file by a datagram, and
+    /// the kernel does not know who. A device that has our hardware address by heart need not ask for it, and a source may
+    /// be made up.
+    pub fn is_to_be_resolved(&self, name: &str, ip: Ipv4Addr) -> bool {
+        let assigned = |mac| self.snapshot().assignment(mac).is_some();
+        FileRequest::parse(name).mac().is_some_and(assigned)
+            && (self.on_link)(ip)
+            && matches!((self.neighbour)(ip), Neighbour::Unresolved | Neighbour::Unknown)
+    }
+
+    /// A file with a secret is about to go out, or to be denied: it goes, or is as absent as any other.
     fn guard(&self, answer: Answer, asked: Option<&Asked>, admission: Admission, name: &str, now: Timestamp) -> Answer {
         // The roster came between the two looks: who asks was not looked at.
         let Some(asked) = asked else { return Answer::Refuse(Refusal::NoRoster) };
         let (mut state, snapshot) = self.locked();
         let why = match admission {
             Admission::Denied(why) => why,
-            Admission::Muted => return Answer::Refuse(Refusal::Muted),
+            Admission::Muted => return answer,
             Admission::Granted(_) => {
                 if let Some(other) = state.access.another(asked, now)
                     && state.access.may_log(asked.ip, now)
@@ -134,7 +165,8 @@ impl Hub {
                 return answer;
             }
         };
-        if state.access.deny(asked.mac, asked.ip, why, now) {
+        // A source that was made up concerns nobody who waits for a phone.
+        if why != Why::Silent && state.access.deny(asked.mac, asked.ip, why, now) {
             state.judge(&snapshot, asked.mac, now);
         }
         if state.access.may_log(asked.ip, now) {
@@ -143,7 +175,7 @@ impl Hub {
             // Read by contrib/fail2ban: its filter changes with this line.
             tracing::warn!(code = "config-denied", "denied src={ip} asked={name} evidence={evidence} why={why}");
         }
-        Answer::Refuse(if matches!(why, Why::Foreign(_)) { Refusal::Foreign } else { Refusal::Unproven })
+        answer
     }
 
     /// The same hub, with that to say whether an address is on a link of ours or behind a router.
@@ -214,7 +246,7 @@ impl Hub {
             )
         })?;
         drop(state);
-        let neighbour = (self.neighbour)(ip).filter(|_| (self.on_link)(ip));
+        let (_, neighbour) = self.link(ip);
         let (mut state, snapshot) = self.locked();
         state.access.approve(mac, ip, neighbour, now).map_err(|other| {
             format!("phone {mac} was not approved at {ip}: {other} is there; see which device that is")
@@ -240,18 +272,31 @@ impl Hub {
     }
 }
 
+/// The file that is made for the phone at an address, though its name says none.
+const SYNC_INFO: FileRequest = FileRequest::Shared(SharedFile::SyncInfo);
+
+/// What somebody who is denied a file is denied it for.
+fn refusal(admission: Admission) -> Option<Refusal> {
+    match admission {
+        Admission::Denied(Why::Foreign(_)) => Some(Refusal::Foreign),
+        Admission::Denied(_) => Some(Refusal::Unproven),
+        Admission::Granted(_) | Admission::Muted => None,
+    }
+}
+
 /// Whether its conversion is under way.
 fn converting(state: &State, mac: MacAddr) -> bool {
     state.converting.conversions.get(&mac).is_some_and(Conversion::open)
 }
 
 /// Whether a line that is this phone's alone is registered from there; `None` = none is registered.
-fn registered(state: &State, snapshot: &Snapshot, mac: MacAddr, ip: Ipv4Addr) -> Option<bool> {
+pub(super) fn registered(state: &State, snapshot: &Snapshot, mac: MacAddr, ip: Ipv4Addr) -> Option<bool> {
     let desired = snapshot.desired(mac, &state.seen(mac))?;
     let sole = |endpoint: &_| state.users.get(endpoint).is_some_and(|macs| macs.len() == 1);
     let own = endpoints(snapshot, &desired).into_iter().filter(sole);
     let contacts = own.filter_map(|endpoint| state.contacts.get(&endpoint)).flatten();
-    let mut from = contacts.filter(|contact| contact.state == ContactState::Registered).map(|contact| contact.ip);
+    let phones = contacts.filter(|contact| contact.state == ContactState::Registered && is_phone(snapshot, contact));
+    let mut from = phones.map(|contact| contact.ip);
     let first = from.next()?;
     Some(first == Some(ip.into()) || from.any(|at| at == Some(ip.into())))
 }

@@ -6,13 +6,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Hub;
+use super::access::registered;
 use super::state::State;
+use crate::access::rule::Neighbour;
 use crate::catalog::Family;
 use crate::convert::belief::{Belief, Source};
 use crate::convert::web_page::WebPage;
 use crate::convert::{Conversion, Sign, StepState};
 use crate::domain::{MacAddr, Signalling};
 use crate::files::name::FileRequest;
+use crate::fleet::Snapshot;
 use crate::status::Stage;
 
 /// How long after it was heard a phone is still at its address.
@@ -27,12 +30,14 @@ pub struct Look {
     pub ip: Ipv4Addr,
     /// When a step of its conversion was last verified: then a look of before is of no use.
     pub verified: Option<Timestamp>,
+    /// It was last served there, and nothing shows that it is where it asks from now: who answers there still has not moved.
+    pub before: Option<Ipv4Addr>,
 }
 
 impl Hub {
     /// The same hub, with that to say whose an address on a link of ours is.
     #[must_use]
-    pub fn with_neighbours(self, neighbour: fn(Ipv4Addr) -> Option<MacAddr>) -> Self {
+    pub fn with_neighbours(self, neighbour: fn(Ipv4Addr) -> Neighbour) -> Self {
         Self { neighbour, ..self }
     }
 
@@ -44,25 +49,35 @@ impl Hub {
         if !nameless || self.lock().directory.at_address(ip.into()).is_some() {
             return;
         }
-        let Some(mac) = (self.neighbour)(ip) else { return };
+        let Neighbour::Is(mac) = (self.neighbour)(ip) else { return };
         let (mut state, snapshot) = self.locked();
         if snapshot.assignment(mac).is_some() {
             state.directory.note_neighbour(mac, ip.into(), server, now);
         }
     }
 
-    /// Assigned phones that are there now, and are being converted or run nobody quite knows what.
+    /// Assigned phones that are there now, and are being converted or run nobody quite knows what, or are denied their
+    /// files where they are.
     pub fn to_look_at(&self, now: Timestamp) -> Vec<Look> {
         let (state, snapshot) = self.locked();
         let enabled = snapshot.assignments.values().filter(|assignment| assignment.enabled);
-        enabled.filter_map(|assignment| look(&state, assignment.mac, now)).collect()
+        let looks = |mac| [look(&state, mac, now), look_after(&state, &snapshot, mac, now)];
+        enabled.flat_map(|assignment| looks(assignment.mac)).flatten().collect()
     }
 
     /// A phone's page came, from that address. Returns whether it was the phone's own and said something.
     pub fn page(&self, mac: MacAddr, ip: Ipv4Addr, page: &[u8], now: Timestamp) -> bool {
         let Some(runs) = WebPage::read(page).runs(mac) else { return false };
         let (mut state, snapshot) = self.locked();
-        if snapshot.assignment(mac).is_none() || state.directory.at_address(ip.into()) != Some(mac) {
+        if snapshot.assignment(mac).is_none() {
+            return false;
+        }
+        if look_after(&state, &snapshot, mac, now).is_some_and(|look| look.ip == ip) {
+            tracing::warn!(code = "phone-moved", %mac, "phone {mac} is at {ip} now, by its own web page; it gets its files there");
+            state.access.page(ip, mac, now);
+            return true;
+        }
+        if state.directory.at_address(ip.into()) != Some(mac) {
             return false;
         }
         state.access.page(ip, mac, now);
@@ -99,5 +114,14 @@ fn look(state: &State, mac: MacAddr, now: Timestamp) -> Option<Look> {
     let converting = conversion.is_some_and(|conversion| conversion.armed.is_some() && !conversion.done())
         || verified.is_some_and(|at| now.duration_since(at) < HEARD);
     let certain = belief.and_then(Belief::certain).is_some();
-    (converting || !certain).then_some(Look { mac, ip, verified })
+    (converting || !certain).then_some(Look { mac, ip, verified, before: None })
+}
+
+/// A phone behind a router came back at another address, after its lease had ended: its own page tells. One that is registered
+/// is where it was, and a 7940 or 7960 has no page to tell by.
+fn look_after(state: &State, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) -> Option<Look> {
+    let (before, ip) = state.access.moved(mac, now)?;
+    let legacy = snapshot.desired(mac, &state.seen(mac)).is_none_or(|desired| desired.model.family == Family::Legacy);
+    let gone = !legacy && registered(state, snapshot, mac, ip).is_none();
+    gone.then_some(Look { mac, ip, verified: None, before: Some(before) })
 }

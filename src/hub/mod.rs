@@ -32,6 +32,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
+use crate::access::rule::Neighbour;
 use crate::domain::{BootEvent, Contact, ContactState, Endpoint, EventKind, MacAddr, Transport};
 use crate::files::name::FileRequest;
 use crate::fleet::{self, Settings, Snapshot};
@@ -43,7 +44,7 @@ use crate::status::Statuses;
 pub use looking::Look;
 pub use operations::{Dhcp, Operations, Surroundings, absent};
 pub use prober::Prober;
-use state::{State, own_contact, printable, same_phone, same_site, users};
+use state::{State, is_phone, own_contact, printable, same_phone, same_site, users};
 
 /// The meeting place.
 pub struct Hub {
@@ -53,7 +54,7 @@ pub struct Hub {
     /// Events on their way to the store. Full = dropped there: the ring in memory has them.
     events: mpsc::Sender<BootEvent>,
     /// Whose an address is by the link, for phones that cannot say so.
-    neighbour: fn(Ipv4Addr) -> Option<MacAddr>,
+    neighbour: fn(Ipv4Addr) -> Neighbour,
     /// Whether an address is on a link at all: what the link says of one behind a router is the router.
     on_link: fn(Ipv4Addr) -> bool,
 }
@@ -86,7 +87,7 @@ impl Hub {
             state: Mutex::new(state),
             statuses: watch::Sender::new(Statuses::default()),
             events,
-            neighbour: |_| None,
+            neighbour: |_| Neighbour::Unknown,
             on_link: |_| false,
         };
         hub.install(now, true, |_, _| {});
@@ -120,6 +121,9 @@ impl Hub {
         let mac = FileRequest::parse(name).mac().or_else(|| state.directory.at_address(ip.into()));
         if let Some(mac) = mac {
             let what = what(printable(name));
+            if matches!(what, EventKind::FileSent { .. }) {
+                state.access.fetched(mac, ip);
+            }
             let said = state.converting.delivered(mac, &what, now);
             self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: Some(ip.into()), what });
             self.converted(&mut state, &snapshot, mac, said, now);
@@ -279,19 +283,19 @@ impl Hub {
         }
         let macs = state.users.get(endpoint).cloned().unwrap_or_default();
         let then: Vec<(MacAddr, Option<Contact>)> =
-            macs.iter().map(|mac| (*mac, own_contact(state, *mac, endpoint, &before))).collect();
+            macs.iter().map(|mac| (*mac, own_contact(state, snapshot, *mac, endpoint, &before))).collect();
         if contacts.is_empty() {
             state.contacts.remove(endpoint);
         } else {
             state.contacts.insert(endpoint.clone(), contacts.to_vec());
         }
         for (mac, before) in then {
-            let after = own_contact(state, mac, endpoint, contacts);
+            let after = own_contact(state, snapshot, mac, endpoint, contacts);
             // A phone that restarted binds the same URI, by another call.
             let anew = |after: &Contact| before.as_ref().is_some_and(|before| before.call_id != after.call_id);
             let anew = after.as_ref().is_some_and(anew);
             if let Some(contact) = &after {
-                let sole = macs.len() == 1;
+                let sole = macs.len() == 1 && is_phone(snapshot, contact);
                 state.saw_contact(snapshot, mac, contact.ip.filter(|_| sole), &contact.user_agent, now);
                 let registered = contact.state == ContactState::Registered;
                 Self::registered_from(state, mac, contact.ip.filter(|_| registered && sole), now);

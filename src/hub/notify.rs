@@ -13,6 +13,7 @@ use super::state::{State, own_contact};
 use super::{Hub, Operations};
 use crate::catalog::NotifyEvent;
 use crate::domain::{BootEvent, Contact, ContactState, Endpoint, EventKind, MacAddr, SipTransport};
+use crate::fleet::Snapshot;
 use crate::notify::exchange::{self, Failed};
 use crate::notify::{Notify, Target, Verb, Way, device, is_of, way};
 use crate::pbx::ami::client::AmiHandle;
@@ -166,7 +167,7 @@ impl Hub {
             );
         }
         let endpoints = super::state::endpoints(&snapshot, &desired);
-        let found = endpoints.iter().find_map(|endpoint| registered(&state, mac, endpoint));
+        let found = endpoints.iter().find_map(|endpoint| registered(&state, &snapshot, mac, endpoint));
         let Some((endpoint, contact, sole)) = found else {
             return Err("none of its lines is registered, so nobody knows where it listens; pull its plug".to_owned());
         };
@@ -186,9 +187,14 @@ impl Hub {
     }
 }
 
-fn registered(state: &State, mac: MacAddr, endpoint: &Endpoint) -> Option<(Endpoint, Contact, bool)> {
+fn registered(
+    state: &State,
+    snapshot: &Snapshot,
+    mac: MacAddr,
+    endpoint: &Endpoint,
+) -> Option<(Endpoint, Contact, bool)> {
     let contacts = state.contacts.get(endpoint)?;
-    let contact = own_contact(state, mac, endpoint, contacts)?;
+    let contact = own_contact(state, snapshot, mac, endpoint, contacts)?;
     (contact.state == ContactState::Registered).then(|| (endpoint.clone(), contact, contacts.len() == 1))
 }
 

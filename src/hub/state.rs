@@ -120,9 +120,14 @@ impl State {
         let seen = self.seen(mac);
         let Some(desired) = snapshot.desired(mac, &seen) else { return };
         for endpoint in endpoints(snapshot, &desired) {
-            let sole = self.users.get(&endpoint).is_some_and(|macs| macs.len() == 1);
-            if let Some(contact) = self.contacts.get(&endpoint).and_then(|all| own_contact(self, mac, &endpoint, all)) {
-                self.saw_contact(snapshot, mac, contact.ip.filter(|_| sole), &contact.user_agent, now);
+            let sole = |contact: &Contact| {
+                is_phone(snapshot, contact) && self.users.get(&endpoint).is_some_and(|macs| macs.len() == 1)
+            };
+            if let Some(contact) =
+                self.contacts.get(&endpoint).and_then(|all| own_contact(self, snapshot, mac, &endpoint, all))
+            {
+                let ip = contact.ip.filter(|_| sole(&contact));
+                self.saw_contact(snapshot, mac, ip, &contact.user_agent, now);
             }
         }
     }
@@ -132,7 +137,7 @@ impl State {
         let contacts: Vec<Contact> = desired
             .iter()
             .flat_map(|desired| endpoints(snapshot, desired))
-            .filter_map(|endpoint| own_contact(self, mac, &endpoint, self.contacts.get(&endpoint)?))
+            .filter_map(|endpoint| own_contact(self, snapshot, mac, &endpoint, self.contacts.get(&endpoint)?))
             .collect();
         let silent = Boot::default();
         let evidence = Evidence {
@@ -224,15 +229,30 @@ fn announced(announced: &Announced) -> Option<api::Announced> {
 }
 
 /// The contact of an endpoint that belongs to this phone: any, unless several phones share the endpoint; then the one
-/// at this phone's address.
-pub(super) fn own_contact(state: &State, mac: MacAddr, endpoint: &Endpoint, contacts: &[Contact]) -> Option<Contact> {
+/// at this phone's address. A desk phone's before a computer's.
+pub(super) fn own_contact(
+    state: &State,
+    snapshot: &Snapshot,
+    mac: MacAddr,
+    endpoint: &Endpoint,
+    contacts: &[Contact],
+) -> Option<Contact> {
     let shared = state.users.get(endpoint).is_some_and(|macs| macs.len() > 1);
     let ip: Option<IpAddr> = state.directory.get(mac).and_then(|seen| seen.ip);
     contacts
         .iter()
         .filter(|contact| !shared || (contact.ip.is_some() && contact.ip == ip))
-        .min_by_key(|contact| contact.state == ContactState::Unreachable)
+        .min_by_key(|contact| (!is_phone(snapshot, contact), contact.state == ContactState::Unreachable))
         .cloned()
+}
+
+/// Whether a contact is a desk phone's, by its User-Agent: the same extension may be registered on a computer, too. One that
+/// says nothing is taken for the phone.
+pub(super) fn is_phone(snapshot: &Snapshot, contact: &Contact) -> bool {
+    let agent = contact.user_agent.trim();
+    agent.is_empty()
+        || agent.get(..5).is_some_and(|maker| maker.eq_ignore_ascii_case("cisco"))
+        || snapshot.catalog.by_user_agent(agent).is_some()
 }
 
 /// What the lines of a phone register as.

@@ -98,7 +98,7 @@ impl Hub {
         let desired = snapshot.desired(mac, &seen);
         let unknown = Unknown::default();
         let (phone, firmware, unknown) = (desired.as_ref(), &*index, &unknown);
-        let asker = Asker { server, phone, seen: &seen, firmware, unknown, secrets };
+        let asker = Asker { server, phone, seen: &seen, firmware, unknown, secrets, denied: None };
         resolve(&FileRequest::parse(name), &snapshot, &asker)
     }
 

@@ -188,6 +188,49 @@ fn a_configuration_goes_to_its_own_phone_on_the_link_and_behind_a_router() {
     daemon.stop();
 }
 
+/// A laptop takes the unplugged phone's place and address. Knowing this host's hardware address by heart it asks for none, so
+/// that the kernel has not heard of it when its request comes.
+#[test]
+fn a_device_that_does_not_ask_who_we_are_is_asked_who_it_is() {
+    if !ready() {
+        return;
+    }
+    let (pbx, around) = (Pbx::tables(), around());
+    let site = site(&pbx);
+    let daemon = serve(&site, &around);
+    let (desk, host) = (&around.desk, around.host.0.id());
+    let own = format!("SIP{DESK}.cnf");
+    wait_for("the roster", || fetch(desk, "192.0.2.1", None, &own).ok_or_else(|| daemon.log()));
+    let known = succeed(&mut inside(desk.0.id(), "ip", &["neigh", "show", "192.0.2.1"]));
+    let ours =
+        known.split_whitespace().skip_while(|word| *word != "lladdr").nth(1).unwrap_or_else(|| panic!("{known}"));
+    let by_heart = format!("neigh replace 192.0.2.1 lladdr {ours} dev c0 nud permanent");
+    let forget = || ip(host, &["neigh flush dev v0"]);
+
+    // The phone itself, forgotten by the kernel and as taciturn: it is asked, and served.
+    ip(desk.0.id(), &[&by_heart]);
+    forget();
+    assert!(fetch(desk, "192.0.2.1", None, &own).is_some());
+
+    ip(desk.0.id(), &["link set c0 address 02:00:5e:00:00:0b", &by_heart]);
+    forget();
+    assert_eq!(fetch(desk, "192.0.2.1", None, &own), None);
+    let log = daemon.log();
+    assert!(log.contains(&format!("evidence=neighbour:{PC} why=foreign")), "{log}");
+
+    // It does not answer either: then no answer could reach it, and none is made.
+    ip(desk.0.id(), &["link set c0 arp off", &by_heart]);
+    forget();
+    let port = PORTS.0.to_string();
+    let _ = inside(desk.0.id(), "python3", &["-c", &RAW.replace("10)", "1)"), "192.0.2.1", &port, &own])
+        .stdin(Stdio::null())
+        .output();
+    wait_for("the denial", || {
+        daemon.log().contains("evidence=none why=silent").then_some(()).ok_or_else(|| daemon.log())
+    });
+    daemon.stop();
+}
+
 /// 40 clients ask for 4,096 names as fast as they may; what came back is counted.
 const WALK: &str = "import socket,select,sys
 server, port, names = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(',')

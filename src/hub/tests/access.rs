@@ -22,6 +22,16 @@ fn ask_from(hub: &Hub, name: &str, ip: Ipv4Addr, second: i64) -> Result<(), &'st
     }
 }
 
+fn contacts(hub: &Hub, contacts: Vec<Contact>, second: i64) {
+    let endpoint = Endpoint::new(Driver::Pjsip, "1001");
+    hub.ami(AmiUpdate::Endpoint { endpoint, contacts, at: at(second) }, at(second));
+}
+
+fn sent(hub: &Hub, name: &str, ip: Ipv4Addr, second: i64) {
+    let what = |name| EventKind::FileSent { name, transport: Transport::Tftp, octets: 1, millis: 1, resent: 0 };
+    hub.delivered(name, ip, what, at(second));
+}
+
 fn codes(hub: &Hub) -> Vec<String> {
     hub.findings(MAC.parse().unwrap()).into_iter().map(|finding| finding.code).collect()
 }
@@ -51,7 +61,9 @@ fn first_contact_ends_with_the_registration() {
 /// Who is proven another says nothing of the phone: not where it is, not what it runs.
 #[test]
 fn a_foreign_request_leaves_the_phone_as_it_was() {
-    let hub = own_mac("7960").with_neighbours(|ip| (ip == PC).then(pc)).with_links(|_| true);
+    let hub = own_mac("7960")
+        .with_neighbours(|ip| if ip == PC { Neighbour::Is(pc()) } else { Neighbour::Unknown })
+        .with_links(|_| true);
     let name = format!("SIP{MAC}.cnf");
     assert_eq!(ask_from(&hub, &name, IP, 1), Ok(()));
     let before = hub.timeline(MAC.parse().unwrap()).len();
@@ -70,7 +82,7 @@ fn a_foreign_request_leaves_the_phone_as_it_was() {
 /// The neighbour of an address behind a router is the router.
 #[test]
 fn behind_a_router_the_neighbour_says_nothing() {
-    let hub = own_mac("7960").with_neighbours(|_| Some(pc())).with_links(|_| false);
+    let hub = own_mac("7960").with_neighbours(|_| Neighbour::Is(pc())).with_links(|_| false);
     assert_eq!(ask_from(&hub, &format!("SIP{MAC}.cnf"), IP, 1), Ok(()));
 }
 
@@ -91,11 +103,94 @@ fn leases_and_what_was_overheard() {
 /// A SEP file for a 7940 or 7960 names a load and holds no secret; for the others it does.
 #[test]
 fn only_what_holds_a_secret_is_guarded() {
-    let hub = own_mac("7942").with_neighbours(|_| Some(pc())).with_links(|_| true);
+    let hub = own_mac("7942").with_neighbours(|_| Neighbour::Is(pc())).with_links(|_| true);
     assert_eq!(ask_from(&hub, &format!("SEP{MAC}.cnf.xml"), PC, 1), Err("foreign-request"));
     for name in ["SIPDefault.cnf", "RINGLIST.DAT", "dialplan.xml", "XMLDefault.cnf.xml"] {
         assert_eq!(ask_from(&hub, name, PC, 2), Ok(()), "{name}");
     }
+}
+
+/// Who is not shown to be the phone, which is known to be elsewhere, moves nothing of it: neither where it is believed to be, nor
+/// whose what has no name is, nor its file without a secret in the name.
+#[test]
+fn who_asks_from_elsewhere_is_not_the_phone() {
+    let hub = own_mac("7960");
+    let (mac, own) = (MAC.parse().unwrap(), format!("SIP{MAC}.cnf"));
+    assert_eq!(ask_from(&hub, &own, IP, 1), Ok(()));
+    sent(&hub, &own, IP, 1);
+    register(&hub, "1001", "Cisco-CP7960G/8.0", 2);
+    let noted = hub.timeline(mac).len();
+    for (second, name) in (3..).zip([&own, &format!("SEP{MAC}.cnf.xml"), &format!("CTLSEP{MAC}.tlv")]) {
+        assert!(ask_from(&hub, name, PC, second).is_err(), "{name}");
+    }
+    assert_eq!((hub.phone(mac).unwrap().ip, hub.timeline(mac).len()), (Some(IP.into()), noted));
+    assert_eq!(ask_from(&hub, "syncinfo.xml", PC, 6), Err("not-found"));
+    assert_eq!(ask_from(&hub, "syncinfo.xml", IP, 6), Ok(()));
+    assert!(!hub.page(mac, PC, super::looking::page(MAC, "P0S3-8-12-00").as_bytes(), at(7)));
+}
+
+/// A phone behind a router that was off until its lease had ended comes back elsewhere. Its own page says so; not while it is
+/// registered where it was, and not of a phone that has none.
+#[test]
+fn a_phone_that_moved_says_so_itself() {
+    for (model, tells) in [("7942", true), ("7960", false)] {
+        let hub = own_mac(model);
+        let (mac, own): (MacAddr, _) = (
+            MAC.parse().unwrap(),
+            format!("{}{MAC}.cnf{}", if tells { "SEP" } else { "SIP" }, if tells { ".xml" } else { "" }),
+        );
+        let page = super::looking::page(MAC, "SIP42.9-4-2SR3-1S");
+        assert_eq!(ask_from(&hub, &own, IP, 1), Ok(()));
+        sent(&hub, &own, IP, 1);
+        register(&hub, "1001", "Cisco-CP7942G/9.4.2", 2);
+        assert_eq!(ask_from(&hub, &own, PC, 3), Err("unproven"));
+        assert!(hub.to_look_at(at(4)).iter().all(|look| look.ip == IP) && !hub.page(mac, PC, page.as_bytes(), at(4)));
+        contacts(&hub, Vec::new(), 5);
+        assert_eq!(ask_from(&hub, &own, PC, 6), Err("unproven"));
+        let moved = Look { mac, ip: PC, verified: None, before: Some(IP) };
+        assert_eq!(hub.to_look_at(at(7)).contains(&moved), tells, "{model}");
+        assert_eq!(hub.page(mac, PC, page.as_bytes(), at(8)), tells);
+        assert_eq!(ask_from(&hub, &own, PC, 9).is_ok(), tells, "{model}");
+    }
+}
+
+/// A program on a computer registers the same extension: that is not the phone.
+#[test]
+fn a_registration_of_a_computer_says_nothing_of_the_phone() {
+    let hub = own_mac("7960");
+    let own = format!("SIP{MAC}.cnf");
+    let computer = contact("1001", "Zoiper v2.10", ContactState::Registered);
+    contacts(&hub, vec![Contact { ip: Some(PC.into()), ..computer }], 1);
+    assert_eq!(ask_from(&hub, &own, IP, 2), Ok(()), "its first contact is before it");
+    assert_eq!(ask_from(&hub, &own, PC, 3), Err("unproven"));
+    // Both are registered: it is the phone that is shown, and told to restart.
+    let both = [("Zoiper v2.10", PC), ("Cisco-CP7960G/8.0", IP)];
+    let both =
+        both.map(|(agent, ip)| Contact { ip: Some(ip.into()), ..contact("1001", agent, ContactState::Registered) });
+    contacts(&hub, both.to_vec(), 4);
+    assert_eq!(hub.phone(MAC.parse().unwrap()).unwrap().ip, Some(IP.into()));
+    assert_eq!(ask_from(&hub, &own, IP, 5), Ok(()));
+}
+
+#[test]
+fn the_link_is_asked_who_is_there() {
+    let hub = own_mac("7960");
+    let name = format!("SIP{MAC}.cnf");
+    assert!(!hub.is_to_be_resolved(&name, IP), "behind a router it would not tell");
+    for (neighbour, wanted) in [(Neighbour::Unknown, true), (Neighbour::Unresolved, true), (Neighbour::Several, false)]
+    {
+        NEIGHBOUR.set(neighbour);
+        let hub = own_mac("7960").with_neighbours(|_| NEIGHBOUR.get()).with_links(|_| true);
+        assert_eq!(hub.is_to_be_resolved(&name, IP), wanted, "{neighbour:?}");
+        assert!(!hub.is_to_be_resolved("SIP00087D000001.cnf", IP) && !hub.is_to_be_resolved("RINGLIST.DAT", IP));
+    }
+    let hub = own_mac("7960").with_neighbours(|_| Neighbour::Unresolved).with_links(|_| true);
+    assert_eq!(ask_from(&hub, &name, IP, 1), Err("unproven"));
+    assert_eq!(codes(&hub), Vec::<String>::new(), "a source that was made up concerns nobody");
+}
+
+thread_local! {
+    static NEIGHBOUR: std::cell::Cell<Neighbour> = const { std::cell::Cell::new(Neighbour::Unknown) };
 }
 
 #[test]
@@ -107,6 +202,7 @@ fn who_tries_names_hears_nothing() {
     assert_eq!(ask_from(&hub, "SIP00087D000006.cnf", PC, 2), Err("muted"));
     assert_eq!(ask_from(&hub, &format!("SIP{MAC}.cnf"), PC, 2), Err("muted"));
     assert_eq!(ask_from(&hub, &format!("SIP{MAC}.cnf"), IP, 2), Ok(()));
+    sent(&hub, &format!("SIP{MAC}.cnf"), IP, 2);
     assert_eq!(ask_from(&hub, "SIPDefault.cnf", PC, 2), Ok(()));
     assert_eq!(ask_from(&hub, &format!("SIP{MAC}.cnf"), PC, 700), Err("unproven"));
 }

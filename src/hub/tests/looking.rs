@@ -6,11 +6,15 @@ pub(super) fn page(mac: &str, load: &str) -> String {
     format!("<?xml version=\"1.0\"?><DeviceInformation><MACAddress>{mac}</MACAddress><versionID>{load}</versionID>")
 }
 
+fn is(mac: &str) -> Neighbour {
+    Neighbour::Is(mac.parse().unwrap())
+}
+
 #[test]
 fn a_phones_own_page_says_what_it_runs() {
     let hub = hub(roster(&["1001"], assignment(Some("7965"), &["1001"])));
     let mac: MacAddr = MAC.parse().unwrap();
-    let look = [Look { mac, ip: IP, verified: None }];
+    let look = [Look { mac, ip: IP, verified: None, before: None }];
     assert_eq!(hub.to_look_at(at(0)), [], "it was not heard");
     let _ = ask(&hub, "CTLSEP001B54AABB01.tlv", 1);
     assert_eq!(hub.to_look_at(at(2)), look);
@@ -29,7 +33,7 @@ fn a_phones_own_page_says_what_it_runs() {
 #[test]
 fn who_names_nobody_is_known_by_the_link() {
     let known = || hub(roster(&["1001"], assignment(Some("7965"), &["1001"])));
-    let hub = known().with_neighbours(|ip| (ip == IP).then(|| MAC.parse().ok()).flatten());
+    let hub = known().with_neighbours(|ip| if ip == IP { is(MAC) } else { Neighbour::Unknown });
     let mac: MacAddr = MAC.parse().unwrap();
     let at_address = |hub: &Hub, ip: Ipv4Addr| hub.lock().directory.at_address(ip.into());
     let _ = ask(&hub, "RINGLIST.DAT", 1);
@@ -40,14 +44,14 @@ fn who_names_nobody_is_known_by_the_link() {
     assert!(hub.timeline(mac).iter().any(asked), "{:?}", hub.timeline(mac));
 
     for name in ["OS79XX.TXT", "XMLDefault.cnf.xml", "SIPDefault.cnf"] {
-        let hub = known().with_neighbours(|_| MAC.parse().ok());
+        let hub = known().with_neighbours(|_| is(MAC));
         let _ = ask(&hub, name, 1);
         assert_eq!(at_address(&hub, IP), Some(mac), "{name}");
     }
-    let hub = known().with_neighbours(|_| "001B54AABB99".parse().ok());
+    let hub = known().with_neighbours(|_| is("001B54AABB99"));
     let _ = ask(&hub, "OS79XX.TXT", 1);
     assert_eq!(at_address(&hub, IP), None, "nobody assigned it");
-    let hub = known().with_neighbours(|_| MAC.parse().ok());
+    let hub = known().with_neighbours(|_| is(MAC));
     let _ = ask(&hub, "SEP001B54AABB02.cnf.xml", 1);
     let _ = ask(&hub, "OS79XX.TXT", 2);
     assert_eq!(at_address(&hub, IP), Some("001B54AABB02".parse().unwrap()), "somebody is known there");

@@ -177,10 +177,9 @@ pub fn resolve(request: &FileRequest, snapshot: &Snapshot, asker: &Asker<'_>) ->
 /// its SEP file names a load and nothing else.
 pub fn guarded(request: &FileRequest, snapshot: &Snapshot, seen: &Seen) -> bool {
     match request {
-        FileRequest::Phone(PhoneFile::SipCnf, _) => true,
+        // `syncinfo.xml` has a digest over all of the phone's configuration.
+        FileRequest::Phone(PhoneFile::SipCnf, _) | FileRequest::Shared(SharedFile::SyncInfo) => true,
         FileRequest::Phone(PhoneFile::SepXml, mac) => !seen.firmware.sep_for_legacy(snapshot, *mac, seen),
-        // A digest over all of the phone's configuration.
-        FileRequest::Shared(SharedFile::SyncInfo) => true,
         _ => false,
     }
 }

@@ -51,7 +51,8 @@ pub async fn obtain(newcomer: &Newcomer, device: &str, mut steps: impl FnMut(Ste
     })?;
     let habits = habits(&newcomer.model, &newcomer.flash, newcomer.mac);
     let class = String::from_utf8_lossy(&habits.vendor_class).trim_end_matches('\0').to_owned();
-    steps(Step::new(true, format!("asks for an address on {device} as {class:?}")));
+    let wanted = newcomer.last_address.map_or("an address".to_owned(), |ip| format!("{ip}, which it had before,"));
+    steps(Step::new(true, format!("asks for {wanted} on {device} as {class:?}")));
     let mut client =
         Client::new(habits, newcomer.mac, newcomer.timing, newcomer.last_address, Instant::now().into_std());
     loop {

@@ -3,7 +3,7 @@
 #[cfg(debug_assertions)]
 use std::time::Duration;
 
-use crate::dhcp::watch::Rounds;
+use crate::dhcp::rounds::Rounds;
 
 /// Where the variable `OFFHOOK_FAULT` names this part and the file it points to is there, does what it says:
 /// `panic:PART:FILE`, which removes the file, or `hang:PART:FILE`.
@@ -38,12 +38,18 @@ pub(super) fn in_requests(_part: &'static str, router: axum::Router) -> axum::Ro
     router
 }
 
-/// How often DHCP servers are asked; where the variable says `round:watching:MILLISECONDS`, that often.
+/// How often DHCP servers are asked; where the variable says `round:watching:EVERY`, so often, and with
+/// `:SETTLED:LEAST:ANSWERS` behind it the rest as well, each in milliseconds.
 #[cfg(debug_assertions)]
 pub(super) fn rounds() -> Rounds {
     let wanted = std::env::var("OFFHOOK_FAULT").unwrap_or_default();
-    let every = wanted.strip_prefix("round:watching:").and_then(|text| text.parse().ok()).map(Duration::from_millis);
-    every.map_or_else(Rounds::default, |every| Rounds { every, answers: every / 2 })
+    let times = wanted.strip_prefix("round:watching:").into_iter().flat_map(|times| times.split(':'));
+    let times: Vec<Duration> = times.filter_map(|time| time.parse().ok()).map(Duration::from_millis).collect();
+    match times[..] {
+        [every] => Rounds { every, answers: every / 2, ..Rounds::default() },
+        [every, settled, least, answers] => Rounds { every, answers, settled, least },
+        _ => Rounds::default(),
+    }
 }
 
 /// How often DHCP servers are asked.

@@ -15,7 +15,7 @@
 //! - [`reply`]: what a client is told, as octets; [`server`]: what is answered, and what is not
 //! - [`snippet`]: what to write into another product's server, so that it says so
 //! - [`offer`]: what is wrong with what another server says
-//! - [`rivals`]: which other servers there are
+//! - [`rivals`]: which other servers there are; [`rounds`]: when they are asked for
 //! - [`link`], [`listen`], [`watch`]: the links of this host, a question on one of them, and the listening (edges)
 
 pub mod clock;
@@ -27,6 +27,7 @@ pub mod listen;
 pub mod offer;
 pub mod reply;
 pub mod rivals;
+pub mod rounds;
 pub mod server;
 pub mod snippet;
 pub mod vendor;

@@ -1,7 +1,7 @@
 //! Which other DHCP servers are there, since when, and what is wrong with what they tell phones. A pure state: an edge asks and
 //! listens, and says what it heard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
@@ -76,6 +76,10 @@ struct Link {
     rounds: u32,
     /// Why nobody listens there.
     trouble: Option<String>,
+    /// Servers that clients chose there and that are not known, since the last regular question.
+    chosen: BTreeSet<Ipv4Addr>,
+    /// One of them came since that was asked.
+    news: bool,
 }
 
 /// Whether this host may serve addresses on a link.
@@ -156,11 +160,32 @@ impl Rivals {
         (heard > weakest).then(|| self.all.remove(&key)).map(|_| ())
     }
 
-    /// The time for answers to a question on that link is over.
-    pub fn round(&mut self, interface: &str) -> Vec<News> {
+    /// A client on that link was heard to choose this server, which is none of ours.
+    pub fn chosen(&mut self, interface: &str, server: Ipv4Addr) {
+        let known = self.all.contains_key(&(interface.to_owned(), server));
+        let link = self.links.entry(interface.to_owned()).or_default();
+        // One that answers nobody but its own is asked for once a round, and whoever makes them up fills no memory.
+        if !known && link.chosen.len() < MOST && link.chosen.insert(server) {
+            link.news = true;
+        }
+    }
+
+    /// Whether a client chose a server that is not known, since the last call.
+    pub fn is_news(&mut self, interface: &str) -> bool {
+        self.links.get_mut(interface).is_some_and(|link| std::mem::take(&mut link.news))
+    }
+
+    /// The time for answers to a question between two regular ones is over: who was silent may be heard in the next.
+    pub fn asked_once_more(&mut self, interface: &str) -> Vec<News> {
         let link = self.links.entry(interface.to_owned()).or_default();
         (link.rounds, link.trouble) = (link.rounds.saturating_add(1), None);
-        let mut news = Vec::new();
+        Vec::new()
+    }
+
+    /// The time for answers to a regular question on that link is over.
+    pub fn round(&mut self, interface: &str) -> Vec<News> {
+        let mut news = self.asked_once_more(interface);
+        self.links.entry(interface.to_owned()).or_default().chosen.clear();
         self.all.retain(|_, rival| {
             if rival.interface != interface {
                 return true;
@@ -183,8 +208,9 @@ impl Rivals {
     /// Why nobody can listen on that link. What was known of it is not known any more. Returns whether that is new.
     pub fn lost(&mut self, interface: &str, why: &str) -> bool {
         self.all.retain(|_, rival| rival.interface != interface);
-        let link = Link { rounds: 0, trouble: Some(why.to_owned()) };
-        self.links.insert(interface.to_owned(), link.clone()) != Some(link)
+        let link = Link { trouble: Some(why.to_owned()), ..Link::default() };
+        let before = self.links.insert(interface.to_owned(), link);
+        before.is_none_or(|before| before.trouble.as_deref() != Some(why))
     }
 
     /// All servers on a link, by address.
@@ -299,6 +325,27 @@ mod tests {
         assert_eq!(rivals.trouble("eth1"), Some("it is down"));
         rivals.round("eth1");
         assert_eq!(rivals.trouble("eth1"), None);
+    }
+
+    /// A question out of turn makes nobody silent; a server that clients choose is asked for once a round.
+    #[test]
+    fn what_clients_choose_is_asked_for_once() {
+        let mut rivals = Rivals::default();
+        rivals.note("eth1", offer(1), Heard::Answered, vec![], at(1));
+        for _ in 0..9 {
+            assert_eq!(names(rivals.asked_once_more("eth1")), [""; 0]);
+        }
+        assert_eq!(rivals.serving("eth1", false), Serving::Beside(Ipv4Addr::new(10, 0, 0, 1)));
+        let mut news = |last| {
+            rivals.chosen("eth1", Ipv4Addr::new(10, 0, 0, last));
+            rivals.is_news("eth1")
+        };
+        assert_eq!([news(1), news(2), news(2), news(3)], [false, true, false, true]);
+        assert_eq!((4..=255).filter(|last| news(*last)).count(), MOST - 2);
+        assert!(!rivals.is_news("eth1") && !rivals.is_news("eth2"));
+        rivals.round("eth1");
+        rivals.chosen("eth1", Ipv4Addr::new(10, 0, 0, 2));
+        assert!(rivals.is_news("eth1"));
     }
 
     /// T13: a known server's address does not hide a forged answer, and forging many is one line for each round.

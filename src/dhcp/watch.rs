@@ -1,5 +1,4 @@
-//! The watching of the links that the configuration names: a question at the start and every ten minutes, and an ear between
-//! them. An edge; what it hears is kept by [`Rivals`], and said in the log once.
+//! The watching of the links that the configuration names: questions by [`Plan`], and an ear between them. An edge; what it hears is kept by [`Rivals`], and said in the log once.
 
 use std::future::pending;
 use std::net::Ipv4Addr;
@@ -15,25 +14,10 @@ use super::link::Link;
 use super::listen::{AGAIN, Ear, judge, ours};
 use super::offer::{Offer, overheard};
 use super::rivals::{Heard, MOST, News, Rival, Rivals, Serving};
+use super::rounds::{Plan, Rounds};
 
 /// How often a link that is not there is looked for, and one that is there looked at.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// How often it is asked.
-#[derive(Clone, Copy, Debug)]
-pub struct Rounds {
-    /// From one question to the next.
-    pub every: Duration,
-    /// How long answers to one are waited for.
-    pub answers: Duration,
-}
-
-impl Default for Rounds {
-    /// A server may try for three seconds whether an address is free before it offers it.
-    fn default() -> Self {
-        Self { every: Duration::from_mins(10), answers: Duration::from_secs(6) }
-    }
-}
 
 /// What is known of other servers, and who keeps it.
 #[derive(Debug)]
@@ -73,6 +57,11 @@ impl Watch {
         self.lock().serving(interface, beside)
     }
 
+    /// A client on that link was heard to choose this server, which is none of ours. One that is not known is asked for soon.
+    pub fn chosen(&self, interface: &str, server: Ipv4Addr) {
+        self.lock().chosen(interface, server);
+    }
+
     /// Counts what became known: for who waits for a first answer.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
@@ -105,11 +94,11 @@ impl Watch {
         if self.lock().trouble(interface).is_some() {
             tracing::info!(code = "dhcp-watched", interface, "{interface} is there: DHCP servers are watched on it");
         }
-        let (mut look, mut question) = (interval(LOOK), interval(rounds.every));
+        let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        question.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The end of the present question's time, and when it is asked once more.
-        let (mut end, mut again): (Option<Instant>, Option<Instant>) = (None, None);
+        let (mut plan, began) = (Plan::new(rounds), Instant::now());
+        // The end of the present question's time, whether its silence counts, and when it is asked once more.
+        let (mut end, mut counts, mut again): (Option<Instant>, bool, Option<Instant>) = (None, true, None);
         let (mut mine, mut judged) = (ours(self.told), 0);
         loop {
             let asking = tokio::select! {
@@ -117,8 +106,9 @@ impl Watch {
                     Ok((offer, heard)) => {
                         // Whoever forges answers is not to have DNS asked without end.
                         judged += usize::from(heard == Heard::Answered);
-                        if heard == Heard::Overheard || judged <= MOST {
-                            self.heard(interface, offer, heard, &mine).await;
+                        let looked_at = heard == Heard::Overheard || judged <= MOST;
+                        if looked_at && self.heard(interface, offer, heard, &mine).await {
+                            plan.news(began.elapsed());
                         }
                         false
                     }
@@ -127,12 +117,19 @@ impl Watch {
                 _ = look.tick() => match Link::ready(interface) {
                     Ok(now) if now.index == link.index => {
                         mine = ours(self.told);
+                        if self.lock().is_news(interface) {
+                            plan.news(began.elapsed());
+                        }
                         false
                     }
                     Ok(_) => return "it was made anew".to_owned(),
                     Err(why) => return why,
                 },
-                _ = question.tick() => {
+                () = sleep_until(began + plan.due()) => {
+                    if end.is_some() {
+                        self.over(interface, counts);
+                    }
+                    counts = plan.asked(began.elapsed());
                     ear.begin();
                     judged = 0;
                     end = Some(Instant::now() + rounds.answers);
@@ -141,7 +138,7 @@ impl Watch {
                 () = until(again) => true,
                 () = until(end) => {
                     (end, again) = (None, None);
-                    self.over(interface);
+                    self.over(interface, counts);
                     false
                 }
             };
@@ -154,22 +151,25 @@ impl Watch {
         }
     }
 
-    async fn heard(&self, interface: &str, offer: Offer, heard: Heard, mine: &[Ipv4Addr]) {
+    /// Returns whether that is a server which was overheard for the first time.
+    async fn heard(&self, interface: &str, offer: Offer, heard: Heard, mine: &[Ipv4Addr]) -> bool {
         if self.serves && mine.contains(&offer.server) {
-            return;
+            return false;
         }
         let wrong = match heard {
             Heard::Answered => judge(&offer, mine).await,
             Heard::Overheard => overheard(&offer, mine),
         };
         let news = self.lock().note(interface, offer, heard, wrong, Timestamp::now());
+        let first = heard == Heard::Overheard && matches!(news, Some(News::Appeared(_)));
         if news.is_some() {
             self.tell(news);
         }
+        first
     }
 
-    fn over(&self, interface: &str) {
-        let news = self.lock().round(interface);
+    fn over(&self, interface: &str, counts: bool) {
+        let news = if counts { self.lock().round(interface) } else { self.lock().asked_once_more(interface) };
         self.tell(news);
     }
 

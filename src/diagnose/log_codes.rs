@@ -133,7 +133,7 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
     (
         "dhcp-server-gone",
         "A DHCP server is not heard any more",
-        "Not in three questions, half an hour. If it was meant to be there, phones get no address when they next start.",
+        "Not in three of the questions that come every ten minutes. If it was meant to be there, phones get no address when they next start.",
     ),
     (
         "dhcp-server-wrong",

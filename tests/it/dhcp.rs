@@ -1,6 +1,7 @@
 //! What `offhook dhcp snippet` prints, in the real servers that it is for, asked by a real client as a phone asks.
 
 mod clients;
+mod late;
 mod rivals;
 mod server;
 

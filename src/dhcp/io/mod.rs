@@ -200,7 +200,10 @@ impl Edge {
     fn carry_out(&mut self, link: &str, outcome: Outcome) {
         match outcome {
             Outcome::Drop(_) => {}
-            Outcome::Overheard { ip, mac } => self.hub.overheard(ip, mac, Timestamp::now()),
+            Outcome::Overheard { ip, mac, server } => {
+                self.hub.overheard(ip, mac, Timestamp::now());
+                self.place.rivals.chosen(link, server);
+            }
             Outcome::Send(reply) => self.send(&Ready { link: link.to_owned(), reply }),
             Outcome::Offer { ip, mac, new, reply } => {
                 let offer = Ready { link: link.to_owned(), reply };

@@ -89,6 +89,8 @@ pub enum Outcome {
         ip: Ipv4Addr,
         /// The client.
         mac: MacAddr,
+        /// The server.
+        server: Ipv4Addr,
     },
     /// It is answered.
     Send(Reply),
@@ -248,7 +250,7 @@ impl Server {
             let ours = |ip: &Ipv4Addr| there.iter().any(|subnet| subnet.network.contains(ip));
             let ip = raw.option(50).and_then(address).filter(|ip| on_link && !server.is_unspecified() && ours(ip));
             let heard = ip.filter(|_| self.limits.admits(mac, class, now));
-            return heard.map_or(Outcome::Drop(Dropped::Unknown), |ip| Outcome::Overheard { ip, mac });
+            return heard.map_or(Outcome::Drop(Dropped::Unknown), |ip| Outcome::Overheard { ip, mac, server });
         }
         if subnets.is_empty() {
             return Outcome::Drop(Dropped::NotAPhone);

@@ -401,7 +401,7 @@ fn b31_another_server_is_chosen() {
     let mut server = server();
     let offered = answer(&Packet::new(1, 1).to(&mut server, 0)).yiaddr;
     let other = Packet::new(3, 1).with(54, &[192, 0, 2, 250]).with(50, &[192, 0, 2, 33]);
-    let heard = Outcome::Overheard { ip: ip(33), mac: MacAddr::new(mac(1)).unwrap() };
+    let heard = Outcome::Overheard { ip: ip(33), mac: MacAddr::new(mac(1)).unwrap(), server: ip(250) };
     assert_eq!(other.to(&mut server, 0), heard);
     assert_eq!(other.clone().without(60).to(&mut server, 0), heard, "a computer, too");
     // In anybody's name, from anywhere: nothing is believed.

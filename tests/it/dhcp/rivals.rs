@@ -103,9 +103,14 @@ fn site(pbx: &Pbx, interfaces: &str) -> Site {
 
 /// The daemon on that host, which asks every second.
 fn serve<'a>(site: &'a Site, cable: &Cable) -> Daemon<'a> {
+    serve_asking(site, cable, "1000")
+}
+
+/// The same, at these times.
+fn serve_asking<'a>(site: &'a Site, cable: &Cable, times: &str) -> Daemon<'a> {
     site.serve_with(|command| {
         *command = cable.on_host(command);
-        command.env("OFFHOOK_FAULT", "round:watching:1000");
+        command.env("OFFHOOK_FAULT", format!("round:watching:{times}"));
     })
 }
 
@@ -308,6 +313,24 @@ fn t13_a_rival_comes_and_goes_and_is_forged() {
         let said = |line: &str| line.contains(words) && line.contains(code);
         assert!(log.lines().any(said), "{code}: {words}: {log}");
     }
+    daemon.stop();
+}
+
+/// T12: regular questions are ten minutes apart; one that is heard to answer somebody else is asked at once.
+#[test]
+fn t12_a_server_that_is_overheard_is_asked() {
+    if !ready("dnsmasq") {
+        return;
+    }
+    let (pbx, cable, folder) = (Pbx::tables(), Cable::new(), tempfile::tempdir().unwrap());
+    let site = site(&pbx, "\"v0\"");
+    let daemon = serve_asking(&site, &cable, "600000:600000:1000:500");
+    wait_for_check(&daemon, "dhcp-offer", "warning", "no DHCP server answered on v0");
+    let right = "dhcp-option-force=150,192.0.2.1\ndhcp-option-force=66,\"192.0.2.1\"";
+    let _server = cable.dnsmasq(folder.path(), right);
+    // Somebody else's question, whose answer is broadcast.
+    cable.heard(&site, folder.path());
+    wait_for_check(&daemon, "dhcp-offer", "ok", "DHCP server 192.0.2.2 on v0 sends phones to this host");
     daemon.stop();
 }
 

@@ -29,14 +29,19 @@ pub(super) fn site<'a>(pbx: &'a Pbx, mode: &str, more: &str) -> (Site, &'a Pbx) 
     (site, pbx)
 }
 
-/// The daemon, in a network of its own with `v0`; `v1` is the phones' end.
+/// The daemon, in a network of its own with `v0`; `v1` is the phones' end. Another server is asked for each second, not every
+/// ten minutes.
 pub(super) fn serve(site: &Site) -> Daemon<'_> {
+    serve_asking(site, "1000")
+}
+
+/// The same, where other servers are asked for at these times.
+pub(super) fn serve_asking<'a>(site: &'a Site, times: &str) -> Daemon<'a> {
     let apart = "exec unshare --net sh -c 'ip link set lo up && ip link add v0 type veth peer name v1 && \
         ip address add 192.0.2.1/24 dev v0 && ip link set v0 up && exec \"$@\"' sh \"$@\"";
-    // Another server is asked for each second, not every ten minutes.
     site.serve_with(|command| {
         *command = site.by_shell(apart);
-        command.env("OFFHOOK_FAULT", "round:watching:1000");
+        command.env("OFFHOOK_FAULT", format!("round:watching:{times}"));
     })
 }
 
@@ -84,7 +89,7 @@ impl Client {
         self.folder.path().join("said")
     }
 
-    fn command(&self, class: Option<&str>, more: &[&str]) -> Command {
+    pub(super) fn command(&self, class: Option<&str>, more: &[&str]) -> Command {
         let hook = self.folder.path().join("hook");
         let mut command = inside(
             self.process,

@@ -23,14 +23,26 @@ use crate::domain::MacAddr;
 const SEVERAL: usize = 3;
 
 /// What nobody listens on (RFC 863): a datagram to it makes the kernel look for the host.
-const DISCARD: u16 = 9;
+pub const DISCARD: u16 = 9;
 
 /// Between two looks whether a host answered, in milliseconds: 200 in all. On the same network it does within one.
 const LOOKS: [u64; 6] = [1, 4, 15, 30, 50, 100];
 
+/// A host on a link of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Its hardware address.
+    pub mac: MacAddr,
+    /// It was there within the last half minute or so (base_reachable_time, arp(7)); else the table may be remembering one
+    /// that has gone.
+    pub reachable: bool,
+}
+
 /// Who is at that address, as the kernel knows it.
 pub fn at(ip: Ipv4Addr) -> Neighbour {
-    neighbours().map_or(Neighbour::Unknown, |answers| owner(&answers.iter().filter_map(entry).collect::<Vec<_>>(), ip))
+    let Ok(answers) = neighbours() else { return Neighbour::Unknown };
+    let macs = answers.iter().filter_map(entry).map(|(ip, host)| (ip, host.map(|host| host.mac)));
+    owner(&macs.collect::<Vec<_>>(), ip)
 }
 
 /// Has the kernel find out who is at that address. Returns once it is known, or nobody answered for 200 ms.
@@ -47,9 +59,9 @@ pub async fn resolve(ip: Ipv4Addr) {
 }
 
 /// Everybody who is known on a link of ours, with nothing said of who answers for several.
-pub fn all() -> HashMap<Ipv4Addr, MacAddr> {
+pub fn all() -> HashMap<Ipv4Addr, Host> {
     let answers = neighbours().unwrap_or_default();
-    answers.iter().filter_map(entry).filter_map(|(ip, mac)| Some((ip, mac?))).collect()
+    answers.iter().filter_map(entry).filter_map(|(ip, host)| Some((ip, host?))).collect()
 }
 
 /// Whether that address is on a link of ours, with no router before it; `None` where no route leads there.
@@ -119,7 +131,7 @@ fn neighbours() -> io::Result<Vec<RouteNetlinkMessage>> {
 
 /// An entry that says something: an address, and who answers there; `None` = nobody does, or did so far. Neither one that
 /// needs no answer, nor one of another kind of link.
-fn entry(answer: &RouteNetlinkMessage) -> Option<(Ipv4Addr, Option<MacAddr>)> {
+fn entry(answer: &RouteNetlinkMessage) -> Option<(Ipv4Addr, Option<Host>)> {
     let RouteNetlinkMessage::NewNeighbour(entry) = answer else { return None };
     let known = match entry.header.state {
         NeighbourState::Reachable
@@ -139,8 +151,9 @@ fn entry(answer: &RouteNetlinkMessage) -> Option<(Ipv4Addr, Option<MacAddr>)> {
             _ => {}
         }
     }
-    let mac = if known { Some(MacAddr::new(mac?).ok()?) } else { None };
-    Some((ip?, mac))
+    let reachable = entry.header.state == NeighbourState::Reachable;
+    let host = if known { Some(Host { mac: MacAddr::new(mac?).ok()?, reachable }) } else { None };
+    Some((ip?, host))
 }
 
 /// Who is there, where two links do not say two things and it is not one of several behind a router.
@@ -266,7 +279,8 @@ mod tests {
             NeighbourState::Probe,
             NeighbourState::Permanent,
         ] {
-            assert_eq!(entry_of(state, &octets), Some((ip(5), Some(mac(5)))), "{state}");
+            let reachable = state == NeighbourState::Reachable;
+            assert_eq!(entry_of(state, &octets), Some((ip(5), Some(Host { mac: mac(5), reachable }))), "{state}");
         }
         for state in [NeighbourState::Failed, NeighbourState::Incomplete] {
             assert_eq!(entry_of(state, &octets), Some((ip(5), None)), "{state}");

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::limit::Class;
 use crate::config::dhcp::Subnet;
 use crate::domain::{MacAddr, ModelName};
 
@@ -48,6 +49,21 @@ impl Lease {
 /// How much of a pool those may keep away from it who only say that an address is taken (F31).
 const DECLINED: usize = 4;
 
+/// How long a client has to take up an offer before another of its class may get it, where none is free (T11). A phone
+/// that hears an offer takes it at once; the address is called before, for a third of a second.
+const UNCONFIRMED: SignedDuration = SignedDuration::from_secs(3);
+
+/// An offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// To whom.
+    pub mac: MacAddr,
+    /// Who that is.
+    pub class: Class,
+    /// Since when; asking again makes it no younger.
+    pub since: Timestamp,
+}
+
 /// The addresses of one subnet.
 #[derive(Debug)]
 struct Pool {
@@ -58,8 +74,10 @@ struct Pool {
     given: BTreeSet<(Timestamp, Ipv4Addr)>,
     /// Ended or given back, by their end: the oldest goes first.
     past: BTreeSet<(Timestamp, Ipv4Addr)>,
-    /// Offered, and nobody else's meanwhile: in neither of those. Whether to a phone.
-    held: HashMap<Ipv4Addr, bool>,
+    /// Offered, and nobody else's meanwhile: in neither of those.
+    held: HashMap<Ipv4Addr, Held>,
+    /// The same, in the order in which they give way.
+    yielding: BTreeSet<(Class, Timestamp, Ipv4Addr)>,
     /// Of those given, how many are no phone's.
     others: usize,
     declined: usize,
@@ -84,6 +102,8 @@ pub struct Leases {
     pools: Vec<Pool>,
     /// Given to nobody: reserved, the servers' own, routers'.
     kept: BTreeSet<Ipv4Addr>,
+    /// Of those, what is kept because this host has it now.
+    own: BTreeSet<Ipv4Addr>,
 }
 
 impl Leases {
@@ -94,8 +114,8 @@ impl Leases {
             let fresh: BTreeSet<Ipv4Addr> =
                 (first..=last).map(Ipv4Addr::from).filter(|ip| !kept.contains(ip)).collect();
             let size = fresh.len();
-            let (given, past, held) = (BTreeSet::new(), BTreeSet::new(), HashMap::new());
-            Pool { subnet: subnet.clone(), fresh, given, past, held, others: 0, declined: 0, size }
+            let (given, past, held, yielding) = Default::default();
+            Pool { subnet: subnet.clone(), fresh, given, past, held, yielding, others: 0, declined: 0, size }
         };
         let pools = subnets.iter().map(pool).collect();
         let mut leases = Self { pools, kept, ..Self::default() };
@@ -115,6 +135,11 @@ impl Leases {
     pub fn of(&self, mac: MacAddr, subnet: &Subnet) -> Option<&Lease> {
         let ips = self.by_mac.get(&mac)?;
         ips.iter().filter(|ip| subnet.network.contains(*ip)).find_map(|ip| self.by_ip.get(ip))
+    }
+
+    /// Whether a client has an address here, or had.
+    pub fn is_client(&self, mac: MacAddr) -> bool {
+        self.by_mac.contains_key(&mac)
     }
 
     /// Whether a client with a lease said that it is a phone when it got it.
@@ -160,7 +185,7 @@ impl Leases {
         }
         if let Some(pool) = self.pools.iter_mut().find(|pool| pool.subnet.network.contains(&lease.ip)) {
             pool.fresh.remove(&lease.ip);
-            pool.held.remove(&lease.ip);
+            pool.unhold(lease.ip);
             if lease.state == LeaseState::Released {
                 if pool.subnet.pools(lease.ip) && !self.kept.contains(&lease.ip) {
                     pool.past.insert((lease.ends, lease.ip));
@@ -195,28 +220,60 @@ impl Leases {
         Some(lease)
     }
 
-    /// An address that is given to nobody from now on, such as one of this host's own; whose it is keeps it until its end.
-    pub fn keep(&mut self, ip: Ipv4Addr) {
-        if let Some(pool) = self.pools.iter_mut().find(|pool| pool.subnet.pools(ip))
-            && self.kept.insert(ip)
-        {
-            let ends = self.by_ip.get(&ip).map(|lease| lease.ends);
-            pool.fresh.remove(&ip);
-            pool.held.remove(&ip);
-            if let Some(ends) = ends {
-                pool.past.remove(&(ends, ip));
+    /// Addresses that this host has now. They are given to nobody, and whose one is keeps it until its end; one that it has
+    /// no more is the pool's again.
+    pub fn own(&mut self, now: BTreeSet<Ipv4Addr>) {
+        if now == self.own {
+            return;
+        }
+        let (gone, new): (Vec<_>, Vec<_>) =
+            (self.own.difference(&now).copied().collect(), now.difference(&self.own).copied().collect());
+        self.own = now;
+        gone.into_iter().for_each(|ip| self.give_back(ip));
+        // One that is kept anyway does not become the pool's when the host loses it.
+        for ip in new {
+            if !self.keep(ip) {
+                self.own.remove(&ip);
             }
-            pool.size = pool.size.saturating_sub(1);
+        }
+    }
+
+    /// Returns whether it is kept because of this.
+    fn keep(&mut self, ip: Ipv4Addr) -> bool {
+        let Some(pool) = self.pools.iter_mut().find(|pool| pool.subnet.pools(ip)) else { return true };
+        if !self.kept.insert(ip) {
+            return false;
+        }
+        pool.fresh.remove(&ip);
+        pool.unhold(ip);
+        if let Some(lease) = self.by_ip.get(&ip) {
+            pool.past.remove(&(lease.ends, ip));
+        }
+        pool.size = pool.size.saturating_sub(1);
+        true
+    }
+
+    fn give_back(&mut self, ip: Ipv4Addr) {
+        let Some(pool) = self.pools.iter_mut().find(|pool| pool.subnet.pools(ip)) else { return };
+        if !self.kept.remove(&ip) {
+            return;
+        }
+        pool.size = pool.size.saturating_add(1);
+        match self.by_ip.get(&ip).map(|lease| (lease.ends, ip)) {
+            None => drop(pool.fresh.insert(ip)),
+            Some(at) if pool.given.contains(&at) => {}
+            Some(at) => drop(pool.past.insert(at)),
         }
     }
 
     /// An address that is free is offered: nobody else gets it until it is let go or written down.
-    pub fn hold(&mut self, ip: Ipv4Addr, phone: bool) {
+    pub fn hold(&mut self, ip: Ipv4Addr, held: Held) {
         let ends = self.by_ip.get(&ip).map(|lease| lease.ends);
         if let Some(pool) = self.pools.iter_mut().find(|pool| pool.subnet.pools(ip)) {
             let was_past = ends.is_some_and(|ends| pool.past.remove(&(ends, ip)));
             if pool.fresh.remove(&ip) || was_past {
-                pool.held.insert(ip, phone);
+                pool.held.insert(ip, held);
+                pool.yielding.insert((held.class, held.since, ip));
             }
         }
     }
@@ -225,7 +282,7 @@ impl Leases {
     pub fn let_go(&mut self, ip: Ipv4Addr) {
         let ends = self.by_ip.get(&ip).map(|lease| lease.ends);
         let Some(pool) = self.pools.iter_mut().find(|pool| pool.subnet.pools(ip)) else { return };
-        if pool.held.remove(&ip).is_some() {
+        if pool.unhold(ip) {
             match ends {
                 Some(ends) => pool.past.insert((ends, ip)),
                 None => pool.fresh.insert(ip),
@@ -233,11 +290,20 @@ impl Leases {
         }
     }
 
+    /// The offer that gives way to a client of that class where none is free: one of a lower class, else of its own, and the
+    /// oldest, if it was not taken up in time (T11). And whose it is.
+    pub fn yielding(&self, subnet: &Subnet, class: Class, now: Timestamp) -> Option<(Ipv4Addr, MacAddr)> {
+        let pool = self.pool(subnet)?;
+        let (theirs, since, ip) = pool.yielding.first().copied()?;
+        let unconfirmed = theirs == class && now.duration_since(since) >= UNCONFIRMED;
+        (theirs < class || unconfirmed).then_some((ip, pool.held.get(&ip)?.mac))
+    }
+
     /// An address for somebody who has none there: one that nobody had, else the one that ended first. `None` = there is
     /// none for such a client (F32).
     pub fn free(&self, subnet: &Subnet, phone: bool) -> Option<Ipv4Addr> {
         let pool = self.pool(subnet)?;
-        let offered = || pool.held.values().filter(|phone| !**phone).count();
+        let offered = || pool.yielding.iter().take_while(|(class, ..)| *class < Class::Phone).count();
         if !phone
             && pool.others.saturating_add(offered()).saturating_mul(100)
                 >= pool.size.saturating_mul(usize::from(subnet.others))
@@ -249,7 +315,7 @@ impl Leases {
 
     /// Whether an address is given to nobody but by reservation.
     pub fn is_kept(&self, ip: Ipv4Addr) -> bool {
-        self.kept.contains(&ip)
+        self.kept.contains(&ip) || self.own.contains(&ip)
     }
 
     /// Whether an address of this pool is nobody's, and is not being offered.
@@ -290,6 +356,12 @@ impl Leases {
 }
 
 impl Pool {
+    /// Returns whether it was offered.
+    fn unhold(&mut self, ip: Ipv4Addr) -> bool {
+        let held = self.held.remove(&ip);
+        held.is_some_and(|held| self.yielding.remove(&(held.class, held.since, ip)))
+    }
+
     fn count(&mut self, lease: &Lease, more: bool) {
         let counter = match lease.state {
             LeaseState::Declined => &mut self.declined,
@@ -337,6 +409,10 @@ mod tests {
         Lease { ip: ip(last), mac: mac(of), ends: at(ends), state, phone, model: None, hostname: None }
     }
 
+    fn held(of: u8, class: Class, since: i64) -> Held {
+        Held { mac: mac(of), class, since: at(since) }
+    }
+
     fn leases(others: u8) -> (Subnet, Leases) {
         let subnet = subnet(others);
         let leases = Leases::new(std::slice::from_ref(&subnet), BTreeSet::from([ip(10)]), Vec::new(), at(0));
@@ -355,7 +431,7 @@ mod tests {
         leases.tick(at(115));
         // 12 and 15 ended at 112 and 115.
         assert_eq!(leases.free(&subnet, true), Some(ip(12)));
-        leases.hold(ip(12), true);
+        leases.hold(ip(12), held(1, Class::Phone, 115));
         assert_eq!(leases.free(&subnet, true), Some(ip(15)));
         assert!(!leases.is_free(&subnet, ip(12)));
         leases.let_go(ip(12));
@@ -429,6 +505,47 @@ mod tests {
         assert!(leases.is_free(&subnet, ip(11)) && leases.may_decline(&subnet));
     }
 
+    /// T11: of what is offered, strangers' give way first, then the oldest of those who do not take theirs.
+    #[test]
+    fn t11_offers_give_way() {
+        let (subnet, mut leases) = leases(100);
+        for last in 11..=19 {
+            let class = if last < 14 { Class::Known } else { Class::Phone };
+            leases.hold(ip(last), held(last, class, 30 - i64::from(last)));
+        }
+        let yields = |leases: &Leases, class, now| leases.yielding(&subnet, class, at(now)).map(|(_, mac)| mac);
+        assert_eq!(yields(&leases, Class::Other, 900), None);
+        assert_eq!((yields(&leases, Class::Phone, 13), yields(&leases, Class::Phone, 14)), (None, Some(mac(19))));
+        assert_eq!(yields(&leases, Class::Known, 11), Some(mac(19)), "of a lower class at once");
+        for last in 14..=19 {
+            leases.put(lease(last, last, 900, true));
+        }
+        assert_eq!(
+            yields(&leases, Class::Phone, 900),
+            None,
+            "neither what is taken, nor what a higher class was offered"
+        );
+        assert_eq!((yields(&leases, Class::Known, 19), yields(&leases, Class::Known, 20)), (None, Some(mac(13))));
+        leases.let_go(ip(13));
+        assert_eq!(yields(&leases, Class::Known, 21), Some(mac(12)));
+    }
+
+    /// An address that this host loses is the pool's again; a reserved one is not.
+    #[test]
+    fn own_addresses_follow() {
+        let (subnet, mut leases) = leases(100);
+        leases.put(lease(12, 2, 100, true));
+        leases.own([10, 11, 12].map(ip).into());
+        assert_eq!((leases.free(&subnet, true), leases.usage(&subnet).size), (Some(ip(13)), 7));
+        leases.tick(at(100));
+        assert!(!leases.is_free(&subnet, ip(12)), "it ended, and is this host's");
+        leases.own([ip(11)].into());
+        assert!(leases.is_free(&subnet, ip(12)) && !leases.is_free(&subnet, ip(11)));
+        leases.own(BTreeSet::new());
+        assert_eq!((leases.free(&subnet, true), leases.usage(&subnet)), (Some(ip(11)), Usage { used: 0, size: 9 }));
+        assert!(leases.is_kept(ip(10)) && !leases.is_free(&subnet, ip(10)));
+    }
+
     /// Whatever is written, an address is in one place, and the counts are those of what is there.
     #[test]
     fn the_books_balance() {
@@ -442,9 +559,10 @@ mod tests {
             let of = pick(8, 12);
             let mut next = lease(10 + pick(3, 10), of, step + i64::from(pick(20, 50)), of % 2 == 0);
             next.state = [LeaseState::Bound, LeaseState::Released, LeaseState::Declined][usize::from(pick(30, 3))];
-            match pick(40, 7) {
+            match pick(40, 8) {
                 0 => drop(leases.forget(next.ip)),
-                2 => leases.hold(next.ip, next.phone),
+                2 => leases.hold(next.ip, held(of, Class::Phone, step)),
+                4 => leases.own((11..=13).filter(|last| (of >> (last - 11)) & 1 == 1).map(ip).collect()),
                 3 => leases.let_go(next.ip),
                 1 => leases.shift(SignedDuration::from_secs(i64::from(of) - 6), at(step)),
                 _ => drop(leases.put(next)),
@@ -457,9 +575,13 @@ mod tests {
                 let ended = [&pool.given, &pool.past].map(|set| ends.is_some_and(|at| set.contains(&at)));
                 let count = sets.into_iter().chain(ended).filter(|is| *is).count();
                 assert!(count <= 1, "{step}: {ip} is in {count} places");
+                let offered = pool.held.get(ip).map(|held| (held.class, held.since, *ip));
+                assert_eq!(offered.is_some_and(|one| pool.yielding.contains(&one)), offered.is_some(), "{step}");
                 count == 1
             });
-            assert_eq!(places.filter(|place| *place != ip(10)).count(), 9, "{step}");
+            let kept = |place: &Ipv4Addr| leases.kept.contains(place);
+            assert_eq!(places.filter(|place| !kept(place)).count() + leases.kept.len(), 10, "{step}");
+            assert_eq!((pool.held.len(), pool.size + leases.kept.len()), (pool.yielding.len(), 10), "{step}");
             let given = |lease: &&Lease| pool.given.contains(&(lease.ends, lease.ip));
             let others = leases.all().filter(given).filter(|l| l.state == LeaseState::Bound && !l.phone).count();
             let declined = leases.all().filter(given).filter(|l| l.state == LeaseState::Declined).count();

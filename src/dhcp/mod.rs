@@ -13,6 +13,7 @@
 //! - [`vendor`]: which phone a vendor class names
 //! - [`clock`]: by which leases end; [`lease`]: who has which address; [`limit`]: how often a client is listened to
 //! - [`reply`]: what a client is told, as octets; [`server`]: what is answered, and what is not
+//! - [`squatters`]: whether who answers at an address sits there, or answers for all
 //! - [`snippet`]: what to write into another product's server, so that it says so
 //! - [`offer`]: what is wrong with what another server says
 //! - [`rivals`]: which other servers there are; [`rounds`]: when they are asked for
@@ -30,6 +31,7 @@ pub mod rivals;
 pub mod rounds;
 pub mod server;
 pub mod snippet;
+pub mod squatters;
 pub mod vendor;
 pub mod watch;
 pub mod wire;

@@ -37,6 +37,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "Before it was offered it was called, and somebody answered who has no lease: a host with a fixed address, or another DHCP server's client. It is given to nobody for a day. Take fixed addresses out of dhcp.subnet.pool; see `offhook dhcp listen` for other servers.",
     ),
     (
+        "answers-for-all",
+        "Somebody answers at addresses that nobody has",
+        "Before an address is offered it is called, and the same host answered at three of them: a router with proxy ARP, a captive portal, a firewall. What it says is ignored, and phones get those addresses. A host that sits at an address of the pool is not noticed behind it, so keep fixed addresses out of dhcp.subnet.pool, and switch that off for the phones' network (Linux: net.ipv4.conf.*.proxy_arp; Cisco IOS: no ip proxy-arp).",
+    ),
+    (
         "audit",
         "Somebody changed what phones are to run, or approved one",
         "Who did what; `offhook convert log` prints all of it.",

@@ -2,6 +2,7 @@
 
 mod clients;
 mod late;
+mod networks;
 mod rivals;
 mod server;
 

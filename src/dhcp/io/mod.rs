@@ -1,17 +1,13 @@
 //! The edge: interfaces, the store, and time around [`Server`].
 //!
-//! Leases that come while others are being written are written together, next: so many as a disk takes in one go, however
-//! slow it is. An answer waits for nothing else.
-
 mod handle;
+mod keep;
 mod probe;
 mod say;
 mod socket;
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,13 +16,15 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
+use super::link;
 use super::reply::Reply;
 use super::server::{Arrival, Commit, Dropped, Outcome, Server, Settings};
 use super::watch::Watch;
 use crate::hub::Hub;
 use crate::probe::own_addresses;
-use crate::store::{LeaseWrite, Store};
+use crate::store::Store;
 pub use handle::Handle;
+use keep::{Change, Writing, written};
 use probe::{Probed, Probes};
 use say::{refused, say, sentence};
 use socket::{Port, links, readable};
@@ -36,9 +34,6 @@ const ROUND: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether an address answers.
 const PROBING: Duration = Duration::from_millis(50);
-
-/// Changes that may wait for the disk; a client whose change finds no room asks again.
-const WAITING: usize = 16_384;
 
 /// Packets taken from one interface before another has its turn.
 const AT_ONCE: usize = 64;
@@ -51,11 +46,6 @@ struct Ready {
     link: String,
     reply: Reply,
 }
-
-/// A change on its way to the disk, and the interface of its answer.
-type Change = (String, Commit);
-
-type Writing = Pin<Box<dyn Future<Output = (Vec<Change>, Result<(), String>)> + Send>>;
 
 /// Where it serves.
 pub struct Place {
@@ -216,18 +206,6 @@ impl Edge {
         }
     }
 
-    fn change(&mut self, link: &str, commit: Commit) {
-        if self.changes.len() < WAITING {
-            self.changes.push((link.to_owned(), commit));
-        } else {
-            let now = self.handle.now();
-            let reply = self.handle.lock().failed(commit, now);
-            if let Some(reply) = reply {
-                self.send(&Ready { link: link.to_owned(), reply });
-            }
-        }
-    }
-
     fn send(&mut self, ready: &Ready) {
         let Some(port) = self.ports.iter().find(|port| port.link.name == ready.link) else { return };
         if let Err(why) = port.send(&ready.reply)
@@ -237,78 +215,10 @@ impl Edge {
         }
     }
 
-    /// Begins to write what waits, unless the disk is busy with what came before.
-    fn write(&mut self) {
-        if self.writing.is_some() || self.changes.is_empty() {
-            return;
-        }
-        let (changes, store, clock) = (std::mem::take(&mut self.changes), Arc::clone(&self.store), self.handle.now());
-        self.writing = Some(Box::pin(async move {
-            let mut writes = Vec::with_capacity(changes.len());
-            for (_, commit) in &changes {
-                writes.extend(commit.left.map(LeaseWrite::Drop));
-                writes.push(LeaseWrite::Put(commit.lease.clone()));
-            }
-            let outcome = store.keep_leases(&writes, clock).await.map_err(|why| why.to_string());
-            (changes, outcome)
-        }));
-    }
-
-    fn kept(&mut self, changes: Vec<Change>, outcome: &Result<(), String>) {
-        let now = self.handle.now();
-        if let Err(why) = outcome
-            && !self.failing
-        {
-            tracing::error!(
-                code = "leases-not-kept",
-                "{why}; phones that have an address keep it, and no other gets one until this is mended"
-            );
-        }
-        if self.failing && outcome.is_ok() {
-            tracing::info!(code = "leases-kept", "leases are kept again; everybody gets an address");
-            // What was acknowledged meanwhile is not on it yet.
-            let active: Vec<_> = self.handle.lock().leases().all().filter(|lease| lease.active(now)).cloned().collect();
-            self.changes.extend(active.into_iter().map(|lease| (String::new(), Commit::of(lease))));
-        }
-        self.failing = outcome.is_err();
-        for (link, commit) in changes {
-            let reply = if outcome.is_ok() {
-                self.handle.lock().wrote(&commit);
-                self.note(&commit, now);
-                commit.reply
-            } else {
-                let told = commit.clone();
-                let reply = self.handle.lock().failed(commit, now);
-                if reply.is_some() {
-                    self.note(&told, now);
-                }
-                reply
-            };
-            if let Some(reply) = reply {
-                self.send(&Ready { link, reply });
-            }
-        }
-    }
-
-    /// The rest of the daemon hears of it.
-    fn note(&self, commit: &Commit, now: Timestamp) {
-        let (lease, wall) = (&commit.lease, Timestamp::now());
-        if let Some(left) = commit.left {
-            self.hub.lease_ended(left, lease.mac);
-        }
-        if !lease.active(now) {
-            self.hub.lease_ended(lease.ip, lease.mac);
-            return;
-        }
-        self.hub.leased(lease.ip, lease.mac, wall.checked_add(lease.ends.duration_since(now)).unwrap_or(lease.ends));
-        if lease.phone {
-            self.hub.has_address(lease.mac, lease.ip, lease.model.clone(), wall);
-        }
-    }
-
     /// Once a second: interfaces that came, went or changed (F17), time, and what people are to hear.
     fn round(&mut self) {
-        let links = links(&self.place.interfaces);
+        let everywhere = link::all();
+        let links = links(&everywhere, &self.place.interfaces);
         let refused = |name: &str| refused(&self.place.rivals.serving(name, self.place.beside));
         let now_refused: BTreeMap<String, String> =
             self.place.interfaces.iter().filter_map(|name| Some((name.clone(), refused(name)?))).collect();
@@ -337,7 +247,7 @@ impl Edge {
         let stepped = self.handle.clock.lock().unwrap_or_else(PoisonError::into_inner).look(wall, passed);
         let now = self.handle.now();
         let mut server = self.handle.lock();
-        server.own(links.iter().flat_map(|link| &link.addresses).map(Ipv4Net::addr));
+        server.own(everywhere.iter().flat_map(|link| &link.addresses).map(Ipv4Net::addr));
         server.tick(now);
         let mut all = Vec::new();
         if let Some(by) = stepped {
@@ -373,9 +283,17 @@ impl Edge {
     }
 
     fn look(&mut self) {
-        for probed in self.probes.look(Instant::now()) {
+        let handle = self.handle.clone();
+        let all = self.probes.look(|mac| handle.lock().leases().is_client(mac), Instant::now());
+        for probed in all {
             match probed {
                 Probed::Free(ready) => self.send(&ready),
+                Probed::ForAll(ready, who, freed) => {
+                    let now = self.handle.now();
+                    let commits = self.handle.lock().answers_for_all(who, &freed, now);
+                    commits.into_iter().for_each(|commit| self.change("", commit));
+                    self.send(&ready);
+                }
                 Probed::Taken(ip, by) => {
                     let now = self.handle.now();
                     let commit = self.handle.lock().taken(ip, by, now);
@@ -385,16 +303,5 @@ impl Edge {
                 }
             }
         }
-    }
-}
-
-async fn written(writing: &mut Option<Writing>) -> (Vec<Change>, Result<(), String>) {
-    match writing {
-        Some(future) => {
-            let outcome = future.await;
-            *writing = None;
-            outcome
-        }
-        None => std::future::pending().await,
     }
 }

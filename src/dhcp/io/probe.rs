@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Ready;
+use crate::dhcp::squatters::{Answerer, Answerers, Verdict};
 use crate::domain::MacAddr;
 use crate::neighbour;
 
@@ -18,9 +19,6 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Addresses asked for at once. Offers beyond that go out unasked: a storm of phones is not to wait for its own end.
 const AT_ONCE: usize = 1_024;
-
-/// What nobody listens on (RFC 863): a datagram to it makes the kernel look for the host.
-const DISCARD: u16 = 9;
 
 /// ICMP echo (RFC 792); the kernel fills in the checksum and the identifier (icmp(7)).
 const ECHO: [u8; 8] = [8, 0, 0, 0, 0, 0, 0, 1];
@@ -39,6 +37,7 @@ pub(super) struct Probes {
     asked: HashMap<Ipv4Addr, Asked>,
     /// Those that the link knew already: it may be remembering a host that has gone.
     stale: HashSet<Ipv4Addr>,
+    answerers: Answerers,
 }
 
 /// What came of it.
@@ -47,6 +46,8 @@ pub(super) enum Probed {
     Free(Ready),
     /// Somebody is.
     Taken(Ipv4Addr, MacAddr),
+    /// This one answers for all, as is seen now: nobody is there, nor at those that were taken for somebody's before.
+    ForAll(Ready, Answerer, Vec<Ipv4Addr>),
 }
 
 impl Probes {
@@ -60,7 +61,7 @@ impl Probes {
         let ping = wanted.then(|| open(Protocol::ICMPV4).ok()).flatten();
         let pings = ping.is_some();
         let socket = ping.or_else(|| wanted.then(|| open(Protocol::UDP).ok()).flatten());
-        Self { socket, pings, asked: HashMap::new(), stale: HashSet::new() }
+        Self { socket, pings, asked: HashMap::new(), stale: HashSet::new(), answerers: Answerers::default() }
     }
 
     pub(super) fn any(&self) -> bool {
@@ -70,8 +71,8 @@ impl Probes {
     /// Asks for an address, and keeps the offer until it is clear; gives it back where it cannot be asked for.
     pub(super) fn ask(&mut self, ip: Ipv4Addr, mac: MacAddr, offer: Ready, now: Instant) -> Option<Ready> {
         if let Some(asked) = self.asked.get_mut(&ip) {
-            // The client asks again while it waits.
-            asked.offer = offer;
+            // The client asks again while it waits, or another got the offer.
+            (asked.offer, asked.mac) = (offer, mac);
             return None;
         }
         let Some(socket) = self.socket.as_ref().filter(|_| self.asked.len() < AT_ONCE) else { return Some(offer) };
@@ -81,7 +82,7 @@ impl Probes {
         let sent = if self.pings {
             socket.send_to(&ECHO, &SocketAddrV4::new(ip, 0).into())
         } else {
-            socket.send_to(&[], &SocketAddrV4::new(ip, DISCARD).into())
+            socket.send_to(&[], &SocketAddrV4::new(ip, neighbour::DISCARD).into())
         };
         if sent.is_err() {
             return Some(offer);
@@ -90,28 +91,41 @@ impl Probes {
         None
     }
 
-    /// What is known by now.
-    pub(super) fn look(&mut self, now: Instant) -> Vec<Probed> {
+    /// What is known by now. `client`: whether somebody is or was a client of ours, who may have left that address just now.
+    pub(super) fn look(&mut self, client: impl Fn(MacAddr) -> bool, now: Instant) -> Vec<Probed> {
         let mut all = Vec::new();
         let table = if self.any() { neighbour::all() } else { HashMap::new() };
         let mut answered: HashSet<Ipv4Addr> = self.answers().collect();
         answered.extend(table.keys().filter(|ip| !self.stale.contains(ip)));
-        let found: Vec<Ipv4Addr> = answered.into_iter().filter(|ip| self.asked.contains_key(ip)).collect();
-        for ip in found {
+        // Who was there a moment ago needs no answer.
+        let there = |ip: &&Ipv4Addr| table.get(*ip).is_some_and(|known| known.reachable && !client(known.mac));
+        answered.extend(self.asked.keys().filter(there));
+        for ip in answered {
             let Some(asked) = self.asked.remove(&ip) else { continue };
-            match table.get(&ip) {
+            let who = match table.get(&ip) {
                 // It is there already: an address that we forgot.
-                Some(mac) if *mac == asked.mac => all.push(Probed::Free(asked.offer)),
-                Some(mac) => all.push(Probed::Taken(ip, *mac)),
-                // Behind a relay.
-                None => all.push(Probed::Taken(ip, asked.mac)),
-            }
+                Some(known) if known.mac == asked.mac => {
+                    all.push(Probed::Free(asked.offer));
+                    continue;
+                }
+                Some(known) => Answerer::Host(known.mac),
+                None => Answerer::Behind(*asked.offer.reply.to.ip()),
+            };
+            let by = if let Answerer::Host(mac) = who { mac } else { asked.mac };
+            all.push(match self.answerers.answered(who, ip, now) {
+                Verdict::Taken => Probed::Taken(ip, by),
+                Verdict::ForAll(None) => Probed::Free(asked.offer),
+                Verdict::ForAll(Some(freed)) => Probed::ForAll(asked.offer, who, freed),
+            });
         }
         let quiet: Vec<Ipv4Addr> =
             self.asked.iter().filter(|(_, asked)| asked.until <= now).map(|(ip, _)| *ip).collect();
         // Whom the link learned of meanwhile may be gone when his address is asked for.
         self.stale.extend(table.into_keys().filter(|ip| !self.asked.contains_key(ip)));
-        all.extend(quiet.into_iter().filter_map(|ip| Some(Probed::Free(self.asked.remove(&ip)?.offer))));
+        for asked in quiet.into_iter().filter_map(|ip| self.asked.remove(&ip)) {
+            self.answerers.quiet(*asked.offer.reply.to.ip());
+            all.push(Probed::Free(asked.offer));
+        }
         all
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use crate::config::{DHCP, Listen, Protocol};
 use crate::dhcp::rivals::Serving;
 use crate::dhcp::server::Notice;
+use crate::dhcp::squatters::Answerer;
 use crate::ports;
 
 /// Why port 67 could not be had.
@@ -52,6 +53,16 @@ pub(super) fn say(notice: &Notice) {
             %ip,
             "somebody who has no lease sits at {ip} (found with {by}); it is given to nobody for a day: take it out of dhcp.subnet.pool, or let that host ask"
         ),
+        Notice::Everywhere(who) => {
+            let who = match who {
+                Answerer::Host(mac) => mac.to_string(),
+                Answerer::Behind(relay) => format!("somebody behind the relay {relay}"),
+            };
+            tracing::warn!(
+                code = "answers-for-all",
+                "{who} answers at addresses that nobody has (proxy ARP, a captive portal, a firewall): what it says is no reason to keep an address back, and a host with a fixed address is not noticed behind it; end that there for the phones' network"
+            );
+        }
         Notice::Pretends(mac, other) => tracing::warn!(
             code = "client-id-foreign",
             %mac,

@@ -19,11 +19,12 @@ use crate::config::DHCP;
 /// What the kernel may hold for us while we are elsewhere, in octets: the DISCOVERs of some thousand phones.
 const KERNEL_BUFFER: usize = 4 << 20;
 
-/// The interfaces of these names that are up and have an address, each with its addresses now.
-pub(super) fn links(names: &[String]) -> Vec<Link> {
-    let serves = |link: &link::Link| names.contains(&link.name) && link.up && !link.addresses.is_empty();
-    let all = link::all().into_iter().filter(serves);
-    all.map(|link::Link { name, index, addresses, .. }| Link { name, index, addresses }).collect()
+/// Of these, the interfaces of these names that are up and have an address.
+pub(super) fn links(all: &[link::Link], names: &[String]) -> Vec<Link> {
+    let serves = |link: &&link::Link| names.contains(&link.name) && link.up && !link.addresses.is_empty();
+    let link =
+        |link: &link::Link| Link { name: link.name.clone(), index: link.index, addresses: link.addresses.clone() };
+    all.iter().filter(serves).map(link).collect()
 }
 
 /// An interface that is served.

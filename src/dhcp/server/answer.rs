@@ -6,22 +6,20 @@ use std::time::Duration;
 use dhcproto::v4::MessageType;
 use jiff::{SignedDuration, Timestamp};
 
+use super::place::Here;
 use super::{Commit, Dropped, Notice, Outcome, Server};
 use crate::config::dhcp::{SHORTEST_LEASE, Subnet};
-use crate::dhcp::lease::{Lease, LeaseState};
+use crate::dhcp::lease::{Held, Lease, LeaseState};
 use crate::dhcp::limit::Class;
 use crate::dhcp::reply::{Told, reply};
 use crate::dhcp::wire::Raw;
-use crate::domain::{MacAddr, ModelName};
+use crate::domain::{MacAddr, ModelName, printable};
 
 /// How long an offer is kept for its client.
 const OFFERED: SignedDuration = SignedDuration::from_secs(30);
 
 /// What is left of that when it begins anew for a client that asks again.
 const RENEWED: SignedDuration = SignedDuration::from_secs(20);
-
-/// How long an address is given to nobody after somebody was found there (F31).
-const QUARANTINE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Longest name of a client that is kept, in octets (RFC 1035 section 2.3.4).
 const HOSTNAME: usize = 63;
@@ -35,10 +33,8 @@ pub(super) struct Asked<'a> {
     pub(super) mac: MacAddr,
     pub(super) class: Class,
     pub(super) model: Option<ModelName>,
-    /// Who we are to it.
-    pub(super) own: Ipv4Addr,
-    /// The networks of its link, those that it is served from.
-    pub(super) subnets: Vec<&'a Subnet>,
+    /// Who we are to it, and the networks of its link that it is served from.
+    pub(super) here: Here<'a>,
     pub(super) source: Ipv4Addr,
     /// It was not sent to us alone.
     pub(super) everybody: bool,
@@ -48,8 +44,8 @@ pub(super) struct Asked<'a> {
 impl Server {
     pub(super) fn discover(&mut self, asked: &Asked<'_>) -> Outcome {
         let wish = asked.raw.option(50).and_then(address);
-        let choice = asked.subnets.iter().find_map(|subnet| Some((*subnet, self.choose(asked, subnet, wish)?)));
-        for subnet in &asked.subnets {
+        let choice = self.choose(asked, wish).or_else(|| self.take_over(asked));
+        for subnet in &asked.here.subnets {
             self.watch_level(subnet);
         }
         let Some((subnet, ip)) = choice else { return Outcome::Drop(Dropped::PoolFull) };
@@ -57,7 +53,7 @@ impl Server {
         if self.offered(asked.mac) != Some(ip) {
             self.withdraw(asked.mac);
         }
-        self.leases.hold(ip, asked.class >= Class::Phone);
+        self.leases.hold(ip, Held { mac: asked.mac, class: asked.class, since: asked.now });
         // One that asks again and again makes no queue.
         if self.offers.get(&asked.mac).is_none_or(|(_, end)| end.duration_since(asked.now) < RENEWED) {
             let until = asked.now.checked_add(OFFERED).unwrap_or(asked.now);
@@ -68,25 +64,40 @@ impl Server {
         Outcome::Offer { ip, mac: asked.mac, new, reply: reply(asked.raw, MessageType::Offer, ip, &told) }
     }
 
-    /// The address that a client is offered.
-    fn choose(&self, asked: &Asked<'_>, subnet: &Subnet, wish: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
-        let reserved = self.settings.reservations.get(&asked.mac).filter(|ip| subnet.network.contains(*ip));
+    /// The address that a client is offered, and its network: what is reserved for it, what it was just offered, what it has;
+    /// what it had or asks for, where that is free; else the first that is free.
+    fn choose<'a>(&self, asked: &Asked<'a>, wish: Option<Ipv4Addr>) -> Option<(&'a Subnet, Ipv4Addr)> {
+        let network = |ip: Ipv4Addr| Some((asked.here.network(ip)?, ip));
         let others = |ip: &Ipv4Addr| self.leases.at(*ip).is_some_and(|l| l.mac != asked.mac && l.active(asked.now));
         let declined =
             |ip: &Ipv4Addr| self.leases.at(*ip).is_some_and(|l| l.state == LeaseState::Declined && l.ends > asked.now);
-        if let Some(ip) = reserved.filter(|ip| !others(ip) && !declined(ip)) {
-            return Some(*ip);
+        let reserved = self.settings.reservations.get(&asked.mac).copied();
+        if let Some(choice) = reserved.filter(|ip| !others(ip) && !declined(ip)).and_then(network) {
+            return Some(choice);
         }
-        if let Some(ip) = self.offered(asked.mac).filter(|ip| subnet.network.contains(ip)) {
-            return Some(ip);
+        if let Some(choice) = self.offered(asked.mac).and_then(network) {
+            return Some(choice);
         }
-        let had = self.leases.of(asked.mac, subnet);
-        if let Some(lease) = had.filter(|lease| lease.active(asked.now) && !self.leases.is_kept(lease.ip)) {
-            return Some(lease.ip);
+        let had = || asked.here.subnets.iter().filter_map(|subnet| self.leases.of(asked.mac, subnet));
+        let has = had().find(|lease| lease.active(asked.now) && !self.leases.is_kept(lease.ip));
+        if let Some(choice) = has.and_then(|lease| network(lease.ip)) {
+            return Some(choice);
         }
-        let free = self.leases.free(subnet, asked.class >= Class::Phone)?;
-        let again = had.map(|lease| lease.ip).into_iter().chain(wish);
-        Some(again.into_iter().find(|ip| self.leases.is_free(subnet, *ip)).unwrap_or(free))
+        let phone = asked.class >= Class::Phone;
+        let again = had().map(|lease| lease.ip).chain(wish).filter_map(network);
+        let first = asked.here.subnets.iter().filter_map(|subnet| Some((*subnet, self.leases.free(subnet, phone)?)));
+        let free = |(subnet, ip): &(&Subnet, Ipv4Addr)| {
+            self.leases.is_free(subnet, *ip) && self.leases.free(subnet, phone).is_some()
+        };
+        again.chain(first).find(free)
+    }
+
+    /// Where there is none left, what another was offered and did not take.
+    fn take_over<'a>(&mut self, asked: &Asked<'a>) -> Option<(&'a Subnet, Ipv4Addr)> {
+        let yields = |subnet: &&'a Subnet| Some((*subnet, self.leases.yielding(subnet, asked.class, asked.now)?));
+        let (subnet, (ip, mac)) = asked.here.subnets.iter().find_map(yields)?;
+        self.withdraw(mac);
+        Some((subnet, ip))
     }
 
     pub(super) fn request(&mut self, asked: &Asked<'_>) -> Outcome {
@@ -103,7 +114,7 @@ impl Server {
                 if let Some(subnet) = self.may_have(asked, ip) {
                     return self.ack(asked, subnet, ip);
                 }
-                let outside = !asked.subnets.iter().any(|subnet| subnet.network.contains(&ip));
+                let outside = asked.here.network(ip).is_none();
                 let others = self.leases.is_kept(ip)
                     || self.leases.at(ip).is_some_and(|lease| lease.mac != mac && lease.active(asked.now));
                 if outside || others { self.nak(asked) } else { Outcome::Drop(Dropped::Unknown) }
@@ -112,7 +123,7 @@ impl Server {
             (None, None, ciaddr) if !ciaddr.is_unspecified() => match self.may_have(asked, ciaddr) {
                 Some(subnet) => self.ack(asked, subnet, ciaddr),
                 // It moved, and asks everybody.
-                None if !asked.subnets.iter().any(|subnet| subnet.network.contains(&ciaddr)) => self.nak(asked),
+                None if asked.here.network(ciaddr).is_none() => self.nak(asked),
                 None => Outcome::Drop(Dropped::Unknown),
             },
             _ => Outcome::Drop(Dropped::Unknown),
@@ -123,7 +134,7 @@ impl Server {
     /// a phone or was offered none (a restart forgets offers). Who is not on the link has to have it: a packet to us alone
     /// can be sent from anywhere, in anybody's name.
     fn may_have<'a>(&self, asked: &Asked<'a>, ip: Ipv4Addr) -> Option<&'a Subnet> {
-        let subnet = asked.subnets.iter().find(|subnet| subnet.network.contains(&ip))?;
+        let subnet = asked.here.network(ip)?;
         let taken = |lease: &Lease| match lease.state {
             LeaseState::Bound => lease.mac != asked.mac,
             LeaseState::Declined => true,
@@ -142,7 +153,7 @@ impl Server {
         let free = || {
             asked.everybody && self.leases.is_free(subnet, ip) && (phone || self.leases.free(subnet, false).is_some())
         };
-        (reserved || offered || has || free()).then_some(*subnet)
+        (reserved || offered || has || free()).then_some(subnet)
     }
 
     fn ack(&mut self, asked: &Asked<'_>, subnet: &Subnet, ip: Ipv4Addr) -> Outcome {
@@ -171,13 +182,14 @@ impl Server {
         if !self.limits.may_refuse(asked.mac, asked.now) {
             return Outcome::Drop(Dropped::TooOften);
         }
-        let told = Told { server: Some(asked.own), ..Told::default() };
+        let server = asked.here.server(asked.here.subnets.first().copied());
+        let told = Told { server: Some(server), ..Told::default() };
         Outcome::Send(reply(asked.raw, MessageType::Nak, Ipv4Addr::UNSPECIFIED, &told))
     }
 
     pub(super) fn decline(&mut self, asked: &Asked<'_>) -> Outcome {
         let ip = asked.raw.option(50).and_then(address);
-        let place = ip.and_then(|ip| Some((ip, asked.subnets.iter().find(|subnet| subnet.network.contains(&ip))?)));
+        let place = ip.and_then(|ip| Some((ip, asked.here.network(ip)?)));
         let Some((ip, subnet)) = place else { return Outcome::Drop(Dropped::Unknown) };
         let offered = self.offered(asked.mac) == Some(ip);
         let has = self.leases.at(ip).is_some_and(|lease| lease.mac == asked.mac && lease.active(asked.now));
@@ -194,16 +206,6 @@ impl Server {
         }
     }
 
-    /// So many are kept from everybody, and no more: whoever says of every address that it is taken does not empty the pool.
-    pub(super) fn quarantine(&mut self, subnet: &Subnet, ip: Ipv4Addr, by: MacAddr, now: Timestamp) -> Option<Commit> {
-        let ends = if self.leases.may_decline(subnet) { now.checked_add(QUARANTINE).ok()? } else { now };
-        // Beyond that it goes to the end of the queue, and not to its finder again.
-        let state = LeaseState::Declined;
-        let lease = Lease { ip, mac: by, ends, state, phone: false, model: None, hostname: None };
-        let left = self.leases.put(lease.clone());
-        Some(Commit { lease, left, reply: None })
-    }
-
     pub(super) fn release(&mut self, asked: &Asked<'_>) -> Outcome {
         let ip = asked.raw.ciaddr;
         let own = |lease: &&Lease| lease.mac == asked.mac && lease.active(asked.now);
@@ -216,24 +218,24 @@ impl Server {
     }
 
     pub(super) fn inform(&mut self, asked: &Asked<'_>) -> Outcome {
-        let subnet = asked.subnets.iter().find(|subnet| subnet.network.contains(&asked.raw.ciaddr));
-        let Some(subnet) = subnet else { return Outcome::Drop(Dropped::Unknown) };
+        let Some(subnet) = asked.here.network(asked.raw.ciaddr) else { return Outcome::Drop(Dropped::Unknown) };
         let told = self.told(asked, subnet, None);
         Outcome::Send(reply(asked.raw, MessageType::Ack, Ipv4Addr::UNSPECIFIED, &told))
     }
 
     fn told(&self, asked: &Asked<'_>, subnet: &Subnet, lease: Option<Duration>) -> Told {
+        let own = asked.here.own(subnet);
         let tftp =
-            self.settings.tftp.or(Some(asked.own)).filter(|_| asked.class >= Class::Phone || asks_for_files(asked.raw));
+            self.settings.tftp.or(Some(own)).filter(|_| asked.class >= Class::Phone || asks_for_files(asked.raw));
         Told {
-            server: Some(asked.own),
+            server: Some(asked.here.server(Some(subnet))),
             lease,
             network: Some(subnet.network),
             tftp,
             router: subnet.router,
             dns: subnet.dns.clone(),
             domain: subnet.domain.clone(),
-            ntp: self.settings.ntp.or(Some(asked.own).filter(|_| self.settings.ntp_here)),
+            ntp: self.settings.ntp.or(Some(own).filter(|_| self.settings.ntp_here)),
             zone: self.settings.zone.clone().map(|zone| (zone, asked.now)),
         }
     }
@@ -265,7 +267,5 @@ fn lease_time(raw: &Raw, subnet: &Subnet) -> Duration {
 
 /// A name as it may be shown anywhere (T25); never told to anybody (B21).
 fn hostname(value: &[u8]) -> String {
-    let mut name = value.trim_ascii_end().escape_ascii().to_string();
-    name.truncate(HOSTNAME);
-    name
+    printable(value.trim_ascii_end(), HOSTNAME)
 }

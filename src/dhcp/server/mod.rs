@@ -12,6 +12,7 @@
 //! handed in by [`Server::shift`].
 
 mod answer;
+mod found;
 mod place;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -25,6 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::lease::{Lease, LeaseState, Leases};
 use super::limit::{Class, Limits};
 use super::reply::{Reply, Zone};
+use super::squatters::Answerer;
 use super::vendor::{Vendor, vendor};
 use super::wire::{Op, RELAY, Raw, Refused};
 use crate::config::dhcp::{Clients, Subnet};
@@ -153,6 +155,8 @@ pub enum Notice {
     Circuit(String),
     /// Somebody who has no lease of ours sits at an address.
     Taken(Ipv4Addr, MacAddr),
+    /// Somebody answers for all addresses, so that it says nothing of any.
+    Everywhere(Answerer),
     /// A client identifies itself with the MAC of an assigned phone that it is not.
     Pretends(MacAddr, MacAddr),
 }
@@ -178,10 +182,9 @@ impl Server {
     pub fn new(settings: Settings, own: &[Ipv4Addr], known: Vec<Lease>, now: Timestamp) -> Self {
         let mut kept: BTreeSet<Ipv4Addr> = settings.reservations.values().copied().collect();
         kept.extend(settings.subnets.iter().filter_map(|subnet| subnet.router));
-        kept.extend(own);
         kept.extend(settings.subnets.iter().flat_map(|subnet| subnet.dns.iter().chain(&subnet.relays)));
         kept.extend(settings.tftp.into_iter().chain(settings.ntp));
-        Self {
+        let mut server = Self {
             on_disk: known.iter().map(|lease| (lease.ip, lease.clone())).collect(),
             leases: Leases::new(&settings.subnets, kept, known, now),
             settings: Arc::new(settings),
@@ -190,7 +193,9 @@ impl Server {
             limits: Limits::new(now),
             levels: BTreeMap::new(),
             notices: Vec::new(),
-        }
+        };
+        server.own(own.iter().copied());
+        server
     }
 
     /// All leases.
@@ -234,15 +239,15 @@ impl Server {
             Vendor::Silent if self.leases.is_phone(mac) => Class::Phone,
             Vendor::Other | Vendor::Silent => Class::Other,
         };
-        let Some((own, mut subnets)) = place(&settings, &raw, at) else { return Outcome::Drop(Dropped::NotOurs) };
+        let Some(mut here) = place(&settings, &raw, at) else { return Outcome::Drop(Dropped::NotOurs) };
         let serves = |subnet: &&Subnet| match subnet.clients.unwrap_or(settings.clients) {
             Clients::All => true,
             Clients::Phones => class >= Class::Phone,
         };
-        let there = subnets.clone();
-        subnets.retain(serves);
+        let there = here.subnets.clone();
+        here.subnets.retain(serves);
         // What a client says to another server is said to all, whoever it is: it chose that one's offer.
-        if let Some(server) = raw.option(54).and_then(address).filter(|server| *server != own)
+        if let Some(server) = raw.option(54).and_then(address).filter(|server| !here.is_ours(*server))
             && raw.message == u8::from(MessageType::Request)
         {
             self.withdraw(mac);
@@ -252,7 +257,7 @@ impl Server {
             let heard = ip.filter(|_| self.limits.admits(mac, class, now));
             return heard.map_or(Outcome::Drop(Dropped::Unknown), |ip| Outcome::Overheard { ip, mac, server });
         }
-        if subnets.is_empty() {
+        if here.subnets.is_empty() {
             return Outcome::Drop(Dropped::NotAPhone);
         }
         if !self.limits.admits(mac, class, now) {
@@ -268,7 +273,7 @@ impl Server {
         let model = if let Vendor::Phone(model) = said { model } else { None };
         let source = *at.source.ip();
         let everybody = at.destination.is_broadcast() || !raw.giaddr.is_unspecified();
-        let asked = Asked { raw: &raw, mac, class, model, own, subnets, source, everybody, now };
+        let asked = Asked { raw: &raw, mac, class, model, here, source, everybody, now };
         match MessageType::from(raw.message) {
             MessageType::Discover => self.discover(&asked),
             MessageType::Request => self.request(&asked),
@@ -277,19 +282,6 @@ impl Server {
             MessageType::Inform => self.inform(&asked),
             _ => Outcome::Drop(Dropped::Unknown),
         }
-    }
-
-    /// Somebody was found at an address that was to be offered: it is given to nobody for a day. Returns what to write.
-    pub fn taken(&mut self, ip: Ipv4Addr, by: MacAddr, now: Timestamp) -> Option<Commit> {
-        let subnet = self.settings.subnets.iter().find(|subnet| subnet.network.contains(&ip))?.clone();
-        // Meanwhile a client showed that it is its own.
-        if self.leases.at(ip).is_some_and(|lease| lease.active(now)) {
-            return None;
-        }
-        self.offers.retain(|_, (offered, _)| *offered != ip);
-        self.leases.let_go(ip);
-        self.notice(Notice::Taken(ip, by));
-        self.quarantine(&subnet, ip, by, now)
     }
 
     /// What was to be written is on the disk.
@@ -328,9 +320,9 @@ impl Server {
         None
     }
 
-    /// Addresses that this host has now: they are given to nobody.
+    /// Addresses that this host has now: they are given to nobody. One that it has no more is the pool's again.
     pub fn own(&mut self, own: impl IntoIterator<Item = Ipv4Addr>) {
-        own.into_iter().for_each(|ip| self.leases.keep(ip));
+        self.leases.own(own.into_iter().collect());
     }
 
     /// The wall clock was put, and stayed so: leases end that much later or earlier. They are all to be written.

@@ -133,9 +133,11 @@ impl Packet {
     }
 
     fn to(&self, server: &mut Server, second: i64) -> Outcome {
-        let link = link();
-        let arrival =
-            Arrival { link: &link, source: SocketAddrV4::new(self.source, 68), destination: self.destination };
+        self.on(&link(), server, second)
+    }
+
+    fn on(&self, link: &Link, server: &mut Server, second: i64) -> Outcome {
+        let arrival = Arrival { link, source: SocketAddrV4::new(self.source, 68), destination: self.destination };
         server.receive(&self.bytes(), &arrival, |mac| mac.octets()[5] >= 70, at(second))
     }
 }
@@ -465,10 +467,10 @@ fn b20_b21_names_and_pretenders() {
     let [one, other] = [1, 80].map(|of| MacAddr::new(mac(of)).unwrap());
     assert_eq!(server.notices(), [Notice::Pretends(one, other)]);
     let Outcome::Commit(commit) = select(1, ip(100)).with(12, b"<b>\x1b[2J\n\0\"").to(&mut server, 0) else { panic!() };
-    assert_eq!(commit.lease.hostname.as_deref(), Some("<b>\\x1b[2J\\n\\x00\\\""));
+    assert_eq!(commit.lease.hostname.as_deref(), Some("<b>\\x1b[2J\\x0a\\x00\""));
     assert_eq!(read(commit.reply.as_ref().unwrap()).option(12), None);
     let Outcome::Commit(commit) = select(1, ip(100)).with(12, &[0xff; 255]).to(&mut server, 1) else { panic!() };
-    assert_eq!(commit.lease.hostname.map(|name| name.len()), Some(63));
+    assert_eq!(commit.lease.hostname, Some("\\xff".repeat(63)));
 }
 
 #[test]
@@ -553,6 +555,110 @@ fn t11_a_flood_of_strangers() {
     server.tick(at(40));
     assert_eq!(server.leases().usage(&server.settings.subnets[0]).used, 50);
     assert!(server.offers.is_empty() && server.ends.is_empty());
+}
+
+/// T11: offers that nobody takes up, in the names of phones, keep no phone out.
+#[test]
+fn t11_offers_in_anybodys_name() {
+    let mut server = server();
+    for of in 1..=9 {
+        assert_eq!(answer(&Packet::new(1, of).to(&mut server, 0)).kind, 2, "{of}");
+    }
+    assert_eq!(
+        dropped(&Packet::new(1, 10).to(&mut server, 2)),
+        Dropped::PoolFull,
+        "one unassigned phone is as good as another"
+    );
+    let known = answer(&Packet::new(1, 71).to(&mut server, 2)).yiaddr;
+    assert_eq!(answer(&select(1, known).to(&mut server, 2)).kind, 6, "it was offered to another since");
+    assert_eq!(answer(&select(71, known).to(&mut server, 2)).kind, 5);
+    let next = answer(&Packet::new(1, 10).to(&mut server, 3)).yiaddr;
+    assert_eq!(answer(&select(10, next).to(&mut server, 3)).kind, 5, "three seconds are enough to take an offer up");
+    // Assigned phones' MACs, forged: the oldest gives way, and no lease does.
+    let mut server = self::server();
+    let leased = bind(&mut server, 90, 0);
+    for of in (71..=80).filter(|of| *of != 77 && *of != 80) {
+        assert_eq!(answer(&Packet::new(1, of).to(&mut server, 1)).kind, 2, "{of}");
+    }
+    assert_eq!(dropped(&Packet::new(1, 91).to(&mut server, 3)), Dropped::PoolFull);
+    for of in 91..=98 {
+        assert_ne!(answer(&Packet::new(1, of).to(&mut server, 4)).yiaddr, leased, "{of}");
+    }
+    assert_eq!(dropped(&Packet::new(1, 99).to(&mut server, 4)), Dropped::PoolFull);
+    assert!(server.leases().at(leased).is_some_and(|lease| lease.active(at(4))));
+}
+
+/// Two networks on one link: each phone in its own, and told our address there.
+#[test]
+fn two_networks_on_one_link() {
+    let both: [Ipv4Net; 2] = ["192.0.2.1/24".parse().unwrap(), "198.51.100.1/24".parse().unwrap()];
+    let link = Link { addresses: both.to_vec(), ..link() };
+    let (here, there) = (OWN.octets(), [198, 51, 100, 1]);
+    let mut settings = settings(Clients::Phones);
+    settings.reservations.insert(MacAddr::new(mac(78)).unwrap(), [198, 51, 100, 50].into());
+    let mut server = Server::new(settings, &both.map(|net| net.addr()), Vec::new(), at(0));
+    let told = |answer: &Answer| {
+        let four = |code| <[u8; 4]>::try_from(answer.option(code).unwrap()).unwrap();
+        let siaddr = <[u8; 4]>::try_from(&answer.bytes[20..24]).unwrap();
+        [four(54), four(150), siaddr]
+    };
+    let reserved = answer(&Packet::new(1, 78).on(&link, &mut server, 0));
+    assert_eq!((reserved.yiaddr.octets(), told(&reserved)), ([198, 51, 100, 50], [there; 3]));
+    let first = answer(&Packet::new(1, 1).on(&link, &mut server, 0));
+    assert_eq!((first.yiaddr, told(&first)), (ip(100), [here; 3]));
+    // An address that it had, or has, in the second.
+    let wished = Packet::new(1, 2).with(50, &[198, 51, 100, 103]).on(&link, &mut server, 0);
+    assert_eq!(answer(&wished).yiaddr.octets(), [198, 51, 100, 103]);
+    let take = Packet::new(3, 2).with(54, &there).with(50, &[198, 51, 100, 103]).on(&link, &mut server, 0);
+    assert_eq!(told(&answer(&take)), [there; 3]);
+    written(&mut server, take);
+    assert_eq!(answer(&Packet::new(1, 2).on(&link, &mut server, 9)).yiaddr.octets(), [198, 51, 100, 103]);
+    let renewed = Packet::new(3, 2).unicast([198, 51, 100, 103].into()).on(&link, &mut server, 9);
+    assert_eq!(told(&answer(&renewed)), [here, there, there], "it sent that to our first address, and knows us by it");
+    // Whichever of our addresses it names, we are meant; a neighbour's is another server.
+    let named = |of: u8, name: &[u8; 4]| Packet::new(3, of).with(54, name).with(50, &[198, 51, 100, 104]);
+    assert_eq!(told(&answer(&named(3, &here).on(&link, &mut server, 9))), [here, there, there]);
+    assert_eq!(
+        answer(&named(4, &there).on(&link, &mut server, 9)).option(54),
+        Some(&there[..]),
+        "refused by that name"
+    );
+    assert!(matches!(named(4, &[198, 51, 100, 9]).on(&link, &mut server, 9), Outcome::Overheard { .. }));
+    // The first is full: eight more have its addresses.
+    for of in 10..=18 {
+        let offered = answer(&Packet::new(1, of).on(&link, &mut server, 10)).yiaddr;
+        assert_eq!(offered.octets()[0] == 192, of < 18, "{of}: {offered}");
+    }
+}
+
+/// Somebody answers for every address: what was kept back for it is free again, and people hear of it once.
+#[test]
+fn who_answers_for_all_keeps_nothing_back() {
+    let mut server = server();
+    let proxy = MacAddr::new([2, 0, 0, 0, 0, 1]).unwrap();
+    let found: Vec<Ipv4Addr> = (0..2)
+        .map(|second| {
+            let offered = answer(&Packet::new(1, 1).to(&mut server, second)).yiaddr;
+            let commit = server.taken(offered, proxy, at(second)).unwrap();
+            server.wrote(&commit);
+            offered
+        })
+        .collect();
+    assert_eq!(found, [ip(100), ip(101)]);
+    assert_eq!(answer(&Packet::new(1, 1).to(&mut server, 2)).yiaddr, ip(102));
+    server.notices();
+    // One of them is taken up meanwhile by somebody who showed that it is its own: that stays.
+    let freed = server.answers_for_all(Answerer::Host(proxy), &[ip(100), ip(101), ip(102)], at(2));
+    assert_eq!(
+        freed.iter().map(|commit| (commit.lease.ip, commit.lease.state)).collect::<Vec<_>>(),
+        [(ip(100), LeaseState::Released), (ip(101), LeaseState::Released)]
+    );
+    assert_eq!(server.notices(), [Notice::Everywhere(Answerer::Host(proxy))]);
+    let usage = server.leases().usage(&server.settings.subnets[0]);
+    assert_eq!(usage.used, 1, "the one that is offered");
+    for of in 2..=9 {
+        bind(&mut server, of, 3);
+    }
 }
 
 /// Takes what is to be written as written.

@@ -85,7 +85,7 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     (
         "F31",
         "an address that somebody has is found or declined, and given to nobody for a day",
-        &["src/dhcp/server/tests.rs", "src/dhcp/lease.rs", "tests/it/dhcp/server.rs"],
+        &["src/dhcp/server/tests.rs", "src/dhcp/lease.rs", "tests/it/dhcp/server.rs", "tests/it/dhcp/networks.rs"],
     ),
     ("F32", "a pool that is full", &["src/dhcp/server/tests.rs"]),
     (

@@ -1,0 +1,53 @@
+//! Addresses where somebody was found who has no lease of ours.
+
+use std::net::Ipv4Addr;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Commit, Notice, Server};
+use crate::config::dhcp::Subnet;
+use crate::dhcp::lease::{Lease, LeaseState};
+use crate::dhcp::squatters::Answerer;
+use crate::domain::MacAddr;
+
+/// How long an address is given to nobody after somebody was found there (F31).
+const QUARANTINE: SignedDuration = SignedDuration::from_hours(24);
+
+impl Server {
+    /// Somebody was found at an address that was to be offered: it is given to nobody for a day. Returns what to write.
+    pub fn taken(&mut self, ip: Ipv4Addr, by: MacAddr, now: Timestamp) -> Option<Commit> {
+        let subnet = self.settings.subnets.iter().find(|subnet| subnet.network.contains(&ip))?.clone();
+        // Meanwhile a client showed that it is its own.
+        if self.leases.at(ip).is_some_and(|lease| lease.active(now)) {
+            return None;
+        }
+        self.offers.retain(|_, (offered, _)| *offered != ip);
+        self.leases.let_go(ip);
+        self.notice(Notice::Taken(ip, by));
+        self.quarantine(&subnet, ip, by, now)
+    }
+
+    /// Somebody answers for all addresses, whoever has them; these were taken for somebody's because of that. Returns what
+    /// to write.
+    pub fn answers_for_all(&mut self, who: Answerer, freed: &[Ipv4Addr], now: Timestamp) -> Vec<Commit> {
+        self.notice(Notice::Everywhere(who));
+        let declined = |ip: &Ipv4Addr| self.leases.at(*ip).filter(|lease| lease.state == LeaseState::Declined).cloned();
+        let declined: Vec<Lease> = freed.iter().filter_map(declined).collect();
+        let free = |lease: Lease| {
+            let commit = Commit::of(Lease { state: LeaseState::Released, ends: now, ..lease });
+            self.leases.put(commit.lease.clone());
+            commit
+        };
+        declined.into_iter().map(free).collect()
+    }
+
+    /// So many are kept from everybody, and no more: whoever says of every address that it is taken does not empty the pool.
+    pub(super) fn quarantine(&mut self, subnet: &Subnet, ip: Ipv4Addr, by: MacAddr, now: Timestamp) -> Option<Commit> {
+        let ends = if self.leases.may_decline(subnet) { now.checked_add(QUARANTINE).ok()? } else { now };
+        // Beyond that it goes to the end of the queue, and not to its finder again.
+        let state = LeaseState::Declined;
+        let lease = Lease { ip, mac: by, ends, state, phone: false, model: None, hostname: None };
+        let left = self.leases.put(lease.clone());
+        Some(Commit { lease, left, reply: None })
+    }
+}

@@ -22,8 +22,9 @@ pub struct Watched {
     pub trouble: Option<String>,
     /// A question was asked there, and the time for answers is over.
     pub asked: bool,
-    /// This daemon serves addresses.
-    pub serves: bool,
+    /// How many leases there are of the addresses that this daemon serves there, or why it does not now, as the end of a sentence;
+    /// `None` = it is not to.
+    pub served: Option<Result<usize, String>>,
     /// It may do so beside another.
     pub beside: bool,
     /// Other servers there.
@@ -45,7 +46,11 @@ pub(super) fn told(facts: &Facts) -> Vec<Check> {
 
 /// Every line that the links are worth.
 pub(super) fn watched(facts: &Facts) -> Vec<Check> {
-    facts.dhcp.iter().flat_map(|one| link(one).into_iter().chain(offers(one)).chain(several(one))).collect()
+    facts
+        .dhcp
+        .iter()
+        .flat_map(|one| link(one).into_iter().chain(served(one)).chain(offers(one)).chain(several(one)))
+        .collect()
 }
 
 /// This host serves, DHCP sends phones here, and none asks: what a host asks itself passes no firewall.
@@ -92,11 +97,30 @@ fn link(one: &Watched) -> Option<Check> {
     ))
 }
 
+/// What keeps it from serving and has a line of its own is not said twice.
+fn served(one: &Watched) -> Option<Check> {
+    let Watched { interface, .. } = one;
+    let said = one.absent.is_some() || one.addresses.is_empty() || !one.rivals.is_empty();
+    match one.served.as_ref()? {
+        Ok(leases) => {
+            let only = if *leases == 1 { "" } else { "s" };
+            Some(ok("dhcp-server", format!("addresses are served on {interface}: {leases} lease{only}")))
+        }
+        Err(_) if said => None,
+        Err(why) => Some(bad(
+            "dhcp-server",
+            CheckStatus::Warning,
+            format!("no address is served on {interface}: {why}"),
+            "it is looked at every second; `offhook explain dhcp-waits` says what to do",
+        )),
+    }
+}
+
 fn offers(one: &Watched) -> Vec<Check> {
     let Watched { interface, .. } = one;
     let useless = one.absent.is_some() || one.trouble.is_some();
     let answers = one.rivals.iter().filter(|rival| rival.heard == Heard::Answered).count();
-    if answers == 0 && one.asked && !one.serves && !useless {
+    if answers == 0 && one.asked && one.served.is_none() && !useless {
         return vec![bad(
             "dhcp-offer",
             CheckStatus::Warning,
@@ -132,7 +156,7 @@ fn several(one: &Watched) -> Option<Check> {
         .map(|rival| rival.offer.server.to_string())
         .collect();
     let Watched { interface, .. } = one;
-    if one.serves && !servers.is_empty() {
+    if one.served.is_some() && !servers.is_empty() {
         let status = if one.beside { CheckStatus::Warning } else { CheckStatus::Failed };
         return Some(bad(
             "dhcp-servers",
@@ -199,7 +223,14 @@ mod tests {
         for (one, expected) in [
             (sound(), &[("dhcp-offer", CheckStatus::Warning, "no DHCP server answered on eth1")][..]),
             (Watched { asked: false, ..sound() }, &[]),
-            (Watched { serves: true, ..sound() }, &[]),
+            (
+                Watched { served: Some(Ok(1)), ..sound() },
+                &[("dhcp-server", CheckStatus::Ok, "addresses are served on eth1: 1 lease")],
+            ),
+            (
+                Watched { served: Some(Err("port 67 is in use".to_owned())), ..sound() },
+                &[("dhcp-server", CheckStatus::Warning, "no address is served on eth1: port 67 is in use")],
+            ),
             (
                 Watched { absent: text("it is down"), asked: false, ..sound() },
                 &[("dhcp-interface", CheckStatus::Failed, "dhcp.interfaces names eth1: it is down")],
@@ -228,15 +259,16 @@ mod tests {
                 ],
             ),
             (
-                Watched { rivals: rivals(right), serves: true, ..sound() },
+                Watched { rivals: rivals(right), served: Some(Err("beside".to_owned())), ..sound() },
                 &[
                     ("dhcp-offer", CheckStatus::Ok, "sends phones"),
                     ("dhcp-servers", CheckStatus::Failed, "beside this host 10.0.0.2"),
                 ],
             ),
             (
-                Watched { rivals: rivals(right), serves: true, beside: true, ..sound() },
+                Watched { rivals: rivals(right), served: Some(Ok(2)), beside: true, ..sound() },
                 &[
+                    ("dhcp-server", CheckStatus::Ok, "on eth1: 2 leases"),
                     ("dhcp-offer", CheckStatus::Ok, "sends phones"),
                     ("dhcp-servers", CheckStatus::Warning, "beside this host 10.0.0.2"),
                 ],

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 
 use super::Operations;
-use crate::api::{DhcpHeard, DhcpListen};
+use crate::api::{DhcpHeard, DhcpListen, Lease};
 use crate::check::Watched;
 use crate::dhcp::link::Link;
 use crate::dhcp::listen;
@@ -41,16 +41,22 @@ impl Operations {
     pub(super) fn watched(&self) -> Vec<Watched> {
         let around = &self.around.dhcp;
         let (rivals, dhcp) = (around.watch.rivals(), &around.config);
-        let one = |interface: &String| Watched {
-            interface: interface.clone(),
-            absent: Link::ready(interface).err(),
-            addresses: Link::named(interface).iter().flat_map(|link| &link.addresses).map(Ipv4Net::addr).collect(),
-            told: around.server.address,
-            trouble: rivals.trouble(interface).map(str::to_owned),
-            asked: rivals.asked(interface),
-            serves: dhcp.mode.is_some(),
-            beside: dhcp.beside_other_server,
-            rivals: rivals.on(interface).cloned().collect(),
+        let one = |interface: &String| {
+            let networks = Link::named(interface).map(|link| link.addresses).unwrap_or_default();
+            Watched {
+                interface: interface.clone(),
+                absent: Link::ready(interface).err(),
+                served: self.around.leases.as_ref().map(|handle| {
+                    let there = |lease: &Lease| networks.iter().any(|network| network.contains(&lease.ip));
+                    handle.serves(interface).map(|()| handle.leases().iter().filter(|lease| there(lease)).count())
+                }),
+                addresses: networks.iter().map(Ipv4Net::addr).collect(),
+                told: around.server.address,
+                trouble: rivals.trouble(interface).map(str::to_owned),
+                asked: rivals.asked(interface),
+                beside: dhcp.beside_other_server,
+                rivals: rivals.on(interface).cloned().collect(),
+            }
         };
         dhcp.interfaces.iter().map(one).collect()
     }

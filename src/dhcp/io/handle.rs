@@ -1,5 +1,6 @@
 //! What other parts see of the server.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -16,6 +17,8 @@ pub struct Handle {
     pub(super) server: Arc<Mutex<Server>>,
     pub(super) clock: Arc<Mutex<Clock>>,
     pub(super) started: Instant,
+    /// Interfaces that are not served, and why.
+    pub(super) waiting: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Handle {
@@ -30,6 +33,18 @@ impl Handle {
 
     pub(super) fn now(&self) -> Timestamp {
         self.clock.lock().unwrap_or_else(PoisonError::into_inner).now(self.passed())
+    }
+
+    pub(super) fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether addresses are served on that interface.
+    ///
+    /// # Errors
+    /// Why not, as the end of a sentence.
+    pub fn serves(&self, interface: &str) -> Result<(), String> {
+        self.waiting().get(interface).cloned().map_or(Ok(()), Err)
     }
 
     /// The leases that are used now, by address; their ends by the wall clock.

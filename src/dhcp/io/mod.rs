@@ -66,8 +66,6 @@ pub struct Edge {
     store: Arc<Store>,
     place: Place,
     ports: Vec<Port>,
-    /// Interfaces that are not served, and why; said once.
-    waiting: BTreeMap<String, String>,
     probes: Probes,
     changes: Vec<Change>,
     writing: Option<Writing>,
@@ -102,13 +100,13 @@ impl Edge {
             server: Arc::new(Mutex::new(server)),
             clock: Arc::new(Mutex::new(clock)),
             started: Instant::now(),
+            waiting: Arc::default(),
         };
         Self {
             handle,
             hub: Arc::clone(hub),
             store: Arc::clone(store),
             ports: Vec::new(),
-            waiting: BTreeMap::new(),
             probes: Probes::new(place.probe),
             place,
             changes: Vec::new(),
@@ -236,7 +234,7 @@ impl Edge {
             match opened {
                 Err(why) => self.wait_for(&name, why),
                 Ok(port) => {
-                    self.waiting.remove(&name);
+                    self.handle.waiting().remove(&name);
                     tracing::info!(code = "dhcp-serves", interface = name, "DHCP is served on {name}");
                     self.ports.push(port);
                 }
@@ -266,13 +264,14 @@ impl Edge {
     }
 
     fn wait_for(&mut self, name: &str, why: String) {
-        if self.waiting.get(name) != Some(&why) {
+        // Said once.
+        if self.handle.serves(name).err().as_ref() != Some(&why) {
             tracing::warn!(
                 code = "dhcp-waits",
                 interface = name,
                 "DHCP is not served on {name}: {why}; it is looked at every second"
             );
-            self.waiting.insert(name.to_owned(), why);
+            self.handle.waiting().insert(name.to_owned(), why);
         }
     }
 

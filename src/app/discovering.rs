@@ -1,10 +1,11 @@
-//! Listens to what phones announce on their links. An interface that is not there, or goes away, is waited for (F17); where
+//! Listens to what phones announce on their links, and to what clients ask of DHCP servers there. An interface that is not there, or goes away, is waited for (F17); where
 //! the daemon may not listen it says so once and does everything else.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -12,7 +13,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::faults;
 use super::stage::Stage;
 use crate::config::Config;
-use crate::discover::listen::{Listener, NotHeard};
+use crate::dhcp::asked::{self, Asked};
+use crate::dhcp::link::Link;
+use crate::dhcp::watch::Watch;
+use crate::discover::listen::{Frame, Listener, NotHeard};
 use crate::discover::read;
 use crate::hub::Hub;
 
@@ -24,6 +28,16 @@ const RETRY: Duration = Duration::from_secs(2);
 const MOST: u32 = 500;
 const WINDOW: Duration = Duration::from_secs(1);
 
+/// An interface, and who is to hear of what is asked there.
+struct Place {
+    interface: String,
+    /// Where our own server serves it hears that itself.
+    asks: bool,
+    /// Where other servers are watched, they are asked for once somebody chooses one.
+    rivals: Option<Arc<Watch>>,
+    hub: Arc<Hub>,
+}
+
 /// Why an interface is not listened on, as that changes; `None` = it is.
 type Health = watch::Sender<Option<String>>;
 
@@ -31,20 +45,26 @@ type Health = watch::Sender<Option<String>>;
 pub(super) fn spawn(
     stage: &mut Stage,
     config: &Config,
+    rivals: &Arc<Watch>,
     hub: &Arc<Hub>,
 ) -> Vec<(String, watch::Receiver<Option<String>>)> {
     let mut all = Vec::new();
     for interface in &config.discovery {
         let (health, seen) = watch::channel(Some("nobody looked for it yet".to_owned()));
         all.push((interface.clone(), seen));
-        let (hub, ending, interface) = (Arc::clone(hub), stage.ending(), interface.clone());
-        let health = Arc::new(health);
+        let watched = config.dhcp.interfaces.contains(interface);
+        let place = Arc::new(Place {
+            interface: interface.clone(),
+            asks: config.dhcp.mode.is_none() || !watched,
+            rivals: watched.then(|| Arc::clone(rivals)),
+            hub: Arc::clone(hub),
+        });
+        let (ending, health) = (stage.ending(), Arc::new(health));
         stage.keep("the listening to phones' announcements", move || {
-            let (hub, ending, interface, health) =
-                (Arc::clone(&hub), ending.clone(), interface.clone(), Arc::clone(&health));
+            let (place, ending, health) = (Arc::clone(&place), ending.clone(), Arc::clone(&health));
             async move {
                 tokio::select! {
-                    () = listen(&interface, &hub, &health) => {}
+                    () = listen(&place, &health) => {}
                     () = ending.cancelled() => {}
                 }
                 Ok(())
@@ -55,14 +75,19 @@ pub(super) fn spawn(
 }
 
 /// Ends where it is not permitted: that does not change without a restart.
-async fn listen(interface: &str, hub: &Hub, health: &Health) {
+async fn listen(place: &Place, health: &Health) {
+    let interface = place.interface.as_str();
     loop {
-        match Listener::open(interface) {
+        match Listener::open(interface, place.asks) {
             Ok(listener) => {
                 if put(health, None) {
-                    tracing::info!(code = "discovery", interface, "listening to CDP and LLDP on {interface}");
+                    tracing::info!(
+                        code = "discovery",
+                        interface,
+                        "listening to CDP, LLDP and what DHCP servers are asked on {interface}"
+                    );
                 }
-                let Err(why) = hear(&listener, hub).await;
+                let Err(why) = hear(&listener, place).await;
                 tracing::debug!(interface, "{interface}: {why}");
             }
             Err(NotHeard::Refused) => {
@@ -98,21 +123,42 @@ fn put(health: &Health, why: Option<String>) -> bool {
     })
 }
 
-async fn hear(listener: &Listener, hub: &Hub) -> Result<std::convert::Infallible, io::Error> {
+async fn hear(listener: &Listener, place: &Place) -> Result<std::convert::Infallible, io::Error> {
     let (mut since, mut frames) = (Instant::now(), 0);
+    // The link's networks, as they were within the last window.
+    let mut networks: Option<Vec<Ipv4Net>> = None;
     loop {
         let frame = listener.next().await?;
         faults::strike("discovering");
         if since.elapsed() >= WINDOW {
-            (since, frames) = (Instant::now(), 0);
+            (since, frames, networks) = (Instant::now(), 0, None);
         }
         frames += 1;
         if frames > MOST {
             sleep_until(since + WINDOW).await;
         }
-        match read(&frame) {
-            Ok(said) => hub.announced(said, Timestamp::now()),
-            Err(why) => tracing::trace!("a frame {why}"),
+        match frame {
+            Frame::Announces(frame) => match read(&frame) {
+                Ok(said) => place.hub.announced(said, Timestamp::now()),
+                Err(why) => tracing::trace!("a frame {why}"),
+            },
+            Frame::Asks(frame) => {
+                if let Some(asked) = asked::read(&frame) {
+                    let addresses = || Link::named(&place.interface).map(|link| link.addresses).unwrap_or_default();
+                    place.asks(asked, networks.get_or_insert_with(addresses));
+                }
+            }
         }
+    }
+}
+
+impl Place {
+    /// Somebody asked DHCP servers something. `networks`: those of the link, with this host's addresses.
+    fn asks(&self, asked: Asked, networks: &[Ipv4Net]) {
+        let server = asked.server.filter(|server| networks.iter().all(|own| own.addr() != *server));
+        if let Some((rivals, server)) = self.rivals.as_ref().zip(server) {
+            rivals.chosen(&self.interface, server);
+        }
+        self.hub.asked_dhcp(asked, networks, Timestamp::now());
     }
 }

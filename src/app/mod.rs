@@ -216,7 +216,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
 
     let rivals = watching::spawn(&mut edges, &config);
     let leases = dhcp::spawn(&mut edges, &config, ntp_here, &rivals, &hub, &store).await;
-    let discovery = discovering::spawn(&mut edges, &config, &hub);
+    let discovery = discovering::spawn(&mut edges, &config, &rivals, &hub);
     let operations = Arc::new(Operations::new(
         Arc::clone(&hub),
         Arc::clone(&store),

@@ -5,7 +5,7 @@ use crate::api::{Check, CheckStatus};
 
 pub(super) fn discovery(facts: &Facts) -> Vec<Check> {
     let one = |(interface, why): &(String, Option<String>)| match why {
-        None => ok("discovery", format!("CDP and LLDP are listened to on {interface}")),
+        None => ok("discovery", format!("phones' announcements are listened to on {interface}")),
         Some(why) => {
             bad("discovery", CheckStatus::Warning, why, "see discovery.interfaces, `ip link` and docs/discovery.md")
         }
@@ -58,7 +58,7 @@ mod tests {
         let said: Vec<_> = said.iter().map(|check| (check.status, check.summary.as_str())).collect();
         assert_eq!(
             said,
-            [(CheckStatus::Ok, "CDP and LLDP are listened to on eth0"), (CheckStatus::Warning, "it is down")]
+            [(CheckStatus::Ok, "phones' announcements are listened to on eth0"), (CheckStatus::Warning, "it is down")]
         );
     }
 }

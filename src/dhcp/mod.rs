@@ -16,9 +16,11 @@
 //! - [`squatters`]: whether who answers at an address sits there, or answers for all
 //! - [`snippet`]: what to write into another product's server, so that it says so
 //! - [`offer`]: what is wrong with what another server says
+//! - [`asked`]: what clients ask of whoever serves
 //! - [`rivals`]: which other servers there are; [`rounds`]: when they are asked for
 //! - [`link`], [`listen`], [`watch`]: the links of this host, a question on one of them, and the listening (edges)
 
+pub mod asked;
 pub mod clock;
 pub mod io;
 pub mod lease;

@@ -62,7 +62,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "By more than a minute at once: a time server was reached, or somebody set it. What phones get is the same; times in \
          the timeline before and after do not compare. Where it happens again and again, see the host's time service.",
     ),
-    ("discovery", "Phones' announcements are listened to", "CDP and LLDP, on that interface; see docs/discovery.md."),
+    (
+        "discovery",
+        "Phones' announcements are listened to",
+        "CDP, LLDP and what clients ask of DHCP servers, on that interface; see docs/discovery.md.",
+    ),
     (
         "discovery-refused",
         "Phones' announcements may not be listened to",

@@ -1,5 +1,5 @@
 //! What phones announce of themselves on the link they are on: by Cisco's Discovery Protocol (CDP) and by LLDP (IEEE 802.1AB)
-//! with its extension for phones (LLDP-MED, ANSI/TIA-1057).
+//! with its extension for phones (LLDP-MED, ANSI/TIA-1057); and by what they ask of DHCP ([`crate::dhcp::asked`]).
 //!
 //! Pure but for [`listen`]. Every frame is read or refused with a reason; no length that it claims is taken for memory. What is
 //! announced is a claim of whoever is on the link: it is shown, and tells model and load, and is never a proof of who asks.
@@ -27,6 +27,8 @@ pub enum Protocol {
     Cdp,
     /// Link Layer Discovery Protocol.
     Lldp,
+    /// DHCP: the vendor class of who asks for an address.
+    Dhcp,
 }
 
 impl Protocol {
@@ -35,6 +37,7 @@ impl Protocol {
         match self {
             Self::Cdp => "CDP",
             Self::Lldp => "LLDP",
+            Self::Dhcp => "DHCP",
         }
     }
 }

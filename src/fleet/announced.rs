@@ -1,4 +1,4 @@
-//! What a phone announces on its link, by both protocols, and which of it is news.
+//! What a phone announces on its link, by each protocol, and which of it is news.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ const PAUSE: SignedDuration = SignedDuration::from_secs(10);
 pub struct Announced {
     cdp: Option<Arc<Heard>>,
     lldp: Option<Arc<Heard>>,
+    dhcp: Option<Arc<Heard>>,
     /// The sentence that was told last, and when.
     told: Option<Arc<(String, Timestamp)>>,
 }
@@ -33,6 +34,7 @@ impl Announced {
         let of = match said.by {
             Protocol::Cdp => &mut self.cdp,
             Protocol::Lldp => &mut self.lldp,
+            Protocol::Dhcp => &mut self.dhcp,
         };
         *of = Some(Arc::new(Heard { said, at }));
         let sentence = self.sentence();
@@ -81,7 +83,7 @@ impl Announced {
 
     /// By which protocols.
     pub fn by(&self) -> Vec<Protocol> {
-        [&self.cdp, &self.lldp].into_iter().flatten().map(|heard| heard.said.by).collect()
+        self.words().map(|heard| heard.said.by).collect()
     }
 
     /// The later word that says it: LLDP has what CDP has not, and the other way round.
@@ -92,7 +94,7 @@ impl Announced {
     }
 
     fn words(&self) -> impl Iterator<Item = &Heard> {
-        [&self.cdp, &self.lldp].into_iter().flatten().map(|heard| &**heard)
+        [&self.cdp, &self.lldp, &self.dhcp].into_iter().flatten().map(|heard| &**heard)
     }
 
     fn sentence(&self) -> String {

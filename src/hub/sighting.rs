@@ -1,11 +1,14 @@
 //! What phones announce on their links, and strangers that are heard no more.
 
+use ipnet::Ipv4Net;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Hub;
 use crate::convert::Conversion;
 use crate::convert::belief::{Runs, Source};
-use crate::discover::Announcement;
+use crate::dhcp::asked::Asked;
+use crate::dhcp::vendor::Vendor;
+use crate::discover::{Announcement, Protocol};
 use crate::domain::{BootEvent, EventKind, Load};
 
 /// Between two looks at strangers.
@@ -28,6 +31,21 @@ impl Hub {
         if let Some(load) = load.filter(|_| assigned && !in_flash) {
             let said = state.converting.learned(mac, Source::Announcement, Runs::Load(load), now);
             self.converted(&mut state, &snapshot, mac, said, now);
+        }
+    }
+
+    /// A client asked DHCP servers on a link with these networks: who has which address there, and which phones are there.
+    pub fn asked_dhcp(&self, asked: Asked, networks: &[Ipv4Net], now: Timestamp) {
+        let Asked { mac, vendor, address, .. } = asked;
+        // Of other networks nobody there can say anything.
+        let ip = address.filter(|ip| networks.iter().any(|network| network.contains(ip)));
+        if let Some(ip) = ip {
+            self.overheard(ip, mac, now);
+        }
+        if let Vendor::Phone(model) = vendor {
+            let model = model.map(|model| model.to_string());
+            let (load, hardware, serial, vlan) = Default::default();
+            self.announced(Announcement { mac, by: Protocol::Dhcp, model, load, hardware, serial, vlan, ip }, now);
         }
     }
 

@@ -312,3 +312,57 @@ fn f33_a_table_of_neighbours_that_is_nearly_full_is_named() {
     assert!(check.contains("gc_thresh3="), "{check}");
     daemon.stop();
 }
+
+/// What a phone asks of another DHCP server, by real ones of both: it is seen before it has an address, its address is its own
+/// once it takes it, and that server is asked what it tells. Port 67 stays free for it.
+#[test]
+fn what_a_phone_asks_of_another_dhcp_server_is_heard() {
+    if !ready() || !have(&["dnsmasq", "busybox", "curl"].map(Component::Program)) {
+        return;
+    }
+    let pbx = Pbx::tables();
+    pbx.add_extension("1001", "Ada", "CANARY1001");
+    pbx.add_phone(MAC_7960, "7960", &["1001"]);
+    let site = site(&pbx, "v0");
+    let configuration = site.configuration().replace("[\"127.0.0.0/8\"]", "[\"127.0.0.0/8\", \"192.0.2.0/24\"]");
+    let listen = "[tftp]\nlisten = [\"127.0.0.1:0\"";
+    assert!(configuration.contains(listen), "{configuration}");
+    site.configure(&configuration.replace(listen, &format!("{listen}, \"192.0.2.1:69\"")));
+    let daemon = serve(&site);
+    let phone = link(&daemon);
+    let id = phone.0.id();
+    wait_for_check(&daemon, "ok");
+    let ask = |seconds: &str| {
+        let client = ["udhcpc", "-i", "v1", "-f", "-n", "-q", "-t", seconds, "-T", "1", "-s", "/bin/true"];
+        run(inside(id, "busybox", &client).args(["-V", "Cisco Systems, Inc. IP Phone CP-7945G"]))
+    };
+    assert!(!ask("1").status.success(), "nobody serves here");
+    let shown = wait_for("the phone", || {
+        let phone = daemon.phone(MAC_7945);
+        if phone["announced"]["by"] == serde_json::json!(["dhcp"]) { Ok(phone) } else { Err(phone.to_string()) }
+    });
+    assert_eq!((&shown["model"], &shown["ip"], &shown["ownership"]), (&"7945".into(), &Value::Null, &"seen".into()));
+
+    // On this host, and as it comes out of the box: it takes port 67 of all addresses.
+    ip(daemon.process(), &["address add 192.0.2.1/24 dev v0"]);
+    let leases = site.folder().join("leases");
+    let options = ["--keep-in-foreground", "--user=root", "--conf-file=/dev/null", "--port=0", "--interface=v0"];
+    let mut server = inside(daemon.process(), "dnsmasq", &options);
+    server.args(["--dhcp-range=192.0.2.50,192.0.2.50", "--no-ping"]);
+    server.arg(format!("--dhcp-leasefile={}", leases.display()));
+    let _server = Ends(server.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    wait_for("an address", || if ask("3").status.success() { Ok(()) } else { Err(daemon.log()) });
+    wait_for("its address", || {
+        let phone = daemon.phone(MAC_7945);
+        if phone["ip"] == "192.0.2.50" { Ok(()) } else { Err(phone.to_string()) }
+    });
+    // It asks for another's file: who it is was overheard.
+    ip(id, &["address add 192.0.2.50/24 dev v1"]);
+    let url = format!("tftp://192.0.2.1/SIP{MAC_7960}.cnf");
+    let _ = run(&mut inside(id, "curl", &["-sS", "--max-time", "20", &url]));
+    wait_for("a denial", || {
+        let log = daemon.log();
+        if log.contains(&format!("overheard:{MAC_7945}")) { Ok(()) } else { Err(log) }
+    });
+    daemon.stop();
+}

@@ -8,7 +8,7 @@ fn pc() -> MacAddr {
     "02005E000001".parse().unwrap()
 }
 
-fn own_mac(model: &str) -> Hub {
+pub(super) fn own_mac(model: &str) -> Hub {
     let hub = hub(roster(&["1001"], assignment(Some(model), &["1001"])));
     hub.access_settings(config::Access::default());
     hub

@@ -2,8 +2,12 @@
 
 use std::net::Ipv4Addr;
 
+use super::access::own_mac;
 use super::*;
+use crate::access::rule::Says;
 use crate::convert::belief::Belief;
+use crate::dhcp::asked::Asked;
+use crate::dhcp::vendor::vendor;
 use crate::discover::{Announcement, Protocol};
 use crate::fleet::STRANGERS;
 
@@ -37,6 +41,32 @@ fn a_stranger_is_shown_with_what_it_announces_and_how_it_is_adopted() {
     let shown = hub.phone(mac).unwrap();
     assert_eq!((shown.since, shown.asked.as_deref()), (at(5), Some("SEP001B54CE0009.cnf.xml")));
     assert_eq!(shown.ip, Some(IP.into()), "the address that it asked from counts more than the one it tells");
+}
+
+/// A phone that nobody gives an address is seen all the same; one that has an address is known to be there, on this link.
+#[test]
+fn what_is_asked_of_dhcp_is_a_sighting_and_says_whose_an_address_is() {
+    let hub = own_mac("7960");
+    let ours: MacAddr = MAC.parse().unwrap();
+    let (here, elsewhere) = (Ipv4Addr::new(10, 1, 2, 3), Ipv4Addr::new(10, 9, 2, 3));
+    let link = ["10.1.2.1/24".parse().unwrap()];
+    let asks = |mac: MacAddr, class: Option<&[u8]>, address| {
+        let asked = Asked { mac, vendor: vendor(class), address, server: None };
+        hub.asked_dhcp(asked, &link, at(5));
+    };
+    let stranger: MacAddr = "001B54CE0009".parse().unwrap();
+    asks(stranger, Some(b"Cisco Systems, Inc. IP Phone CP-7945G\0"), None);
+    let shown = hub.phone(stranger).unwrap();
+    assert_eq!((shown.model.as_str(), shown.ip, shown.ownership.as_str()), ("7945", None, "seen"));
+    assert_eq!(shown.announced.map(|announced| announced.by), Some(vec![Protocol::Dhcp]));
+    let computer: MacAddr = "02DEADBEEF02".parse().unwrap();
+    asks(computer, Some(b"MSFT 5.0"), Some(here));
+    assert!(hub.phone(computer).is_none(), "a computer is no phone");
+    let says = |ip| hub.lock().access.known.says_overheard(ip, ours, at(6));
+    assert_eq!((says(here), says(elsewhere)), (Says::Other, Says::Nothing));
+    asks(ours, None, Some(here));
+    asks(ours, None, Some(elsewhere));
+    assert_eq!((says(here), says(elsewhere)), (Says::This, Says::Nothing));
 }
 
 #[test]

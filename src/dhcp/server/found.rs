@@ -14,7 +14,8 @@ use crate::domain::MacAddr;
 const QUARANTINE: SignedDuration = SignedDuration::from_hours(24);
 
 impl Server {
-    /// Somebody was found at an address that was to be offered: it is given to nobody for a day. Returns what to write.
+    /// Somebody was found at an address that was to be offered: it is given to nobody for a day, or stays
+    /// his whose it was. Returns what to write.
     pub fn taken(&mut self, ip: Ipv4Addr, by: MacAddr, now: Timestamp) -> Option<Commit> {
         let subnet = self.settings.subnets.iter().find(|subnet| subnet.network.contains(&ip))?.clone();
         // Meanwhile a client showed that it is its own.
@@ -23,6 +24,13 @@ impl Server {
         }
         self.offers.retain(|_, (offered, _)| *offered != ip);
         self.leases.let_go(ip);
+        // Its own phone is there still: a clock that was wrong at our start ended its lease, or we were away for longer.
+        if let Some(lease) = self.leases.at(ip).filter(|lease| lease.state == LeaseState::Bound && lease.mac == by) {
+            let ends = now.checked_add(SignedDuration::try_from(subnet.lease).ok()?).ok()?;
+            let lease = Lease { ends, ..lease.clone() };
+            let left = self.leases.put(lease.clone());
+            return Some(Commit { lease, left, reply: None });
+        }
         self.notice(Notice::Taken(ip, by));
         self.quarantine(&subnet, ip, by, now)
     }

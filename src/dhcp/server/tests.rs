@@ -512,6 +512,25 @@ fn f31_addresses_that_somebody_has() {
     assert_eq!(answer(&Packet::new(1, 4).to(&mut server, 5_001)).kind, 2);
 }
 
+/// A lease that ended by a clock that was wrong, or while we were away; its phone is there still.
+#[test]
+fn f31_who_is_found_where_he_was_keeps_his_address() {
+    let mut server = server();
+    let had = bind(&mut server, 1, 0);
+    let owner = server.leases().at(had).unwrap().mac;
+    let commit = server.taken(had, owner, at(4_000)).unwrap();
+    assert_eq!(
+        (commit.lease.ip, commit.lease.state, commit.lease.ends, commit.left),
+        (had, LeaseState::Bound, at(7_600), None)
+    );
+    assert_eq!(server.notices(), []);
+    assert_ne!(answer(&Packet::new(1, 2).with(50, &had.octets()).to(&mut server, 4_001)).yiaddr, had);
+    assert_eq!(answer(&Packet::new(3, 1).unicast(had).to(&mut server, 4_002)).kind, 5);
+    // Another who sits there has nothing to keep.
+    let other = server.taken(had, MacAddr::new([2, 0, 0, 0, 0, 1]).unwrap(), at(9_000)).unwrap();
+    assert_eq!(other.lease.state, LeaseState::Declined);
+}
+
 /// F32: nobody loses his address; who comes too late is told nothing, and people are.
 #[test]
 fn f32_eleven_clients_on_a_pool_of_nine() {

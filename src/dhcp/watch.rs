@@ -1,5 +1,6 @@
 //! The watching of the links that the configuration names: questions by [`Plan`], and an ear between them. An edge; what it hears is kept by [`Rivals`], and said in the log once.
 
+use std::collections::VecDeque;
 use std::future::pending;
 use std::net::Ipv4Addr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,9 @@ use super::rounds::{Plan, Rounds};
 
 /// How often a link that is not there is looked for, and one that is there looked at.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Looks for which an address that this host had is its own: its server speaks from there until it has looked, too.
+const RECENT: usize = 3;
 
 /// What is known of other servers, and who keeps it.
 #[derive(Debug)]
@@ -100,15 +104,22 @@ impl Watch {
         // The end of the present question's time, whether its silence counts, and when it is asked once more.
         let (mut end, mut counts, mut again): (Option<Instant>, bool, Option<Instant>) = (None, true, None);
         let (mut mine, mut judged) = (ours(self.told), 0);
+        let mut recent = VecDeque::from([mine.clone()]);
         loop {
             let asking = tokio::select! {
                 heard = ear.next() => match heard {
                     Ok((offer, heard)) => {
                         // Whoever forges answers is not to have DNS asked without end.
                         judged += usize::from(heard == Heard::Answered);
+<<<<<<< HEAD
                         let looked_at = heard == Heard::Overheard || judged <= MOST;
                         if looked_at && self.heard(interface, offer, heard, &mine).await {
                             plan.news(began.elapsed());
+=======
+                        let own = self.serves && recent.iter().any(|were| were.contains(&offer.server));
+                        if !own && (heard == Heard::Overheard || judged <= MOST) {
+                            self.heard(interface, offer, heard, &mine).await;
+>>>>>>> 2e87904 (An address that this host had a moment ago is no other DHCP server; a lease that cannot be kept is said with what to do)
                         }
                         false
                     }
@@ -117,9 +128,14 @@ impl Watch {
                 _ = look.tick() => match Link::ready(interface) {
                     Ok(now) if now.index == link.index => {
                         mine = ours(self.told);
+<<<<<<< HEAD
                         if self.lock().is_news(interface) {
                             plan.news(began.elapsed());
                         }
+=======
+                        recent.truncate(RECENT - 1);
+                        recent.push_front(mine.clone());
+>>>>>>> 2e87904 (An address that this host had a moment ago is no other DHCP server; a lease that cannot be kept is said with what to do)
                         false
                     }
                     Ok(_) => return "it was made anew".to_owned(),
@@ -151,11 +167,15 @@ impl Watch {
         }
     }
 
+<<<<<<< HEAD
     /// Returns whether that is a server which was overheard for the first time.
     async fn heard(&self, interface: &str, offer: Offer, heard: Heard, mine: &[Ipv4Addr]) -> bool {
         if self.serves && mine.contains(&offer.server) {
             return false;
         }
+=======
+    async fn heard(&self, interface: &str, offer: Offer, heard: Heard, mine: &[Ipv4Addr]) {
+>>>>>>> 2e87904 (An address that this host had a moment ago is no other DHCP server; a lease that cannot be kept is said with what to do)
         let wrong = match heard {
             Heard::Answered => judge(&offer, mine).await,
             Heard::Overheard => overheard(&offer, mine),

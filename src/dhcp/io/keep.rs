@@ -56,7 +56,8 @@ impl Edge {
         {
             tracing::error!(
                 code = "leases-not-kept",
-                "{why}; phones that have an address keep it, and no other gets one until this is mended"
+                "{why}; phones that have an address keep it, and no other gets one until this is mended: see that the disk of \
+                 server.state_dir has room and is writable"
             );
         }
         if self.failing && outcome.is_ok() {

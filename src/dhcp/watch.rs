@@ -111,15 +111,10 @@ impl Watch {
                     Ok((offer, heard)) => {
                         // Whoever forges answers is not to have DNS asked without end.
                         judged += usize::from(heard == Heard::Answered);
-<<<<<<< HEAD
-                        let looked_at = heard == Heard::Overheard || judged <= MOST;
-                        if looked_at && self.heard(interface, offer, heard, &mine).await {
-                            plan.news(began.elapsed());
-=======
                         let own = self.serves && recent.iter().any(|were| were.contains(&offer.server));
-                        if !own && (heard == Heard::Overheard || judged <= MOST) {
-                            self.heard(interface, offer, heard, &mine).await;
->>>>>>> 2e87904 (An address that this host had a moment ago is no other DHCP server; a lease that cannot be kept is said with what to do)
+                        let looked_at = heard == Heard::Overheard || judged <= MOST;
+                        if !own && looked_at && self.heard(interface, offer, heard, &mine).await {
+                            plan.news(began.elapsed());
                         }
                         false
                     }
@@ -128,14 +123,11 @@ impl Watch {
                 _ = look.tick() => match Link::ready(interface) {
                     Ok(now) if now.index == link.index => {
                         mine = ours(self.told);
-<<<<<<< HEAD
+                        recent.truncate(RECENT - 1);
+                        recent.push_front(mine.clone());
                         if self.lock().is_news(interface) {
                             plan.news(began.elapsed());
                         }
-=======
-                        recent.truncate(RECENT - 1);
-                        recent.push_front(mine.clone());
->>>>>>> 2e87904 (An address that this host had a moment ago is no other DHCP server; a lease that cannot be kept is said with what to do)
                         false
                     }
                     Ok(_) => return "it was made anew".to_owned(),
@@ -167,15 +159,8 @@ impl Watch {
         }
     }
 
-<<<<<<< HEAD
     /// Returns whether that is a server which was overheard for the first time.
     async fn heard(&self, interface: &str, offer: Offer, heard: Heard, mine: &[Ipv4Addr]) -> bool {
-        if self.serves && mine.contains(&offer.server) {
-            return false;
-        }
-=======
-    async fn heard(&self, interface: &str, offer: Offer, heard: Heard, mine: &[Ipv4Addr]) {
->>>>>>> 2e87904 (An address that this host had a moment ago is no other DHCP server; a lease that cannot be kept is said with what to do)
         let wrong = match heard {
             Heard::Answered => judge(&offer, mine).await,
             Heard::Overheard => overheard(&offer, mine),

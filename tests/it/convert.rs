@@ -25,10 +25,10 @@ use crate::support::{Component, have, text, wait_for};
 const BOOTS: usize = 80;
 
 /// Between two boots: somebody pulls the plug and puts it back.
-const PLUG: Duration = Duration::from_millis(500);
+pub(crate) const PLUG: Duration = Duration::from_millis(500);
 
 /// What the vendor's archives hold, by the name of each.
-const ARCHIVES: &[(&str, Form, &[&str])] = &[
+pub(crate) const ARCHIVES: &[(&str, Form, &[&str])] = &[
     ("P00305000500", Form::Zip, &["P00305000500"]),
     ("P00308000400", Form::Zip, &["P00308000400"]),
     ("P00308000900", Form::Tar, &["P00308000900"]),
@@ -42,7 +42,7 @@ const ARCHIVES: &[(&str, Form, &[&str])] = &[
 ];
 
 /// Brings the archives, all at once.
-fn bring(daemon: &Daemon<'_>, folder: &Path, archives: &[(&str, Form, &[&str])]) {
+pub(crate) fn bring(daemon: &Daemon<'_>, folder: &Path, archives: &[(&str, Form, &[&str])]) {
     let mut arguments = vec!["firmware".to_owned(), "add".to_owned()];
     for (stem, form, loads) in archives {
         let files: Vec<_> = loads.iter().flat_map(|load| set(load).unwrap_or_else(|| panic!("{load}"))).collect();

@@ -1,10 +1,15 @@
 //! What `offhook dhcp snippet` prints, in the real servers that it is for, asked by a real client as a phone asks.
 
 mod clients;
+pub(crate) mod field;
+mod kept;
 mod late;
+mod links;
 mod networks;
+mod phones;
 mod rivals;
 mod server;
+mod weather;
 
 use std::fs;
 use std::path::Path;

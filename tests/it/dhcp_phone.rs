@@ -9,7 +9,6 @@ use offhook::simulate::dhcp::client::{Client, Event, Timing};
 use offhook::simulate::dhcp::habits::habits;
 use offhook::simulate::dhcp::link::{self, Configured, Link};
 use offhook::simulate::{Flash, Model};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 
 use crate::dhcp::{dnsmasq, dnsmasq_arguments, kea, kea_arguments, lines, started};
@@ -39,7 +38,7 @@ fn ready(server: &'static str) -> bool {
 }
 
 /// The MAC with colons, as ip(8) takes it.
-fn colons(mac: &str) -> String {
+pub(crate) fn colons(mac: &str) -> String {
     mac.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).into_owned()).collect::<Vec<_>>().join(":")
 }
 
@@ -161,13 +160,9 @@ fn a_lease_lives_and_ends() {
     net::link(host, phone, &colons(PHONES[0].1));
     let arguments = kea_arguments(folder.path());
     let _server = serving(host, folder.path(), &kea(&lines("kea", &[HOST])), "kea-dhcp4", &arguments);
-    let played = std::thread::spawn(move || {
-        // This thread alone goes over, and ends there.
-        let there = fs::File::open(format!("/proc/{phone}/ns/net")).unwrap();
-        move_into_link_name_space(std::os::fd::AsFd::as_fd(&there), Some(LinkNameSpaceType::Network)).unwrap();
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(lives_and_ends())
+    net::within(phone, || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(lives_and_ends());
     });
-    played.join().unwrap();
     let log = fs::read_to_string(folder.path().join("log")).unwrap();
     assert!(log.contains("DHCP4_RELEASE "), "{log}");
 }

@@ -30,13 +30,17 @@ const MAC: &str = "00087D0A0001";
 
 /// Id, promise, and the files whose tests hold us to it.
 const FAULTS: &[(&str, &str, &[&str])] = &[
-    ("F1", "kill -9 loses nothing acknowledged and leaves no half file", &["tests/it/faults/crashes.rs"]),
+    (
+        "F1",
+        "kill -9 loses nothing acknowledged and leaves no half file",
+        &["tests/it/faults/crashes.rs", "tests/it/dhcp/kept.rs", "tests/it/dhcp/weather.rs"],
+    ),
     ("F2", "nor does a power cut", &["tests/it/faults/crashes.rs"]),
     ("F3", "a flush that fails ends acknowledging, not serving", &["tests/it/faults/disk.rs"]),
     (
         "F4",
         "a full disk: phones are served, writes refused, room is noticed",
-        &["tests/it/faults/disk.rs", "src/dhcp/server/tests.rs"],
+        &["tests/it/faults/disk.rs", "src/dhcp/server/tests.rs", "tests/it/dhcp/kept.rs"],
     ),
     ("F5", "no inodes, read-only: the same", &["tests/it/faults/disk.rs"]),
     (
@@ -58,14 +62,24 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     (
         "F14",
         "the wall clock steps",
-        &["tests/it/faults/clock.rs", "src/app/parts.rs", "src/dhcp/clock.rs", "src/dhcp/server/tests.rs"],
+        &[
+            "tests/it/faults/clock.rs",
+            "src/app/parts.rs",
+            "src/dhcp/clock.rs",
+            "src/dhcp/server/tests.rs",
+            "tests/it/dhcp/kept.rs",
+        ],
     ),
     ("F15", "the process is stopped and goes on", &["tests/it/faults/clock.rs"]),
-    ("F16", "loss, doubles, reordering, damage, small datagrams", &["tests/it/faults/network.rs", "src/tftp/tests.rs"]),
+    (
+        "F16",
+        "loss, doubles, reordering, damage, small datagrams",
+        &["tests/it/faults/network.rs", "src/tftp/tests.rs", "tests/it/dhcp/weather.rs"],
+    ),
     (
         "F17",
         "an interface that comes late or goes away is waited for",
-        &["tests/it/dhcp/rivals.rs", "tests/it/discovery.rs"],
+        &["tests/it/dhcp/rivals.rs", "tests/it/dhcp/links.rs", "tests/it/discovery.rs"],
     ),
     (
         "F18",
@@ -77,7 +91,11 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     ("F22", "a boot storm", &["tests/it/faults/load.rs"]),
     ("F23", "a phone that writes flash for long", &["tests/it/faults/transfers.rs", "src/tftp/tests.rs"]),
     ("F24", "a phone that asks again from other ports", &["tests/it/faults/transfers.rs", "src/tftp/tests/load.rs"]),
-    ("F25", "a request that is repeated", &["tests/it/faults/transfers.rs", "src/tftp/tests/load.rs"]),
+    (
+        "F25",
+        "a request that is repeated",
+        &["tests/it/faults/transfers.rs", "src/tftp/tests/load.rs", "tests/it/dhcp/weather.rs"],
+    ),
     ("F26", "more than 65,535 blocks", &["tests/it/faults/transfers.rs", "src/tftp/tests.rs"]),
     ("F27", "nothing but us comes up", &["tests/it/faults/crashes.rs"]),
     ("F29", "a part panics or hangs", &["tests/it/faults/process.rs", "src/app/stage.rs"]),

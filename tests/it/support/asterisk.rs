@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::net::inside;
 use super::{free_port, in_repository, run, succeed};
 
 /// The secret of the manager user `offhook`.
@@ -31,6 +32,8 @@ pub(crate) struct Asterisk {
     pub(crate) sip_port: u16,
     /// Manager interface, on 127.0.0.1.
     pub(crate) manager_port: u16,
+    /// It runs in the network of this process, on all addresses there.
+    network: Option<u32>,
 }
 
 impl Asterisk {
@@ -43,6 +46,15 @@ impl Asterisk {
     pub(crate) fn start_with(users: &str, extensions: &str) -> Self {
         let asterisk = Self::of(NEWEST, None);
         asterisk.configure(users, extensions);
+        asterisk.up();
+        asterisk
+    }
+
+    /// The same in the network of a process, on all addresses there.
+    pub(crate) fn start_in(process: u32) -> Self {
+        let mut asterisk = Self::of(NEWEST, None);
+        asterisk.network = Some(process);
+        asterisk.configure("", "");
         asterisk.up();
         asterisk
     }
@@ -87,7 +99,7 @@ impl Asterisk {
     fn of(release: &'static str, chan_sip_port: Option<u16>) -> Self {
         let folder = tempfile::Builder::new().prefix("oha").tempdir_in("/tmp").unwrap();
         std::fs::create_dir(folder.path().join("etc")).unwrap();
-        Self { folder, release, chan_sip_port, sip_port: free_port(), manager_port: free_port() }
+        Self { folder, release, chan_sip_port, sip_port: free_port(), manager_port: free_port(), network: None }
     }
 
     fn configure(&self, users: &str, extensions: &str) {
@@ -103,7 +115,11 @@ impl Asterisk {
     }
 
     fn script(&self, verb: &str) -> Command {
-        let mut command = Command::new(in_repository("tests/env/asterisk"));
+        let script = in_repository("tests/env/asterisk");
+        let mut command = match self.network {
+            Some(process) => inside(process, script.to_str().unwrap(), &[]),
+            None => Command::new(script),
+        };
         command.args([verb, self.release, "--run"]).arg(self.folder.path().join("run"));
         command
     }
@@ -113,6 +129,9 @@ impl Asterisk {
         let mut start = self.script("start");
         start.arg("--conf").arg(self.folder.path().join("etc"));
         start.args(["--sip-port", &self.sip_port.to_string(), "--ami-port", &self.manager_port.to_string()]);
+        if self.network.is_some() {
+            start.args(["--bind", "0.0.0.0"]);
+        }
         if let Some(port) = self.chan_sip_port {
             start.args(["--chan-sip-port", &port.to_string()]);
         }

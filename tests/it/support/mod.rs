@@ -16,6 +16,7 @@ pub(crate) mod phone;
 pub(crate) mod shim;
 pub(crate) mod small;
 pub(crate) mod sql;
+pub(crate) mod switch;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};

@@ -1,7 +1,12 @@
 //! Networks of their own for a test: a process holds each, programs are started inside.
 
-use std::fs::read_link;
+use std::fs::{File, read_link};
+use std::os::fd::AsFd as _;
+use std::panic::resume_unwind;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::{succeed, wait_for};
 
@@ -31,6 +36,16 @@ pub(crate) fn inside(process: u32, program: &str, arguments: &[&str]) -> Command
     let mut command = Command::new("nsenter");
     command.arg(format!("--net=/proc/{process}/ns/net")).arg(program).args(arguments);
     command
+}
+
+/// Does this in the network of a process, on a thread of its own, which alone goes over.
+pub(crate) fn within<T: Send>(process: u32, work: impl FnOnce() -> T + Send) -> T {
+    let there = File::open(format!("/proc/{process}/ns/net")).unwrap();
+    let over = move || {
+        move_into_link_name_space(there.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+        work()
+    };
+    thread::scope(|scope| scope.spawn(over).join().unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
 /// ip(8) in the network of a process, line by line.

@@ -1,6 +1,8 @@
 //! A configuration goes to its own phone: two devices on links of the daemon's host and some behind a router, each in a
 //! network of its own; names tried one after another; the log as fail2ban reads it.
 
+mod routed;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::process::Stdio;

@@ -17,8 +17,13 @@ use crate::neighbour;
 /// How long an answer is waited for. A host on the same network answers in a millisecond.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Addresses asked for at once. Offers beyond that go out unasked: a storm of phones is not to wait for its own end.
-const AT_ONCE: usize = 1_024;
+/// Addresses asked for at once. Offers beyond that go out unasked: a storm of phones is not to wait for its own end. Each that
+/// nobody answers for stays in the kernel's table of neighbours for three seconds (arp(7)), which with ten rounds in that
+/// time makes 320, where a host that nobody tuned has room for 1,024.
+const AT_ONCE: usize = 32;
+
+/// How long what the link knows counts as what it knew before an address was asked for.
+const RECENT: Duration = Duration::from_millis(50);
 
 /// ICMP echo (RFC 792); the kernel fills in the checksum and the identifier (icmp(7)).
 const ECHO: [u8; 8] = [8, 0, 0, 0, 0, 0, 0, 1];
@@ -35,8 +40,9 @@ pub(super) struct Probes {
     socket: Option<Socket>,
     pings: bool,
     asked: HashMap<Ipv4Addr, Asked>,
-    /// Those that the link knew already: it may be remembering a host that has gone.
+    /// Those that the link knew already, at that time: it may be remembering a host that has gone.
     stale: HashSet<Ipv4Addr>,
+    looked: Option<Instant>,
     answerers: Answerers,
 }
 
@@ -61,7 +67,8 @@ impl Probes {
         let ping = wanted.then(|| open(Protocol::ICMPV4).ok()).flatten();
         let pings = ping.is_some();
         let socket = ping.or_else(|| wanted.then(|| open(Protocol::UDP).ok()).flatten());
-        Self { socket, pings, asked: HashMap::new(), stale: HashSet::new(), answerers: Answerers::default() }
+        let (asked, stale) = (HashMap::new(), HashSet::new());
+        Self { socket, pings, asked, stale, looked: None, answerers: Answerers::default() }
     }
 
     pub(super) fn any(&self) -> bool {
@@ -76,8 +83,9 @@ impl Probes {
             return None;
         }
         let Some(socket) = self.socket.as_ref().filter(|_| self.asked.len() < AT_ONCE) else { return Some(offer) };
-        if !self.any() {
-            self.stale = neighbour::all().into_keys().collect();
+        // Where nothing can be sent this is reached for each offer, and the table is long then.
+        if !self.any() && self.looked.is_none_or(|looked| now.duration_since(looked) > RECENT) {
+            (self.stale, self.looked) = (neighbour::all().into_keys().collect(), Some(now));
         }
         let sent = if self.pings {
             socket.send_to(&ECHO, &SocketAddrV4::new(ip, 0).into())

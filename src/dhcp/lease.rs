@@ -221,21 +221,22 @@ impl Leases {
     }
 
     /// Addresses that this host has now. They are given to nobody, and whose one is keeps it until its end; one that it has
-    /// no more is the pool's again.
-    pub fn own(&mut self, now: BTreeSet<Ipv4Addr>) {
+    /// no more is the pool's again. Returns those that it did not have before.
+    pub fn own(&mut self, now: BTreeSet<Ipv4Addr>) -> Vec<Ipv4Addr> {
         if now == self.own {
-            return;
+            return Vec::new();
         }
         let (gone, new): (Vec<_>, Vec<_>) =
             (self.own.difference(&now).copied().collect(), now.difference(&self.own).copied().collect());
         self.own = now;
         gone.into_iter().for_each(|ip| self.give_back(ip));
         // One that is kept anyway does not become the pool's when the host loses it.
-        for ip in new {
-            if !self.keep(ip) {
-                self.own.remove(&ip);
+        for ip in &new {
+            if !self.keep(*ip) {
+                self.own.remove(ip);
             }
         }
+        new
     }
 
     /// Returns whether it is kept because of this.
@@ -562,7 +563,7 @@ mod tests {
             match pick(40, 8) {
                 0 => drop(leases.forget(next.ip)),
                 2 => leases.hold(next.ip, held(of, Class::Phone, step)),
-                4 => leases.own((11..=13).filter(|last| (of >> (last - 11)) & 1 == 1).map(ip).collect()),
+                4 => drop(leases.own((11..=13).filter(|last| (of >> (last - 11)) & 1 == 1).map(ip).collect())),
                 3 => leases.let_go(next.ip),
                 1 => leases.shift(SignedDuration::from_secs(i64::from(of) - 6), at(step)),
                 _ => drop(leases.put(next)),

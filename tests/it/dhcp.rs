@@ -2,6 +2,7 @@
 
 mod clients;
 pub(crate) mod field;
+mod floods;
 mod kept;
 mod late;
 mod links;

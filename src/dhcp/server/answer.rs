@@ -15,12 +15,6 @@ use crate::dhcp::reply::{Told, reply};
 use crate::dhcp::wire::Raw;
 use crate::domain::{MacAddr, ModelName, printable};
 
-/// How long an offer is kept for its client.
-const OFFERED: SignedDuration = SignedDuration::from_secs(30);
-
-/// What is left of that when it begins anew for a client that asks again.
-const RENEWED: SignedDuration = SignedDuration::from_secs(20);
-
 /// Longest name of a client that is kept, in octets (RFC 1035 section 2.3.4).
 const HOSTNAME: usize = 63;
 
@@ -50,16 +44,11 @@ impl Server {
         }
         let Some((subnet, ip)) = choice else { return Outcome::Drop(Dropped::PoolFull) };
         let new = self.leases.at(ip).is_none_or(|lease| lease.mac != asked.mac || !lease.active(asked.now));
-        if self.offered(asked.mac) != Some(ip) {
+        if self.offers.of(asked.mac) != Some(ip) {
             self.withdraw(asked.mac);
         }
         self.leases.hold(ip, Held { mac: asked.mac, class: asked.class, since: asked.now });
-        // One that asks again and again makes no queue.
-        if self.offers.get(&asked.mac).is_none_or(|(_, end)| end.duration_since(asked.now) < RENEWED) {
-            let until = asked.now.checked_add(OFFERED).unwrap_or(asked.now);
-            self.offers.insert(asked.mac, (ip, until));
-            self.ends.push_back((until, asked.mac));
-        }
+        self.offers.make(asked.mac, ip, asked.now);
         let told = self.told(asked, subnet, Some(lease_time(asked.raw, subnet)));
         Outcome::Offer { ip, mac: asked.mac, new, reply: reply(asked.raw, MessageType::Offer, ip, &told) }
     }
@@ -75,7 +64,9 @@ impl Server {
         if let Some(choice) = reserved.filter(|ip| !others(ip) && !declined(ip)).and_then(network) {
             return Some(choice);
         }
-        if let Some(choice) = self.offered(asked.mac).and_then(network) {
+        // What was its own when it was offered may have become another's since.
+        let offered = self.offers.of(asked.mac).filter(|ip| !others(ip) && !declined(ip));
+        if let Some(choice) = offered.and_then(network) {
             return Some(choice);
         }
         let had = || asked.here.subnets.iter().filter_map(|subnet| self.leases.of(asked.mac, subnet));
@@ -147,7 +138,7 @@ impl Server {
         }
         let reserved =
             reservation && self.leases.at(ip).is_none_or(|lease| lease.mac == asked.mac || lease.ends <= asked.now);
-        let offered = self.offered(asked.mac) == Some(ip);
+        let offered = self.offers.of(asked.mac) == Some(ip);
         let has = self.leases.at(ip).is_some_and(|lease| lease.mac == asked.mac && lease.active(asked.now));
         let phone = asked.class >= Class::Phone;
         let free = || {
@@ -191,7 +182,7 @@ impl Server {
         let ip = asked.raw.option(50).and_then(address);
         let place = ip.and_then(|ip| Some((ip, asked.here.network(ip)?)));
         let Some((ip, subnet)) = place else { return Outcome::Drop(Dropped::Unknown) };
-        let offered = self.offered(asked.mac) == Some(ip);
+        let offered = self.offers.of(asked.mac) == Some(ip);
         let has = self.leases.at(ip).is_some_and(|lease| lease.mac == asked.mac && lease.active(asked.now));
         if !offered && !has {
             return Outcome::Drop(Dropped::Unknown);

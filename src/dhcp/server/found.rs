@@ -18,11 +18,11 @@ impl Server {
     /// his whose it was. Returns what to write.
     pub fn taken(&mut self, ip: Ipv4Addr, by: MacAddr, now: Timestamp) -> Option<Commit> {
         let subnet = self.settings.subnets.iter().find(|subnet| subnet.network.contains(&ip))?.clone();
-        // Meanwhile a client showed that it is its own.
-        if self.leases.at(ip).is_some_and(|lease| lease.active(now)) {
+        // Meanwhile a client showed that it is its own, or said that it is taken.
+        if self.leases.at(ip).is_some_and(|lease| lease.state != LeaseState::Released && lease.ends > now) {
             return None;
         }
-        self.offers.retain(|_, (offered, _)| *offered != ip);
+        self.offers.end_of(ip);
         self.leases.let_go(ip);
         // Its own phone is there still: a clock that was wrong at our start ended its lease, or we were away for longer.
         if let Some(lease) = self.leases.at(ip).filter(|lease| lease.state == LeaseState::Bound && lease.mac == by) {

@@ -13,9 +13,10 @@
 
 mod answer;
 mod found;
+mod offers;
 mod place;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
@@ -32,10 +33,8 @@ use super::wire::{Op, RELAY, Raw, Refused};
 use crate::config::dhcp::{Clients, Subnet};
 use crate::domain::MacAddr;
 use answer::{Asked, address};
+use offers::Offers;
 use place::place;
-
-/// Offers at once; beyond that the oldest is let go.
-const OFFERS: usize = 16_384;
 
 /// What the server is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,10 +167,7 @@ pub struct Server {
     leases: Leases,
     /// As clients were told and, unless a disk fails, the disk has them: what a write that failed goes back to.
     on_disk: HashMap<Ipv4Addr, Lease>,
-    /// What each client was offered, until then.
-    offers: HashMap<MacAddr, (Ipv4Addr, Timestamp)>,
-    /// In the order of their ends.
-    ends: VecDeque<(Timestamp, MacAddr)>,
+    offers: Offers,
     limits: Limits,
     levels: BTreeMap<Ipv4Net, usize>,
     notices: Vec<Notice>,
@@ -188,8 +184,7 @@ impl Server {
             on_disk: known.iter().map(|lease| (lease.ip, lease.clone())).collect(),
             leases: Leases::new(&settings.subnets, kept, known, now),
             settings: Arc::new(settings),
-            offers: HashMap::new(),
-            ends: VecDeque::new(),
+            offers: Offers::default(),
             limits: Limits::new(now),
             levels: BTreeMap::new(),
             notices: Vec::new(),
@@ -322,7 +317,9 @@ impl Server {
 
     /// Addresses that this host has now: they are given to nobody. One that it has no more is the pool's again.
     pub fn own(&mut self, own: impl IntoIterator<Item = Ipv4Addr>) {
-        self.leases.own(own.into_iter().collect());
+        for ip in self.leases.own(own.into_iter().collect()) {
+            self.offers.end_of(ip);
+        }
     }
 
     /// The wall clock was put, and stayed so: leases end that much later or earlier. They are all to be written.
@@ -332,41 +329,22 @@ impl Server {
             lease.ends = lease.ends.checked_add(by).unwrap_or(lease.ends);
         }
         self.limits = Limits::new(now);
-        while let Some((until, mac)) = self.ends.pop_front() {
-            self.end_offer(mac, until);
-        }
+        self.offers.clear().into_iter().for_each(|ip| self.leases.let_go(ip));
     }
 
     /// Time passes: offers and leases end.
     pub fn tick(&mut self, now: Timestamp) {
         self.leases.tick(now);
-        let over = |ends: &VecDeque<(Timestamp, MacAddr)>| {
-            ends.front().is_some_and(|(until, _)| *until <= now || ends.len() > OFFERS)
-        };
-        while over(&self.ends) {
-            if let Some((until, mac)) = self.ends.pop_front() {
-                self.end_offer(mac, until);
-            }
-        }
-    }
-
-    /// An offer's time is up, unless it was made anew since.
-    fn end_offer(&mut self, mac: MacAddr, until: Timestamp) {
-        if self.offers.get(&mac).is_some_and(|(_, end)| *end == until) {
-            self.withdraw(mac);
+        while let Some(ip) = self.offers.over(now) {
+            self.leases.let_go(ip);
         }
     }
 
     /// What a client was offered is free again.
     fn withdraw(&mut self, mac: MacAddr) {
-        if let Some((ip, _)) = self.offers.remove(&mac) {
+        if let Some(ip) = self.offers.end(mac) {
             self.leases.let_go(ip);
         }
-    }
-
-    /// What a client is being offered.
-    fn offered(&self, mac: MacAddr) -> Option<Ipv4Addr> {
-        self.offers.get(&mac).map(|(ip, _)| *ip)
     }
 
     fn notice(&mut self, notice: Notice) {

@@ -510,6 +510,7 @@ fn f31_addresses_that_somebody_has() {
     let declined = server.leases().all().filter(kept_away).count();
     assert_eq!(declined, 2);
     assert_eq!(answer(&Packet::new(1, 4).to(&mut server, 5_001)).kind, 2);
+    assert_eq!(server.taken(offered, squatter, at(5_001)), None, "its day is not over");
 }
 
 /// A lease that ended by a clock that was wrong, or while we were away; its phone is there still.
@@ -573,7 +574,28 @@ fn t11_a_flood_of_strangers() {
     // What was offered is free after half a minute.
     server.tick(at(40));
     assert_eq!(server.leases().usage(&server.settings.subnets[0]).used, 50);
-    assert!(server.offers.is_empty() && server.ends.is_empty());
+    assert!(server.offers.clear().is_empty());
+}
+
+/// T11: all addresses are offered to who says that he is a phone. One that is assigned gets what was offered first; that is
+/// then nobody else's.
+#[test]
+fn t11_an_assigned_phone_comes_before_an_offer() {
+    let mut server = server();
+    let offered: Vec<Ipv4Addr> = (1..=9).map(|of| answer(&Packet::new(1, of).to(&mut server, 1)).yiaddr).collect();
+    assert_eq!(dropped(&Packet::new(1, 10).to(&mut server, 2)), Dropped::PoolFull);
+    let taken = bind(&mut server, 70, 2);
+    assert_eq!(taken, offered[0]);
+    assert_eq!(answer(&select(1, taken).to(&mut server, 3)).kind, 6, "it is no longer the first's");
+    // Neither what another assigned phone was offered nor what is somebody's is taken back.
+    let second = answer(&select(2, offered[1]).to(&mut server, 3));
+    assert_eq!((second.kind, second.yiaddr), (5, offered[1]));
+    let others: Vec<Ipv4Addr> = (71..=77).map(|of| answer(&Packet::new(1, of).to(&mut server, 3)).yiaddr).collect();
+    assert!(others[..6].iter().all(|ip| offered[2..].contains(ip)), "{others:?}");
+    assert_eq!(others[6], ip(105), "its own");
+    assert_eq!(answer(&Packet::new(1, 78).to(&mut server, 3)).yiaddr, offered[8]);
+    assert_eq!(dropped(&Packet::new(1, 79).to(&mut server, 3)), Dropped::PoolFull);
+    assert_eq!(bind(&mut server, 71, 4), others[0]);
 }
 
 /// T11: offers that nobody takes up, in the names of phones, keep no phone out.
@@ -742,6 +764,27 @@ fn f4_renewals_go_on_and_on() {
     }
 }
 
+/// An address that was offered to its user, and given to another after it could not be written or was given back, is not
+/// offered to the first again.
+#[test]
+fn f4_what_was_offered_and_is_anothers_now() {
+    let mut server = server();
+    let offered = answer(&Packet::new(1, 1).to(&mut server, 0)).yiaddr;
+    let Outcome::Commit(lost) = select(1, offered).to(&mut server, 0) else { panic!() };
+    assert_eq!(answer(&Packet::new(1, 1).to(&mut server, 0)).yiaddr, offered);
+    assert_eq!(server.failed(*lost, at(0)), None);
+    assert_eq!(bind(&mut server, 2, 1), offered);
+    assert_ne!(bind(&mut server, 1, 1), offered);
+    // Given back, and then asked for by name.
+    let mut server = self::server();
+    let address = bind(&mut server, 1, 0);
+    assert_eq!(answer(&Packet::new(1, 1).to(&mut server, 1)).yiaddr, address);
+    let released = Packet::new(7, 1).unicast(address).to(&mut server, 2);
+    written(&mut server, released);
+    assert_eq!(answer(&Packet::new(3, 2).with(50, &address.octets()).to(&mut server, 3)).kind, 5);
+    assert_ne!(bind(&mut server, 1, 4), address);
+}
+
 /// A phone moves to another address while that is being written, and its old one goes to another; the write fails.
 #[test]
 fn f4_an_address_that_was_left_is_not_taken_back() {
@@ -767,6 +810,9 @@ fn an_address_that_is_kept_from_now_on() {
     assert_eq!(dropped(&Packet::new(3, 1).unicast(address).to(&mut server, 1_800)), Dropped::Unknown);
     assert_eq!(answer(&Packet::new(3, 1).with(50, &address.octets()).to(&mut server, 1_801)).kind, 6);
     assert_ne!(answer(&Packet::new(1, 1).to(&mut server, 1_802)).yiaddr, address);
+    let offered = answer(&Packet::new(1, 2).to(&mut server, 1_803)).yiaddr;
+    server.own([offered]);
+    assert_ne!(answer(&Packet::new(1, 2).to(&mut server, 1_804)).yiaddr, offered, "nor is it offered on");
 }
 
 /// F14: times end when they would have.

@@ -26,12 +26,18 @@ const LOG: &str = if cfg!(debug_assertions) { "debug" } else { "info" };
 
 /// The program with arguments.
 pub(crate) fn offhook<const N: usize>(arguments: [&str; N]) -> Command {
-    let mut command = Command::new(PROGRAM);
-    // The variables of whoever runs the tests are not the test's.
+    let mut command = own(PROGRAM);
+    command.args(arguments);
+    command
+}
+
+/// A program to which the variables of whoever runs the tests are nothing.
+fn own(program: &str) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("OFFHOOK_")) {
         command.env_remove(name);
     }
-    command.env("OFFHOOK_LOG", LOG).args(arguments);
+    command.env("OFFHOOK_LOG", LOG);
     command
 }
 
@@ -124,8 +130,7 @@ impl Site {
 
     /// The daemon by way of a line of bash, in which `"$@"` is the daemon's own command line.
     pub(crate) fn by_shell(&self, line: &str) -> Command {
-        let mut command = Command::new("bash");
-        command.env_remove("OFFHOOK_CONFIG").env("OFFHOOK_LOG", LOG);
+        let mut command = own("bash");
         command.args(["-c", line, "bash", PROGRAM, "--config"]).arg(self.file()).arg("serve");
         command
     }

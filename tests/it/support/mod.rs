@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod asterisk;
 mod chan_sip;
 pub(crate) mod clients;
+pub(crate) mod crowd;
 pub(crate) mod daemon;
 pub(crate) mod dice;
 pub(crate) mod firmware;

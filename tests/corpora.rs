@@ -25,6 +25,8 @@ const LEAST: &[(&str, usize)] = &[
     ("firmware_file", 30),
     ("cdp", 20),
     ("lldp", 20),
+    ("dhcp_packet", 40),
+    ("dhcp_server", 20),
 ];
 
 #[test]

@@ -12,6 +12,9 @@ use crate::domain::printable;
 /// Most octets of a stranger's text that are shown.
 const SHOWN: usize = 80;
 
+/// Most addresses of an option 150 that are shown.
+const SHOWN_SERVERS: usize = 8;
+
 /// DHCPOFFER and DHCPACK (RFC 2132 section 9.6).
 const OFFER: u8 = 2;
 const ACK: u8 = 5;
@@ -70,7 +73,11 @@ impl Offer {
         Some(match typed(value) {
             Some(text) => format!("{:?}", printable(text.as_bytes(), SHOWN)),
             None if rest.is_empty() => {
-                addresses.iter().map(|four| Ipv4Addr::from(*four).to_string()).collect::<Vec<_>>().join(", ")
+                let mut shown: Vec<String> =
+                    addresses.iter().take(SHOWN_SERVERS).map(|four| Ipv4Addr::from(*four).to_string()).collect();
+                let more = addresses.len().saturating_sub(SHOWN_SERVERS);
+                shown.extend((more > 0).then(|| format!("{more} more")));
+                shown.join(", ")
             }
             None => printable(value, SHOWN),
         })
@@ -395,6 +402,8 @@ mod tests {
         let shown = |value: &[u8]| Offer { tftp_servers: Some(value.to_vec()), ..right() }.shown_servers().unwrap();
         assert_eq!(shown(&[192, 168, 1, 1, 10, 0, 0, 1]), "192.168.1.1, 10.0.0.1");
         assert_eq!(shown(b"192.168.1.1"), "\"192.168.1.1\"");
+        let many = shown(&[10; 1_024]);
+        assert!(many.starts_with("10.10.10.10, ") && many.ends_with(", 248 more") && many.len() < 120, "{many}");
         assert_eq!(shown(&[0x1b, b'[']), r"\x1b[");
     }
 

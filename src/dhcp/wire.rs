@@ -15,6 +15,9 @@ pub const LONGEST: usize = 1_500;
 /// Longest value of one option, its parts joined.
 const JOINED: usize = 1_024;
 
+/// Longest relay agent information: it goes back as it came, beside all that a client needs.
+const LONGEST_RELAY: usize = 255;
+
 /// Relays between client and server that are believed (RFC 1542 section 4.1.1).
 const HOPS: u8 = 16;
 
@@ -51,7 +54,7 @@ pub enum Refused {
     Overload,
     /// No message type of one octet, 1 to 8.
     Type,
-    /// Relay agent information whose parts end outside of it.
+    /// Relay agent information that is too long to go back, or whose parts end outside of it.
     Relay,
 }
 
@@ -130,7 +133,7 @@ impl Raw {
             Some([message @ 1..=8]) => *message,
             _ => return Err(Refused::Type),
         };
-        if value(RELAY).is_some_and(|value| !is_whole(value)) {
+        if value(RELAY).is_some_and(|value| value.len() > LONGEST_RELAY || !is_whole(value)) {
             return Err(Refused::Relay);
         }
         Ok(Self {
@@ -298,6 +301,7 @@ mod tests {
         let mut long = vec![82, 255, 9, 253];
         long.extend([7; 253]);
         assert_eq!(Raw::read(&discover(&long)).unwrap().option(RELAY).map(<[u8]>::len), Some(255), "B17");
+        assert_eq!(refused(&discover(&[&long[..], &[82, 2, 9, 0]].concat())), Refused::Relay, "B17");
     }
 
     #[test]

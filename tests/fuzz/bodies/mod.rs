@@ -3,6 +3,7 @@
 
 mod ami;
 mod config;
+mod dhcp;
 mod discover;
 mod firmware;
 mod rendered;
@@ -23,6 +24,8 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("firmware_file", firmware::file),
     ("cdp", discover::cdp),
     ("lldp", discover::lldp),
+    ("dhcp_packet", dhcp::packet),
+    ("dhcp_server", dhcp::server),
 ];
 
 /// Runs a target.

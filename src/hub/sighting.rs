@@ -14,6 +14,10 @@ use crate::domain::{BootEvent, EventKind, Load};
 /// Between two looks at strangers.
 const SWEEP: SignedDuration = SignedDuration::from_mins(1);
 
+/// In the first octet: a hardware address that nobody was given (IEEE 802). Phones have none such; who asks as a phone asks, to
+/// hear what servers say, does ([`crate::dhcp::listen`]).
+const LOCAL: u8 = 0x02;
+
 impl Hub {
     /// A phone announces itself: noted where it is news. What it says of its load counts for its conversion, but not while it
     /// may be writing one.
@@ -42,7 +46,10 @@ impl Hub {
         if let Some(ip) = ip {
             self.overheard(ip, mac, now);
         }
-        if let Vendor::Phone(model) = vendor {
+        let burnt_in = mac.octets().first().is_some_and(|first| first & LOCAL == 0);
+        if let Vendor::Phone(model) = vendor
+            && burnt_in
+        {
             let model = model.map(|model| model.to_string());
             let (load, hardware, serial, vlan) = Default::default();
             self.announced(Announcement { mac, by: Protocol::Dhcp, model, load, hardware, serial, vlan, ip }, now);

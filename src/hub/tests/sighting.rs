@@ -62,6 +62,8 @@ fn what_is_asked_of_dhcp_is_a_sighting_and_says_whose_an_address_is() {
     let computer: MacAddr = "02DEADBEEF02".parse().unwrap();
     asks(computer, Some(b"MSFT 5.0"), Some(here));
     assert!(hub.phone(computer).is_none(), "a computer is no phone");
+    asks(computer, Some(b"Cisco Systems, Inc. IP Phone CP-7942G\0"), None);
+    assert!(hub.phone(computer).is_none(), "nor is who only asks as one");
     let says = |ip| hub.lock().access.known.says_overheard(ip, ours, at(6));
     assert_eq!((says(here), says(elsewhere)), (Says::Other, Says::Nothing));
     asks(ours, None, Some(here));

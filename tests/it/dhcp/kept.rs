@@ -81,7 +81,7 @@ fn f1_killed_at_any_instant_no_address_has_two() {
     let phones = [1, 2].map(|n| switch.device(&format!("00:1b:54:e0:00:{n:02}")));
     let (mut dice, next) = (Dice::new(5), AtomicU16::new(0));
     let acknowledged: Mutex<BTreeMap<Ipv4Addr, String>> = Mutex::default();
-    let (cycles, before) = (amount(6, 30), "F1: acknowledged to two");
+    let cycles = amount(6, 30);
     for cycle in 0..cycles {
         let mut daemon = serve(&site, &host);
         let known = bindings(&daemon);
@@ -98,7 +98,7 @@ fn f1_killed_at_any_instant_no_address_has_two() {
                             let mac = mac(0x100 + next.fetch_add(1, Ordering::Relaxed));
                             let Ok(lease) = asks(&mac, IMPATIENT) else { continue };
                             let other = acknowledged.lock().unwrap().insert(lease.address, mac.clone());
-                            assert_eq!(other, None, "{before}: {} is {mac}'s, too", lease.address);
+                            assert_eq!(other, None, "F1: {} is {mac}'s, too", lease.address);
                         }
                     });
                 });
@@ -145,7 +145,7 @@ fn f4_on_a_full_disk_no_lease_is_given_and_none_is_lost() {
                 assert_eq!(told.insert(lease.address, mac.clone()), None, "F4: {} has two", lease.address);
                 false
             }
-            Err(_) => true,
+            Err(_) => daemon.log().contains("\"leases-not-kept\""),
         });
         let refused = refused.expect("F4: a full disk acknowledges nothing");
         for _ in 0..3 {
@@ -185,7 +185,7 @@ fn lease_of(told: &BTreeMap<Ipv4Addr, String>, mac: &str) -> Ipv4Addr {
 
 const HOUR: i64 = 3_600;
 
-/// F14: an hour either way, six times the time of a lease, under two phones that have all addresses there are, while a third
+/// F14: an hour either way, which is six times the time of a lease, under two phones that have all addresses there are, while a third
 /// wants one; then a start under a wrong clock.
 #[test]
 fn f14_a_clock_that_steps_neither_ends_leases_nor_gives_them_twice() {
@@ -216,7 +216,7 @@ fn f14_a_clock_that_steps_neither_ends_leases_nor_gives_them_twice() {
         };
         none_for_a_third("before");
         let epoch = -jiff::Timestamp::now().as_second();
-        for (step, ahead) in [HOUR, 0, -HOUR, 0, epoch, 0].into_iter().enumerate() {
+        for (step, ahead) in [HOUR, -HOUR, 0].into_iter().enumerate() {
             shim.clock(ahead);
             wait_for("the log to mark the step", || {
                 let marks = daemon.log().lines().filter(|line| line.contains("clock-stepped")).count();

@@ -26,7 +26,6 @@ fn sentences(log: &str, interface: &str) -> Vec<String> {
 }
 
 /// Something befalls `v0`, and is mended: the log says the one and the other, and a new phone gets its address from there.
-/// Returns the sentences.
 fn befalls(daemon: &Daemon<'_>, host: &Ends, phone: &Ends, what: &[&str], mended: impl FnOnce(), server: &str) {
     let before = daemon.log().len();
     ip(host.0.id(), what);

@@ -152,10 +152,13 @@ impl Server {
         let before = self.leases.at(ip).cloned();
         let had = before.as_ref().filter(|before| before.mac == asked.mac);
         let ends = SignedDuration::try_from(time).ok().and_then(|time| asked.now.checked_add(time).ok());
+        let ends = ends.unwrap_or(asked.now);
+        // It may not hear a shorter time: what it was told before holds.
+        let promised = had.filter(|had| had.state == LeaseState::Bound).map_or(ends, |had| had.ends);
         let lease = Lease {
             ip,
             mac: asked.mac,
-            ends: ends.unwrap_or(asked.now),
+            ends: ends.max(promised),
             state: LeaseState::Bound,
             phone: asked.class >= Class::Phone,
             model: asked.model.clone().or_else(|| had?.model.clone()),

@@ -831,6 +831,19 @@ fn f14_the_clock_is_put() {
     }
 }
 
+/// Who asks for less than he has may not hear that he got it, and goes on with what he has.
+#[test]
+fn a_shorter_lease_ends_no_sooner() {
+    let mut server = server();
+    let address = bind(&mut server, 1, 0);
+    let shorter = Packet::new(3, 1).with(51, &[0, 0, 1, 44]).unicast(address).to(&mut server, 10);
+    assert_eq!(answer(&shorter).option(51), Some(&[0, 0, 1, 44][..]));
+    assert_eq!(written(&mut server, shorter).lease.ends, at(3_600));
+    assert_ne!(bind(&mut server, 2, 3_599), address);
+    let renewed = Packet::new(3, 1).with(51, &[0, 0, 1, 44]).unicast(address).to(&mut server, 3_599);
+    assert_eq!(written(&mut server, renewed).lease.ends, at(3_899));
+}
+
 /// What is known from an earlier life holds; offers of it are taken up as well.
 #[test]
 fn a_restart() {

@@ -5,7 +5,7 @@
 #   make test-all       the same, then what is too long for every change
 #   make fuzz           each fuzz target for ten minutes (FUZZ_SECONDS=600), one after another
 #   make lint           format, clippy, licences and sources of the dependencies, shell scripts
-#   make bench          figures, as a table and as JSON; TFTP beside other servers; about ten minutes
+#   make bench          figures, as a table and as JSON; TFTP and DHCP beside other servers; about a quarter of an hour
 #   make deb            the Debian package, in target/debian
 
 SHELL := /bin/bash
@@ -72,6 +72,7 @@ bench:
 	$(CARGO) bench --bench plan
 	$(CARGO) bench --bench import
 	$(CARGO) bench --bench tftp
+	$(CARGO) bench --bench dhcp
 	$(CARGO) bench --bench roster
 	$(CARGO) bench --bench converts
 

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::thread;
+use std::time::Duration;
 
-use super::field::{IMPATIENT, STUBBORN, asks, ready, serve, served, site, wait_until_served};
+use super::field::{STUBBORN, asks, ready, serve, served, site, wait_until_served};
 use crate::support::daemon::Daemon;
 use crate::support::net::{Ends, inside, ip, within};
 use crate::support::pbx::Pbx;
@@ -44,6 +45,9 @@ fn befalls(daemon: &Daemon<'_>, host: &Ends, phone: &Ends, what: &[&str], mended
     assert_eq!(lease.map(|lease| lease.server.to_string()).as_deref(), Ok(server), "F17, {what:?}");
 }
 
+/// How long a phone of the load asks: it may be one that nobody hears.
+const HURRIED: Duration = Duration::from_millis(1_200);
+
 static FRESH: AtomicU16 = AtomicU16::new(0);
 
 fn mac(network: u8, n: u16) -> String {
@@ -77,7 +81,7 @@ fn f17_interfaces_change_while_phones_ask() {
         let on_v0 = scope.spawn(|| {
             within(phone.0.id(), || {
                 let all = (0..0x1000).take_while(|_| !over.load(Ordering::Relaxed));
-                all.filter(|n| asks(&mac(0xC, *n), IMPATIENT).is_ok()).count()
+                all.inspect(|n| drop(asks(&mac(0xC, *n), HURRIED))).count()
             })
         });
         let on_w0 = scope.spawn(|| {
@@ -120,7 +124,7 @@ fn f17_interfaces_change_while_phones_ask() {
     });
     let log = daemon.log();
     assert!(!log.contains("DHCP server 10.1.0."), "F17: it takes itself for another: {log}");
-    println!("F17: {tried} new phones got an address on the interface that changed, {bound} on the other");
+    println!("F17: {tried} new phones asked on the interface that changed, {bound} got an address on the other");
     assert!(tried > 3 && bound > 3, "F17: there was a load: {tried} {bound}");
     let now = (sentences(&daemon.log(), "w0").len(), served(&daemon.log(), "w0"));
     assert_eq!(now, undisturbed, "F17: the other interface: {}", daemon.log());

@@ -42,7 +42,23 @@ pub struct Host {
 pub fn at(ip: Ipv4Addr) -> Neighbour {
     let Ok(answers) = neighbours() else { return Neighbour::Unknown };
     let macs = answers.iter().filter_map(entry).map(|(ip, host)| (ip, host.map(|host| host.mac)));
-    owner(&macs.collect::<Vec<_>>(), ip)
+    owner(&macs.collect::<Vec<_>>(), &gateways(), ip)
+}
+
+/// The routers that this host sends to.
+fn gateways() -> Vec<Ipv4Addr> {
+    let mut all = RouteMessage::default();
+    all.header.address_family = AddressFamily::Inet;
+    let answers = ask(RouteNetlinkMessage::GetRoute(all), NLM_F_DUMP).unwrap_or_default();
+    let routes = answers.into_iter().filter_map(|answer| match answer {
+        RouteNetlinkMessage::NewRoute(route) => Some(route.attributes),
+        _ => None,
+    });
+    let gateway = |attribute| match attribute {
+        RouteAttribute::Gateway(RouteAddress::Inet(ip)) => Some(ip),
+        _ => None,
+    };
+    routes.flatten().filter_map(gateway).collect()
 }
 
 /// Has the kernel find out who is at that address. Returns once it is known, or nobody answered for 200 ms.
@@ -156,16 +172,17 @@ fn entry(answer: &RouteNetlinkMessage) -> Option<(Ipv4Addr, Option<Host>)> {
     Some((ip?, host))
 }
 
-/// Who is there, where two links do not say two things and it is not one of several behind a router.
-fn owner(entries: &[(Ipv4Addr, Option<MacAddr>)], ip: Ipv4Addr) -> Neighbour {
+/// Who is there, where two links do not say two things and it is neither a router nor one of several behind one.
+fn owner(entries: &[(Ipv4Addr, Option<MacAddr>)], gateways: &[Ipv4Addr], ip: Ipv4Addr) -> Neighbour {
     let here = || entries.iter().filter(|(at, _)| *at == ip).map(|(_, mac)| *mac);
     let mut owners = here().flatten();
     let Some(mac) = owners.next() else {
         return if here().next().is_some() { Neighbour::Unresolved } else { Neighbour::Unknown };
     };
     let contested = owners.any(|other| other != mac);
-    let several = entries.iter().filter(|(_, owner)| *owner == Some(mac)).count() >= SEVERAL;
-    if contested || several { Neighbour::Several } else { Neighbour::Is(mac) }
+    let others = || entries.iter().filter(|(_, owner)| *owner == Some(mac)).map(|(at, _)| at);
+    let router = others().any(|at| *at != ip && gateways.contains(at));
+    if contested || router || others().count() >= SEVERAL { Neighbour::Several } else { Neighbour::Is(mac) }
 }
 
 /// Room for what the kernel puts into one datagram (32 KiB of a dump).
@@ -238,6 +255,9 @@ mod tests {
             // Nobody on one link, and somebody on the other.
             (20, None),
             (20, Some(20)),
+            // A router of ours, and who is behind it.
+            (30, Some(30)),
+            (31, Some(30)),
         ]
         .map(|(address, owner)| (ip(address), owner.map(mac)))
         .into();
@@ -252,11 +272,13 @@ mod tests {
             (16, is(16)),
             (18, Neighbour::Unresolved),
             (20, is(20)),
+            (30, is(30)),
+            (31, Neighbour::Several),
             (99, Neighbour::Unknown),
         ] {
-            assert_eq!(owner(&table, ip(address)), expected, "10.1.0.{address}");
+            assert_eq!(owner(&table, &[ip(30)], ip(address)), expected, "10.1.0.{address}");
         }
-        assert_eq!(owner(&[], ip(5)), Neighbour::Unknown);
+        assert_eq!(owner(&[], &[], ip(5)), Neighbour::Unknown);
     }
 
     #[test]

@@ -200,6 +200,11 @@ impl Known {
         self.leases.get(&ip).filter(|(_, until)| *until > now).map(|(mac, _)| *mac)
     }
 
+    /// Whether we leased it another address: there it is, and not here.
+    pub fn leased_elsewhere(&self, ip: Ipv4Addr, mac: MacAddr, now: Timestamp) -> bool {
+        self.leases.iter().any(|(at, (owner, until))| *owner == mac && *at != ip && *until > now)
+    }
+
     /// Who was overheard to have it.
     pub fn heard(&self, ip: Ipv4Addr, now: Timestamp) -> Option<MacAddr> {
         self.overheard.get(&ip).filter(|heard| now.duration_since(heard.at) < OVERHEARD).map(|heard| heard.mac)

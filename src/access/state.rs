@@ -44,7 +44,7 @@ pub struct Asked {
 pub enum Why {
     /// Another device is there, this one where it is known.
     Foreign(Option<MacAddr>),
-    /// Nothing is known, and the phone's first contact is over.
+    /// Nothing is known, and the phone's first contact is over, or we leased it another address.
     Unproven,
     /// First contact lasted as long as it may.
     Late,
@@ -191,6 +191,9 @@ impl Access {
     fn window(&mut self, mac: MacAddr, ip: Ipv4Addr, now: Timestamp) -> Result<(), Why> {
         if self.walkers.shut(ip, now) {
             return Err(Why::Shut);
+        }
+        if self.known.leased_elsewhere(ip, mac, now) {
+            return Err(Why::Unproven);
         }
         let limit = SignedDuration::try_from(self.settings.first_contact).unwrap_or(SignedDuration::MAX);
         let (open, window) = self.first(mac, ip, now, |first| (first.asks(ip, limit, now), first.window));

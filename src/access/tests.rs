@@ -84,6 +84,18 @@ fn a_second_address_shuts_the_window_until_somebody_approves_one() {
     assert_eq!(ask(&mut access, &asked(1, DESK), 50), Admission::Granted(Ground::Pin));
 }
 
+/// A phone that has our lease of another address is there: nobody elsewhere is its first contact.
+#[test]
+fn a_lease_elsewhere_is_no_first_contact() {
+    let mut access = Access::default();
+    access.known.leased(DESK, mac(1), at(100));
+    assert_eq!(ask(&mut access, &asked(1, OTHER), 0), Admission::Denied(Why::Unproven));
+    assert_eq!(ask(&mut access, &asked(1, DESK), 1), Admission::Granted(Ground::Seen));
+    let ended = &mut Access::default();
+    ended.known.leased(DESK, mac(1), at(100));
+    assert_eq!(ask(ended, &asked(1, OTHER), 100), FIRST);
+}
+
 /// T26, and a device that has our hardware address by heart: nobody answers at the source, whatever speaks for it.
 #[test]
 fn a_source_that_does_not_answer_for_itself_is_not_served() {

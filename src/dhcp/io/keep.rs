@@ -69,9 +69,11 @@ impl Edge {
         self.failing = outcome.is_err();
         for (link, commit) in changes {
             let reply = if outcome.is_ok() {
-                self.handle.lock().wrote(&commit);
-                self.note(&commit, now);
-                commit.reply
+                let holds = self.handle.lock().wrote(&commit);
+                if holds {
+                    self.note(&commit, now);
+                }
+                commit.reply.filter(|_| holds)
             } else {
                 let told = commit.clone();
                 let reply = self.handle.lock().failed(commit, now);

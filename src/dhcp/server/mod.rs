@@ -279,8 +279,10 @@ impl Server {
         }
     }
 
-    /// What was to be written is on the disk.
-    pub fn wrote(&mut self, commit: &Commit) {
+    /// What was to be written is on the disk. Returns whether it still holds: while it waited for the disk one of before may have
+    /// failed, and its address have gone to another, whose lease is on its way.
+    #[must_use]
+    pub fn wrote(&mut self, commit: &Commit) -> bool {
         if let Some(left) = commit.left {
             self.on_disk.remove(&left);
         }
@@ -291,6 +293,7 @@ impl Server {
         if self.leases.at(commit.lease.ip).is_none() && !moved {
             self.leases.put(commit.lease.clone());
         }
+        self.leases.at(commit.lease.ip).is_some_and(|lease| lease.mac == commit.lease.mac)
     }
 
     /// What was to be written could not be. A client that goes on using what it has may (F4): its answer is returned.

@@ -681,7 +681,7 @@ fn who_answers_for_all_keeps_nothing_back() {
         .map(|second| {
             let offered = answer(&Packet::new(1, 1).to(&mut server, second)).yiaddr;
             let commit = server.taken(offered, proxy, at(second)).unwrap();
-            server.wrote(&commit);
+            assert!(server.wrote(&commit));
             offered
         })
         .collect();
@@ -705,7 +705,7 @@ fn who_answers_for_all_keeps_nothing_back() {
 /// Takes what is to be written as written.
 fn written(server: &mut Server, outcome: Outcome) -> Commit {
     let Outcome::Commit(commit) = outcome else { panic!("nothing to write: {outcome:?}") };
-    server.wrote(&commit);
+    assert!(server.wrote(&commit));
     *commit
 }
 
@@ -726,6 +726,21 @@ fn f4_what_cannot_be_written() {
     assert!(server.leases().at(address).is_some_and(|lease| lease.active(at(1_001))));
 }
 
+/// F4: a client asks twice, in two batches; the first is not written, and its address goes to another. The second is, and is
+/// acknowledged to nobody.
+#[test]
+fn f4_what_was_written_for_one_and_is_anothers_now() {
+    let mut server = server();
+    let offered = answer(&Packet::new(1, 1).to(&mut server, 0)).yiaddr;
+    let Outcome::Commit(first) = select(1, offered).to(&mut server, 0) else { panic!() };
+    let Outcome::Commit(again) = select(1, offered).to(&mut server, 0) else { panic!() };
+    assert_eq!(server.failed(*first, at(0)), None);
+    assert_eq!(answer(&Packet::new(1, 2).to(&mut server, 0)).yiaddr, offered);
+    let Outcome::Commit(others) = select(2, offered).to(&mut server, 0) else { panic!() };
+    assert!(!server.wrote(&again) && server.wrote(&others));
+    assert!(server.leases().at(offered).is_some_and(|lease| lease.mac == MacAddr::new(mac(2)).unwrap()));
+}
+
 /// F4: a client asks twice before the first answer is written. What was never on the disk is not acknowledged.
 #[test]
 fn f4_two_changes_of_one_address_on_their_way() {
@@ -735,12 +750,12 @@ fn f4_two_changes_of_one_address_on_their_way() {
         let Outcome::Commit(first) = select(1, offered).to(&mut server, 0) else { panic!() };
         let Outcome::Commit(second) = select(1, offered).to(&mut server, 1) else { panic!() };
         if first_is_written {
-            server.wrote(&first);
+            assert!(server.wrote(&first));
         } else {
             assert_eq!(server.failed(*first, at(1)), None);
         }
         if second_is_written {
-            server.wrote(&second);
+            assert!(server.wrote(&second));
         } else {
             assert_eq!(server.failed(*second, at(1)).is_some(), first_is_written);
         }
@@ -796,7 +811,7 @@ fn f4_an_address_that_was_left_is_not_taken_back() {
     assert_eq!(offered, left);
     let Outcome::Commit(other) = select(2, left).to(&mut server, 1) else { panic!() };
     assert_eq!(server.failed(*moved, at(2)), None);
-    server.wrote(&other);
+    assert!(server.wrote(&other));
     assert_eq!(server.leases().at(left).map(|lease| lease.mac.octets()), Some(mac(2)));
     assert_eq!(dropped(&Packet::new(3, 1).unicast(left).to(&mut server, 3)), Dropped::Unknown);
 }

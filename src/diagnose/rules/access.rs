@@ -34,7 +34,7 @@ fn unproven(evidence: &Evidence<'_>) -> Option<Finding> {
     let (denied, mac) = (evidence.denied?, evidence.assignment?.mac);
     let because = match denied.why {
         Why::Foreign(_) | Why::Silent => return None,
-        Why::Unproven => "it registered before, from another address".to_owned(),
+        Why::Unproven => "it registered before, from another address, or has a lease of another".to_owned(),
         Why::Late => {
             "its first contact lasted as long as access.first_contact and ended without a registration".to_owned()
         }

@@ -234,8 +234,8 @@ impl Bench {
                 if lease.state == LeaseState::Declined {
                     self.declined.insert(lease.ip, lease.ends);
                 }
-                self.server.wrote(&commit);
-                commit.reply
+                let holds = self.server.wrote(&commit);
+                commit.reply.filter(|_| holds)
             } else {
                 self.server.failed(commit, self.now)
             };

@@ -68,7 +68,7 @@ pub async fn resolve(ip: Ipv4Addr) {
     let _ = socket.send_to(&[], (ip, DISCARD)).await;
     for wait in LOOKS {
         tokio::time::sleep(Duration::from_millis(wait)).await;
-        if matches!(at(ip), Neighbour::Is(_) | Neighbour::Several) {
+        if matches!(at(ip), Neighbour::Is(_) | Neighbour::Several(_)) {
             return;
         }
     }
@@ -181,8 +181,14 @@ fn owner(entries: &[(Ipv4Addr, Option<MacAddr>)], gateways: &[Ipv4Addr], ip: Ipv
     };
     let contested = owners.any(|other| other != mac);
     let others = || entries.iter().filter(|(_, owner)| *owner == Some(mac)).map(|(at, _)| at);
-    let router = others().any(|at| *at != ip && gateways.contains(at));
-    if contested || router || others().count() >= SEVERAL { Neighbour::Several } else { Neighbour::Is(mac) }
+    let router = others().any(|at| gateways.contains(at));
+    if contested || router {
+        Neighbour::Several(None)
+    } else if others().count() >= SEVERAL {
+        Neighbour::Several(Some(mac))
+    } else {
+        Neighbour::Is(mac)
+    }
 }
 
 /// Room for what the kernel puts into one datagram (32 KiB of a dump).
@@ -266,14 +272,14 @@ mod tests {
             (5, is(5)),
             (7, is(7)),
             (8, is(7)),
-            (10, Neighbour::Several),
-            (12, Neighbour::Several),
-            (14, Neighbour::Several),
+            (10, Neighbour::Several(Some(mac(1)))),
+            (12, Neighbour::Several(Some(mac(1)))),
+            (14, Neighbour::Several(None)),
             (16, is(16)),
             (18, Neighbour::Unresolved),
             (20, is(20)),
-            (30, is(30)),
-            (31, Neighbour::Several),
+            (30, Neighbour::Several(None)),
+            (31, Neighbour::Several(None)),
             (99, Neighbour::Unknown),
         ] {
             assert_eq!(owner(&table, &[ip(30)], ip(address)), expected, "10.1.0.{address}");

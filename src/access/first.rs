@@ -28,7 +28,7 @@ pub enum Window {
         /// When that address last asked.
         heard: Timestamp,
         /// Whether a file went there, and so somebody is there.
-        #[serde(default)]
+        #[serde(default = "yes")]
         fetched: bool,
     },
     /// It lasted as long as it may.
@@ -40,6 +40,11 @@ pub enum Window {
     },
     /// The phone registered.
     Succeeded,
+}
+
+/// What was kept before that was noted.
+fn yes() -> bool {
+    true
 }
 
 /// First contact of a phone.
@@ -85,7 +90,9 @@ impl FirstContact {
         if now.duration_since(since) >= limit {
             self.window = Window::Late;
         } else if ip == at || moved || gone {
-            self.window = Window::Open { since, at: ip, heard: now, fetched: fetched && ip == at };
+            // One that never fetched anything does not hold its place by asking again.
+            let heard = if ip == at && !fetched { heard } else { now };
+            self.window = Window::Open { since, at: ip, heard, fetched: fetched && ip == at };
             return true;
         } else if fetched {
             self.window = Window::Contested { first: at };

@@ -10,7 +10,7 @@
 //! | E1 lease | our own DHCP server, by relay too | while the lease does |
 //! | E2 overheard | DHCP of others that was heard | 24 h |
 //! | E3 neighbour | the kernel's table, for an address on a link of ours | now |
-//! | E4 contact | a desk phone registered the phone's line from there, or its own web page was read there | while registered; 1 h |
+//! | E4 contact | a desk phone registered the phone's line from there, or its own web page was read where it was served | while registered; 1 h |
 //! | E5 pin | the file went there under E1 to E4, or somebody approved it | 30 days, until E1 to E3 name another |
 //!
 //! Whoever is registered with a phone's secret has the secret, so E4 pins as well: a phone behind a router that was off
@@ -30,6 +30,7 @@
 //! Until it opens nothing runs down: forty phones entered on Friday and plugged in on Monday have their full time. The first
 //! who asks is believed, so where E1 to E3 can be had they are better.
 
+mod denials;
 pub mod first;
 mod keeping;
 pub mod known;
@@ -37,5 +38,6 @@ pub mod rule;
 mod state;
 pub mod walkers;
 
+pub use denials::{CONCERNS, Denied};
 pub use keeping::{Kept, ToKeep};
-pub use state::{Access, Admission, Asked, CONCERNS, Denied, Why};
+pub use state::{Access, Admission, Asked, Why};

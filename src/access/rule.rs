@@ -20,8 +20,9 @@ pub enum Says {
 pub enum Neighbour {
     /// This device answers for it.
     Is(MacAddr),
-    /// Who answers for it answers for others as well (a router with proxy ARP, a wireless controller), or two do.
-    Several,
+    /// Who answers for it answers for others as well: a router with proxy ARP, a wireless controller, and also a phone that had
+    /// several addresses of late, which is this one then. `None` = a router of ours, or two of them.
+    Several(Option<MacAddr>),
     /// It was asked for, and nobody answered, or not yet.
     Unresolved,
     /// Nothing: nobody asked for it yet, the link has no hardware addresses, or the kernel does not tell.
@@ -29,11 +30,12 @@ pub enum Neighbour {
 }
 
 impl Neighbour {
-    /// The one device that is there.
-    pub fn mac(self) -> Option<MacAddr> {
+    /// The one device that is there, as far as it concerns this phone.
+    pub fn mac(self, phone: MacAddr) -> Option<MacAddr> {
         match self {
             Self::Is(mac) => Some(mac),
-            Self::Several | Self::Unresolved | Self::Unknown => None,
+            Self::Several(Some(mac)) if mac == phone => Some(mac),
+            Self::Several(_) | Self::Unresolved | Self::Unknown => None,
         }
     }
 }

@@ -6,21 +6,13 @@ use std::net::Ipv4Addr;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::denials::Denied;
 use super::first::{FirstContact, Window};
 use super::known::Known;
 use super::rule::{Evidence, Ground, Link, Says, Verdict, decide};
 use super::walkers::{Alarm, Walkers};
 use crate::config::{self, Policy};
 use crate::domain::MacAddr;
-
-/// A denial is not noted anew within this.
-const ANEW: SignedDuration = SignedDuration::from_mins(10);
-
-/// How long after it was denied somebody is asked whether it is the phone that moved there.
-const MOVED: SignedDuration = SignedDuration::from_mins(15);
-
-/// How long a denial concerns a person.
-pub const CONCERNS: SignedDuration = SignedDuration::from_hours(1);
 
 /// Somebody asks for a file of a phone.
 #[derive(Clone, Copy, Debug)]
@@ -81,17 +73,6 @@ pub enum Admission {
     Muted,
 }
 
-/// The last time that a phone's file was denied to somebody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Denied {
-    /// Who asked.
-    pub ip: Ipv4Addr,
-    /// When.
-    pub at: Timestamp,
-    /// Why not.
-    pub why: Why,
-}
-
 /// The rule with its memory.
 #[derive(Debug)]
 pub struct Access {
@@ -101,7 +82,7 @@ pub struct Access {
     pub(super) first: BTreeMap<MacAddr, FirstContact>,
     pub(super) unkept_first: BTreeSet<MacAddr>,
     walkers: Walkers,
-    denied: BTreeMap<MacAddr, Denied>,
+    pub(super) denied: BTreeMap<MacAddr, Denied>,
 }
 
 impl Default for Access {
@@ -132,6 +113,10 @@ impl Access {
     /// Somebody asks for a file of a phone. Also returns an alarm where there was none of late.
     pub fn ask(&mut self, asked: &Asked, now: Timestamp) -> (Admission, Option<Alarm>) {
         let (ip, mac) = (asked.ip, asked.mac);
+        // Who is there now is newer than what was heard of it.
+        if let Some(there) = asked.neighbour.filter(|_| asked.link == Link::OnLink) {
+            self.known.unhear(ip, there);
+        }
         let evidence = self.evidence(asked, now);
         let muted = self.muted(ip, now);
         let judged = |window| decide(self.settings.policy, &evidence, asked.link, window);
@@ -263,16 +248,8 @@ impl Access {
     }
 
     /// Where the phone was last served, or known to be.
-    fn served_at(&self, mac: MacAddr) -> Option<Ipv4Addr> {
+    pub(super) fn served_at(&self, mac: MacAddr) -> Option<Ipv4Addr> {
         self.first.get(&mac)?.served
-    }
-
-    /// Where the phone was last served, and where somebody asks in its name since and was denied only because nothing shows
-    /// that it is the phone.
-    pub fn moved(&self, mac: MacAddr, now: Timestamp) -> Option<(Ipv4Addr, Ipv4Addr)> {
-        let denied = self.denied(mac, now).filter(|denied| matches!(denied.why, Why::Unproven | Why::Late))?;
-        let served = self.served_at(mac).filter(|served| *served != denied.ip)?;
-        (now.duration_since(denied.at) < MOVED).then_some((served, denied.ip))
     }
 
     /// A file of the phone's name went there, whole.
@@ -289,31 +266,6 @@ impl Access {
     /// Whether a line on that address goes to the log.
     pub fn may_log(&mut self, ip: Ipv4Addr, now: Timestamp) -> bool {
         self.walkers.may_log(ip, now)
-    }
-
-    /// A file of an assigned phone was denied. Returns whether that is news.
-    pub fn deny(&mut self, mac: MacAddr, ip: Ipv4Addr, why: Why, now: Timestamp) -> bool {
-        let known =
-            |before: &Denied| before.ip == ip && before.why == why && now.duration_since(before.at).abs() < ANEW;
-        if self.denied.get(&mac).is_some_and(known) {
-            return false;
-        }
-        self.denied.insert(mac, Denied { ip, at: now, why });
-        true
-    }
-
-    /// The phone itself got its file. Returns whether it was denied before.
-    pub fn served(&mut self, mac: MacAddr, ip: Ipv4Addr) -> bool {
-        let over = self.denied.get(&mac).is_some_and(|denied| denied.ip == ip);
-        if over {
-            self.denied.remove(&mac);
-        }
-        over
-    }
-
-    /// The last denial of a phone's files that concerns a person.
-    pub fn denied(&self, mac: MacAddr, now: Timestamp) -> Option<&Denied> {
-        self.denied.get(&mac).filter(|denied| now.duration_since(denied.at) < CONCERNS)
     }
 
     /// A line of the phone registered from there: whoever is there has the secret. `converting` = its conversion is open.
@@ -379,6 +331,9 @@ impl Access {
         self.known.shift(by, now);
         self.first.values_mut().for_each(|first| first.shift(by, now));
         self.unkept_first.extend(self.first.keys());
+        for denied in self.denied.values_mut() {
+            denied.at = denied.at.checked_add(by).unwrap_or(now).min(now);
+        }
         self.walkers.shift(by);
     }
 }
@@ -389,7 +344,7 @@ fn same(a: &FirstContact, b: &FirstContact) -> bool {
         Window::Open { since, at, fetched, .. } => (Some((since, at, fetched)), None),
         window => (None, Some(window)),
     };
-    still(a) == still(b) && a.rebooted == b.rebooted && a.strange == b.strange
+    still(a) == still(b) && a.rebooted == b.rebooted && a.strange == b.strange && a.served == b.served
 }
 
 #[cfg(test)]

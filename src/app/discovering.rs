@@ -31,8 +31,6 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// An interface, and who is to hear of what is asked there.
 struct Place {
     interface: String,
-    /// Where our own server serves it hears that itself.
-    asks: bool,
     /// Where other servers are watched, they are asked for once somebody chooses one.
     rivals: Option<Arc<Watch>>,
     hub: Arc<Hub>,
@@ -55,7 +53,6 @@ pub(super) fn spawn(
         let watched = config.dhcp.interfaces.contains(interface);
         let place = Arc::new(Place {
             interface: interface.clone(),
-            asks: config.dhcp.mode.is_none() || !watched,
             rivals: watched.then(|| Arc::clone(rivals)),
             hub: Arc::clone(hub),
         });
@@ -78,7 +75,7 @@ pub(super) fn spawn(
 async fn listen(place: &Place, health: &Health) {
     let interface = place.interface.as_str();
     loop {
-        match Listener::open(interface, place.asks) {
+        match Listener::open(interface) {
             Ok(listener) => {
                 if put(health, None) {
                     tracing::info!(
@@ -154,8 +151,12 @@ async fn hear(listener: &Listener, place: &Place) -> Result<std::convert::Infall
 
 impl Place {
     /// Somebody asked DHCP servers something. `networks`: those of the link, with this host's addresses.
-    fn asks(&self, asked: Asked, networks: &[Ipv4Net]) {
+    fn asks(&self, mut asked: Asked, networks: &[Ipv4Net]) {
         let server = asked.server.filter(|server| networks.iter().all(|own| own.addr() != *server));
+        // Who takes an offer of ours has what our own server says that he has.
+        if asked.server.is_some() && server.is_none() {
+            asked.address = None;
+        }
         if let Some((rivals, server)) = self.rivals.as_ref().zip(server) {
             rivals.chosen(&self.interface, server);
         }

@@ -17,7 +17,6 @@ use super::faults;
 use super::stage::Stage;
 use crate::config::{Config, PbxSource};
 use crate::convert::web_page::Hosts;
-use crate::diagnose::Unanswered;
 use crate::domain::MacAddr;
 use crate::hub::{Hub, Look};
 use crate::pbx::sources::freepbx_access;
@@ -101,15 +100,9 @@ impl Looking {
             pbx: addresses(self.pbx.iter().cloned().chain(self.hub.snapshot().settings.sip_host.clone())).await,
         };
         let mut asking = JoinSet::new();
-        let may_be = |look: &Look| hosts.may_be_asked(look.ip) && look.before.is_none_or(|ip| hosts.may_be_asked(ip));
-        for look in due.into_iter().filter(may_be) {
+        for look in due.into_iter().filter(|look| hosts.may_be_asked(look.ip)) {
             let hub = Arc::clone(&self.hub);
             asking.spawn(async move {
-                if let Some(before) = look.before
-                    && !matches!(probe::tcp(&before.to_string(), PORT).await, Err(Unanswered::Unreached(_)))
-                {
-                    return tracing::debug!(mac = %look.mac, "{before} still answers, so the phone has not moved to {}", look.ip);
-                }
                 match probe::device_information(look.ip, PORT).await {
                     Ok(page) if hub.page(look.mac, look.ip, &page, Timestamp::now()) => {}
                     Ok(_) => {
@@ -157,7 +150,6 @@ mod tests {
             mac: MacAddr::new([0, 0x1b, 0x54, 0, 0, n]).unwrap(),
             ip: Ipv4Addr::new(10, 1, 0, n),
             verified: verified.map(|second| Timestamp::from_second(second).unwrap()),
-            before: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use super::place::{Place, Waiting};
 use super::stage::Stage;
@@ -15,6 +16,9 @@ use crate::hub::Hub;
 use crate::tftp::exchange::{Content, Dropped};
 use crate::tftp::io::{Asked, Reply};
 use crate::{neighbour, tftp};
+
+/// Addresses of which the link is asked at once who is there.
+const RESOLVING: usize = 32;
 
 /// What TFTP allows; all listeners count into `dropped` what they do not answer.
 pub(super) fn limits(config: &Config, dropped: &Arc<Dropped>) -> tftp::exchange::Config {
@@ -59,7 +63,8 @@ pub(super) fn spawn(
             async move {
                 let bind = |address| tftp::io::bind(address, limits.clone());
                 let Some(listener) = place.take(bound, bind, &ending).await? else { return Ok(()) };
-                let answer = move |request: Asked| reply(&asked, &shelves, &request);
+                let resolving = Arc::new(Semaphore::new(RESOLVING));
+                let answer = move |request: Asked| reply(&asked, &shelves, &resolving, &request);
                 let report = move |event| outcome(&told, event);
                 listener.run(answer, report, ending, DRAIN).await.map_err(|why| format!("TFTP ended: {why}"))
             }
@@ -67,15 +72,18 @@ pub(super) fn spawn(
     }
 }
 
-fn reply(hub: &Arc<Hub>, shelves: &Shelves, request: &Asked) -> Reply {
+fn reply(hub: &Arc<Hub>, shelves: &Shelves, resolving: &Arc<Semaphore>, request: &Asked) -> Reply {
     faults::strike("tftp");
     let ip = *request.source.ip();
-    if !hub.is_to_be_resolved(&request.name, ip) {
+    if !hub.is_to_be_resolved(&request.name, ip, Timestamp::now()) {
         return decide(hub, shelves, &request.name, ip, request.destination);
     }
+    // Whoever makes up sources leaves room for files that are read from the disk; a phone asks again.
+    let Ok(place) = Arc::clone(resolving).try_acquire_owned() else { return Reply::Silence };
     let (hub, shelves, name, server) = (Arc::clone(hub), shelves.clone(), request.name.clone(), request.destination);
     Reply::Later(Box::pin(async move {
         neighbour::resolve(ip).await;
+        drop(place);
         match decide(&hub, &shelves, &name, ip, server) {
             Reply::Serve(content) => Some(content),
             Reply::Later(content) => content.await,

@@ -100,7 +100,8 @@ fn link(one: &Watched) -> Option<Check> {
 /// What keeps it from serving and has a line of its own is not said twice.
 fn served(one: &Watched) -> Option<Check> {
     let Watched { interface, .. } = one;
-    let said = one.absent.is_some() || one.addresses.is_empty() || !one.rivals.is_empty();
+    let beside = !one.beside && one.rivals.iter().any(|rival| rival.heard == Heard::Answered);
+    let said = one.absent.is_some() || one.addresses.is_empty() || beside;
     match one.served.as_ref()? {
         Ok(leases) => {
             let only = if *leases == 1 { "" } else { "s" };

@@ -1,7 +1,7 @@
 //! Who answers at addresses that are to be offered: somebody who sits there, or one that answers for all of them, whoever has
 //! them (proxy ARP, a captive portal, a firewall). What such a one says is nothing. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,10 @@ use crate::domain::MacAddr;
 /// just moved from one to the other.
 const SEVERAL: usize = 3;
 
-/// So long it counts, as long as an address is given to nobody for it.
+/// Behind a relay all who answer look the same, and a pool may have been laid over a row of hosts with fixed addresses.
+const IN_A_ROW: usize = 8;
+
+/// So long each answer counts, as long as an address is given to nobody for it.
 const HOLDS: Duration = Duration::from_hours(24);
 
 /// Answerers at most: whoever makes up hardware addresses fills no memory. The one heard longest ago goes.
@@ -37,7 +40,8 @@ pub enum Verdict {
 
 #[derive(Debug)]
 struct Answers {
-    at: BTreeSet<Ipv4Addr>,
+    /// The addresses, and when it last answered there.
+    at: BTreeMap<Ipv4Addr, Instant>,
     last: Instant,
     told: bool,
 }
@@ -59,16 +63,19 @@ impl Answerers {
                 self.all.remove(&oldest);
             }
         }
-        let answers = self.all.entry(who).or_insert_with(|| Answers { at: BTreeSet::new(), last: now, told: false });
+        let most = if matches!(who, Answerer::Host(_)) { SEVERAL } else { IN_A_ROW };
+        let answers = self.all.entry(who).or_insert_with(|| Answers { at: BTreeMap::new(), last: now, told: false });
         answers.last = now;
-        if answers.at.len() < SEVERAL {
-            answers.at.insert(at);
+        answers.at.retain(|_, last| now.saturating_duration_since(*last) < HOLDS);
+        if answers.at.len() < most || answers.at.contains_key(&at) {
+            answers.at.insert(at, now);
         }
-        if answers.at.len() < SEVERAL {
+        if answers.at.len() < most {
+            answers.told = false;
             return Verdict::Taken;
         }
         let first = !std::mem::replace(&mut answers.told, true);
-        Verdict::ForAll(first.then(|| answers.at.iter().copied().filter(|other| *other != at).collect()))
+        Verdict::ForAll(first.then(|| answers.at.keys().copied().filter(|other| *other != at).collect()))
     }
 
     /// Nobody answered behind that relay, so nobody answers for all there. Of a host on the link that says nothing: who
@@ -110,18 +117,32 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_relay_three_in_a_row() {
+    fn behind_a_relay_eight_in_a_row() {
         let (mut answerers, now) = (Answerers::default(), Instant::now());
         let there = Answerer::Behind(ip(254));
-        for at in 1..=2 {
+        for at in 1..=7 {
             assert_eq!(answerers.answered(there, ip(at), now), Verdict::Taken);
         }
         answerers.quiet(ip(253));
         answerers.quiet(ip(254));
-        for at in 3..=4 {
+        for at in 11..=17 {
             assert_eq!(answerers.answered(there, ip(at), now), Verdict::Taken, "one was quiet");
         }
-        assert_eq!(answerers.answered(there, ip(5), now), Verdict::ForAll(Some(vec![ip(3), ip(4)])));
+        assert_eq!(answerers.answered(there, ip(18), now), Verdict::ForAll(Some((11..=17).map(ip).collect())));
+    }
+
+    /// A host that is found here and there in weeks sits there.
+    #[test]
+    fn each_answer_holds_for_a_day() {
+        let (mut answerers, now) = (Answerers::default(), Instant::now());
+        let week = HOLDS * 7;
+        for (weeks, at) in (0..).zip(1..=9) {
+            assert_eq!(answerers.answered(host(1), ip(at), now + week * weeks), Verdict::Taken, "{at}");
+        }
+        let later = now + week * 20;
+        assert_eq!([1, 2].map(|at| answerers.answered(host(1), ip(at), later)), [Verdict::Taken, Verdict::Taken]);
+        assert_eq!(answerers.answered(host(1), ip(3), later), Verdict::ForAll(Some(vec![ip(1), ip(2)])));
+        assert_eq!(answerers.answered(host(1), ip(3), later + HOLDS), Verdict::Taken, "it answers for all no more");
     }
 
     #[test]

@@ -292,12 +292,6 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
          last and cannot tell phones to restart. adduser offhook asterisk, then systemctl restart offhook.",
     ),
     (
-        "phone-moved",
-        "A phone came back at another address",
-        "It was not registered any more, nobody answered where it was last served, and its own web page was read where it asks \
-         from now; it gets its files there. If you did not move it, and no lease ended, see which device is at that address.",
-    ),
-    (
         "pool-filling",
         "A pool of addresses is nearly full",
         "Make dhcp.subnet.pool larger or dhcp.subnet.lease shorter; `offhook dhcp leases` shows who has them.",

@@ -104,23 +104,22 @@ pub enum Frame {
 pub struct Listener {
     cdp: UnixDatagram,
     lldp: UnixDatagram,
-    asks: Option<UnixDatagram>,
+    asks: UnixDatagram,
 }
 
 impl Listener {
-    /// Listens on the interface of that name. `asks`: to what DHCP servers are asked there, too.
+    /// Listens on the interface of that name, to what DHCP servers are asked there, too.
     ///
     /// # Errors
     /// Why not.
-    pub fn open(interface: &str, asks: bool) -> Result<Self, NotHeard> {
+    pub fn open(interface: &str) -> Result<Self, NotHeard> {
         let address = link(interface)?.ok_or(NotHeard::Absent)?;
         let announces = |(kind, group)| {
             let socket = open(&address, kind)?;
             join(&socket, &address, group)?;
             UnixDatagram::from_std(socket.into())
         };
-        let asks = asks.then(|| questions(&address)).transpose()?;
-        Ok(Self { cdp: announces(CDP)?, lldp: announces(LLDP)?, asks })
+        Ok(Self { cdp: announces(CDP)?, lldp: announces(LLDP)?, asks: questions(&address)? })
     }
 
     /// The next frame, as long as the interface is there; the rest of one longer than [`FRAME`] is cut off, which makes it a
@@ -134,15 +133,8 @@ impl Listener {
         tokio::select! {
             length = receive(&self.cdp, &mut cdp) => Ok(Frame::Announces(octets(cdp.get(..length?)))),
             length = receive(&self.lldp, &mut lldp) => Ok(Frame::Announces(octets(lldp.get(..length?)))),
-            length = question(self.asks.as_ref(), &mut asks) => Ok(Frame::Asks(octets(asks.get(..length?)))),
+            length = receive(&self.asks, &mut asks) => Ok(Frame::Asks(octets(asks.get(..length?)))),
         }
-    }
-}
-
-async fn question(socket: Option<&UnixDatagram>, buffer: &mut [u8]) -> io::Result<usize> {
-    match socket {
-        Some(socket) => receive(socket, buffer).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -99,7 +99,7 @@ impl Hub {
             return (None, Admission::Muted);
         }
         drop(state);
-        let (link, neighbour) = self.link(ip);
+        let (link, neighbour) = self.link(ip, mac);
         let (mut state, snapshot) = self.locked();
         let registered = registered(&state, &snapshot, mac, ip);
         let asked = Asked { mac, ip, assigned, neighbour, link, registered };
@@ -119,23 +119,25 @@ impl Hub {
         (Some(asked), admission)
     }
 
-    /// How an address is reached, and who answers for it there.
-    fn link(&self, ip: Ipv4Addr) -> (Link, Option<MacAddr>) {
+    /// How an address is reached, and who answers for it there, as far as it concerns this phone.
+    fn link(&self, ip: Ipv4Addr, phone: MacAddr) -> (Link, Option<MacAddr>) {
         if !(self.on_link)(ip) {
             return (Link::Routed, None);
         }
         match (self.neighbour)(ip) {
             Neighbour::Unresolved => (Link::Silent, None),
-            neighbour => (Link::OnLink, neighbour.mac()),
+            neighbour => (Link::OnLink, neighbour.mac(phone)),
         }
     }
 
     /// Whether the link is to be asked first who is at an address: somebody asks there for a phone's file by a datagram, and
     /// the kernel does not know who. A device that has our hardware address by heart need not ask for it, and a source may
     /// be made up.
-    pub fn is_to_be_resolved(&self, name: &str, ip: Ipv4Addr) -> bool {
-        let assigned = |mac| self.snapshot().assignment(mac).is_some();
-        FileRequest::parse(name).mac().is_some_and(assigned)
+    pub fn is_to_be_resolved(&self, name: &str, ip: Ipv4Addr, now: Timestamp) -> bool {
+        let request = FileRequest::parse(name);
+        // Whether that phone is assigned must not show by the time it takes.
+        (request.mac().is_some() || request == SYNC_INFO)
+            && !self.lock().access.muted(ip, now)
             && (self.on_link)(ip)
             && matches!((self.neighbour)(ip), Neighbour::Unresolved | Neighbour::Unknown)
     }
@@ -246,7 +248,7 @@ impl Hub {
             )
         })?;
         drop(state);
-        let (_, neighbour) = self.link(ip);
+        let (_, neighbour) = self.link(ip, mac);
         let (mut state, snapshot) = self.locked();
         state.access.approve(mac, ip, neighbour, now).map_err(|other| {
             format!("phone {mac} was not approved at {ip}: {other} is there; see which device that is")
@@ -290,7 +292,7 @@ fn converting(state: &State, mac: MacAddr) -> bool {
 }
 
 /// Whether a line that is this phone's alone is registered from there; `None` = none is registered.
-pub(super) fn registered(state: &State, snapshot: &Snapshot, mac: MacAddr, ip: Ipv4Addr) -> Option<bool> {
+fn registered(state: &State, snapshot: &Snapshot, mac: MacAddr, ip: Ipv4Addr) -> Option<bool> {
     let desired = snapshot.desired(mac, &state.seen(mac))?;
     let sole = |endpoint: &_| state.users.get(endpoint).is_some_and(|macs| macs.len() == 1);
     let own = endpoints(snapshot, &desired).into_iter().filter(sole);

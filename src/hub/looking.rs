@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Hub;
-use super::access::registered;
 use super::state::State;
 use crate::access::rule::Neighbour;
 use crate::catalog::Family;
@@ -30,8 +29,6 @@ pub struct Look {
     pub ip: Ipv4Addr,
     /// When a step of its conversion was last verified: then a look of before is of no use.
     pub verified: Option<Timestamp>,
-    /// It was last served there, and nothing shows that it is where it asks from now: who answers there still has not moved.
-    pub before: Option<Ipv4Addr>,
 }
 
 impl Hub {
@@ -72,9 +69,9 @@ impl Hub {
         if snapshot.assignment(mac).is_none() {
             return false;
         }
-        if look_after(&state, &snapshot, mac, now).is_some_and(|look| look.ip == ip) {
-            tracing::warn!(code = "phone-moved", %mac, "phone {mac} is at {ip} now, by its own web page; it gets its files there");
-            state.access.page(ip, mac, now);
+        // Whoever is there can make that up, and the phone may be off: it is for a person to believe.
+        if state.access.says_so_itself(mac, ip, now) {
+            state.judge(&snapshot, mac, now);
             return true;
         }
         if state.directory.at_address(ip.into()) != Some(mac) {
@@ -114,14 +111,13 @@ fn look(state: &State, mac: MacAddr, now: Timestamp) -> Option<Look> {
     let converting = conversion.is_some_and(|conversion| conversion.armed.is_some() && !conversion.done())
         || verified.is_some_and(|at| now.duration_since(at) < HEARD);
     let certain = belief.and_then(Belief::certain).is_some();
-    (converting || !certain).then_some(Look { mac, ip, verified, before: None })
+    (converting || !certain).then_some(Look { mac, ip, verified })
 }
 
-/// A phone behind a router came back at another address, after its lease had ended: its own page tells. One that is registered
-/// is where it was, and a 7940 or 7960 has no page to tell by.
+/// A phone behind a router came back at another address, after its lease had ended: its own page tells people. A 7940 or 7960
+/// under SIP has none.
 fn look_after(state: &State, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) -> Option<Look> {
-    let (before, ip) = state.access.moved(mac, now)?;
+    let ip = state.access.moved(mac, now)?;
     let legacy = snapshot.desired(mac, &state.seen(mac)).is_none_or(|desired| desired.model.family == Family::Legacy);
-    let gone = !legacy && registered(state, snapshot, mac, ip).is_none();
-    gone.then_some(Look { mac, ip, verified: None, before: Some(before) })
+    (!legacy).then_some(Look { mac, ip, verified: None })
 }

@@ -297,7 +297,8 @@ impl Hub {
             if let Some(contact) = &after {
                 let sole = macs.len() == 1 && is_phone(snapshot, contact);
                 state.saw_contact(snapshot, mac, contact.ip.filter(|_| sole), &contact.user_agent, now);
-                let registered = contact.state == ContactState::Registered;
+                // chan_sip tells the agent a moment later.
+                let registered = contact.state == ContactState::Registered && !contact.user_agent.is_empty();
                 Self::registered_from(state, mac, contact.ip.filter(|_| registered && sole), now);
             }
             let contact_agent = after.as_ref().map(|contact| contact.user_agent.clone());

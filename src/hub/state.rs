@@ -250,9 +250,9 @@ pub(super) fn own_contact(
 /// says nothing is taken for the phone.
 pub(super) fn is_phone(snapshot: &Snapshot, contact: &Contact) -> bool {
     let agent = contact.user_agent.trim();
-    agent.is_empty()
-        || agent.get(..5).is_some_and(|maker| maker.eq_ignore_ascii_case("cisco"))
-        || snapshot.catalog.by_user_agent(agent).is_some()
+    let begins = |with: &&str| agent.get(..with.len()).is_some_and(|first| first.eq_ignore_ascii_case(with));
+    // Loads of a 7940 or 7960 before 8.0 call themselves CSCO, others Cisco-CP and the model.
+    agent.is_empty() || ["cisco", "csco/"].iter().any(begins) || snapshot.catalog.by_user_agent(agent).is_some()
 }
 
 /// What the lines of a phone register as.

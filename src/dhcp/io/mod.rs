@@ -296,12 +296,14 @@ impl Edge {
                     commits.into_iter().for_each(|commit| self.change("", commit));
                     self.send(&ready);
                 }
-                Probed::Taken(ip, by) => {
+                Probed::Taken(ready, ip, who, client) => {
                     let now = self.handle.now();
-                    let commit = self.handle.lock().taken(ip, by, now);
-                    if let Some(commit) = commit {
-                        self.change("", commit);
+                    let Some(commit) = self.handle.lock().taken(ip, who, client, now) else { continue };
+                    // So many are kept back already that this one is not: its client looks for himself who is there.
+                    if commit.lease.ends <= now {
+                        self.send(&ready);
                     }
+                    self.change("", commit);
                 }
             }
         }

@@ -50,8 +50,8 @@ pub(super) struct Probes {
 pub(super) enum Probed {
     /// Nobody is there.
     Free(Ready),
-    /// Somebody is.
-    Taken(Ipv4Addr, MacAddr),
+    /// Somebody is: where, who, and whose the offer is.
+    Taken(Ready, Ipv4Addr, Answerer, MacAddr),
     /// This one answers for all, as is seen now: nobody is there, nor at those that were taken for somebody's before.
     ForAll(Ready, Answerer, Vec<Ipv4Addr>),
 }
@@ -102,8 +102,9 @@ impl Probes {
     /// What is known by now. `client`: whether somebody is or was a client of ours, who may have left that address just now.
     pub(super) fn look(&mut self, client: impl Fn(MacAddr) -> bool, now: Instant) -> Vec<Probed> {
         let mut all = Vec::new();
-        let table = if self.any() { neighbour::all() } else { HashMap::new() };
+        // In this order: who answered on the link is in its table by then.
         let mut answered: HashSet<Ipv4Addr> = self.answers().collect();
+        let table = if self.any() { neighbour::all() } else { HashMap::new() };
         answered.extend(table.keys().filter(|ip| !self.stale.contains(ip)));
         // Who was there a moment ago needs no answer.
         let there = |ip: &&Ipv4Addr| table.get(*ip).is_some_and(|known| known.reachable && !client(known.mac));
@@ -119,9 +120,8 @@ impl Probes {
                 Some(known) => Answerer::Host(known.mac),
                 None => Answerer::Behind(*asked.offer.reply.to.ip()),
             };
-            let by = if let Answerer::Host(mac) = who { mac } else { asked.mac };
             all.push(match self.answerers.answered(who, ip, now) {
-                Verdict::Taken => Probed::Taken(ip, by),
+                Verdict::Taken => Probed::Taken(asked.offer, ip, who, asked.mac),
                 Verdict::ForAll(None) => Probed::Free(asked.offer),
                 Verdict::ForAll(Some(freed)) => Probed::ForAll(asked.offer, who, freed),
             });

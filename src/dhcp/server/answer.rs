@@ -105,7 +105,7 @@ impl Server {
                 if let Some(subnet) = self.may_have(asked, ip) {
                     return self.ack(asked, subnet, ip);
                 }
-                let outside = asked.here.network(ip).is_none();
+                let outside = asked.here.is_outside(ip);
                 let others = self.leases.is_kept(ip)
                     || self.leases.at(ip).is_some_and(|lease| lease.mac != mac && lease.active(asked.now));
                 if outside || others { self.nak(asked) } else { Outcome::Drop(Dropped::Unknown) }
@@ -114,7 +114,7 @@ impl Server {
             (None, None, ciaddr) if !ciaddr.is_unspecified() => match self.may_have(asked, ciaddr) {
                 Some(subnet) => self.ack(asked, subnet, ciaddr),
                 // It moved, and asks everybody.
-                None if asked.here.network(ciaddr).is_none() => self.nak(asked),
+                None if asked.here.is_outside(ciaddr) => self.nak(asked),
                 None => Outcome::Drop(Dropped::Unknown),
             },
             _ => Outcome::Drop(Dropped::Unknown),

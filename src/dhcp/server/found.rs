@@ -14,9 +14,9 @@ use crate::domain::MacAddr;
 const QUARANTINE: SignedDuration = SignedDuration::from_hours(24);
 
 impl Server {
-    /// Somebody was found at an address that was to be offered: it is given to nobody for a day, or stays
-    /// his whose it was. Returns what to write.
-    pub fn taken(&mut self, ip: Ipv4Addr, by: MacAddr, now: Timestamp) -> Option<Commit> {
+    /// Somebody was found at an address that was to be offered to this client: it is given to nobody for a day, or stays his
+    /// whose it was. Returns what to write.
+    pub fn taken(&mut self, ip: Ipv4Addr, who: Answerer, client: MacAddr, now: Timestamp) -> Option<Commit> {
         let subnet = self.settings.subnets.iter().find(|subnet| subnet.network.contains(&ip))?.clone();
         // Meanwhile a client showed that it is its own, or said that it is taken.
         if self.leases.at(ip).is_some_and(|lease| lease.state != LeaseState::Released && lease.ends > now) {
@@ -25,12 +25,15 @@ impl Server {
         self.offers.end_of(ip);
         self.leases.let_go(ip);
         // Its own phone is there still: a clock that was wrong at our start ended its lease, or we were away for longer.
-        if let Some(lease) = self.leases.at(ip).filter(|lease| lease.state == LeaseState::Bound && lease.mac == by) {
+        // Behind a relay nobody knows who it is that answered.
+        let own = |lease: &&Lease| lease.state == LeaseState::Bound && who == Answerer::Host(lease.mac);
+        if let Some(lease) = self.leases.at(ip).filter(own) {
             let ends = now.checked_add(SignedDuration::try_from(subnet.lease).ok()?).ok()?;
             let lease = Lease { ends, ..lease.clone() };
             let left = self.leases.put(lease.clone());
             return Some(Commit { lease, left, reply: None });
         }
+        let by = if let Answerer::Host(mac) = who { mac } else { client };
         self.notice(Notice::Taken(ip, by));
         self.quarantine(&subnet, ip, by, now)
     }
@@ -39,14 +42,19 @@ impl Server {
     /// to write.
     pub fn answers_for_all(&mut self, who: Answerer, freed: &[Ipv4Addr], now: Timestamp) -> Vec<Commit> {
         self.notice(Notice::Everywhere(who));
-        let declined = |ip: &Ipv4Addr| self.leases.at(*ip).filter(|lease| lease.state == LeaseState::Declined).cloned();
-        let declined: Vec<Lease> = freed.iter().filter_map(declined).collect();
+        // Not one that somebody else was found at since.
+        let found = |lease: &&Lease| !matches!(who, Answerer::Host(mac) if mac != lease.mac);
+        let declined = |lease: &&Lease| lease.state == LeaseState::Declined && lease.ends > now;
+        let of = |ip: &Ipv4Addr| self.leases.at(*ip).filter(declined).filter(found).cloned();
+        let declined: Vec<Lease> = freed.iter().filter_map(of).collect();
         let free = |lease: Lease| {
-            let commit = Commit::of(Lease { state: LeaseState::Released, ends: now, ..lease });
+            let commit = Commit::of(Lease { ends: now, ..lease });
             self.leases.put(commit.lease.clone());
             commit
         };
-        declined.into_iter().map(free).collect()
+        let commits = declined.into_iter().map(free).collect();
+        self.leases.tick(now);
+        commits
     }
 
     /// So many are kept from everybody, and no more: whoever says of every address that it is taken does not empty the pool.

@@ -239,7 +239,6 @@ impl Server {
             Clients::All => true,
             Clients::Phones => class >= Class::Phone,
         };
-        let there = here.subnets.clone();
         here.subnets.retain(serves);
         // What a client says to another server is said to all, whoever it is: it chose that one's offer.
         if let Some(server) = raw.option(54).and_then(address).filter(|server| !here.is_ours(*server))
@@ -247,7 +246,7 @@ impl Server {
         {
             self.withdraw(mac);
             let on_link = raw.giaddr.is_unspecified() && raw.ciaddr.is_unspecified() && at.destination.is_broadcast();
-            let ours = |ip: &Ipv4Addr| there.iter().any(|subnet| subnet.network.contains(ip));
+            let ours = |ip: &Ipv4Addr| !here.is_outside(*ip);
             let ip = raw.option(50).and_then(address).filter(|ip| on_link && !server.is_unspecified() && ours(ip));
             let heard = ip.filter(|_| self.limits.admits(mac, class, now));
             return heard.map_or(Outcome::Drop(Dropped::Unknown), |ip| Outcome::Overheard { ip, mac, server });
@@ -286,14 +285,15 @@ impl Server {
         if let Some(left) = commit.left {
             self.on_disk.remove(&left);
         }
-        self.on_disk.insert(commit.lease.ip, commit.lease.clone());
+        let (ip, mac) = (commit.lease.ip, commit.lease.mac);
+        let before = self.on_disk.insert(ip, commit.lease.clone());
         // One before it failed, and took it along; unless its client has moved on.
-        let subnet = self.settings.subnets.iter().find(|subnet| subnet.network.contains(&commit.lease.ip));
-        let moved = subnet.is_some_and(|subnet| self.leases.of(commit.lease.mac, subnet).is_some());
-        if self.leases.at(commit.lease.ip).is_none() && !moved {
+        let subnet = self.settings.subnets.iter().find(|subnet| subnet.network.contains(&ip));
+        let moved = subnet.and_then(|subnet| self.leases.of(mac, subnet)).is_some_and(|lease| lease.ip != ip);
+        if self.leases.at(ip) == before.as_ref() && !moved {
             self.leases.put(commit.lease.clone());
         }
-        self.leases.at(commit.lease.ip).is_some_and(|lease| lease.mac == commit.lease.mac)
+        self.leases.at(ip).is_some_and(|lease| lease.mac == mac)
     }
 
     /// What was to be written could not be. A client that goes on using what it has may (F4): its answer is returned.

@@ -11,8 +11,10 @@ use crate::dhcp::wire::Raw;
 
 /// Where a packet comes from.
 pub(super) struct Here<'a> {
-    /// The networks of its link.
+    /// The networks of its link that it is served from.
     pub(super) subnets: Vec<&'a Subnet>,
+    /// All networks of its link.
+    pub(super) there: Vec<&'a Subnet>,
     addresses: &'a [Ipv4Net],
     /// As which of our addresses the client knows us: the one that it names (option 54), or sent this to.
     named: Option<Ipv4Addr>,
@@ -23,6 +25,11 @@ impl<'a> Here<'a> {
     /// The network that has this address.
     pub(super) fn network(&self, ip: Ipv4Addr) -> Option<&'a Subnet> {
         self.subnets.iter().copied().find(|subnet| subnet.network.contains(&ip))
+    }
+
+    /// Whether that is an address of no network of its link.
+    pub(super) fn is_outside(&self, ip: Ipv4Addr) -> bool {
+        !self.there.iter().any(|subnet| subnet.network.contains(&ip))
     }
 
     /// Whether that is one of our addresses on the link.
@@ -54,7 +61,8 @@ pub(super) fn place<'a>(settings: &'a Settings, raw: &Raw, at: &Arrival<'a>) -> 
     }
     let named = raw.option(54).and_then(address).filter(ours).or(Some(at.destination).filter(ours));
     let here = |subnets: Vec<&'a Subnet>| {
-        (!subnets.is_empty()).then_some(Here { subnets, addresses: &at.link.addresses, named, first })
+        let there = subnets.clone();
+        (!subnets.is_empty()).then_some(Here { subnets, there, addresses: &at.link.addresses, named, first })
     };
     let subnets = settings.subnets.iter();
     if !raw.giaddr.is_unspecified() {

@@ -489,7 +489,7 @@ fn f31_addresses_that_somebody_has() {
     let mut server = server();
     let offered = answer(&Packet::new(1, 1).to(&mut server, 0)).yiaddr;
     let squatter = MacAddr::new([2, 0, 0, 0, 0, 1]).unwrap();
-    let commit = server.taken(offered, squatter, at(0)).unwrap();
+    let commit = server.taken(offered, Answerer::Host(squatter), squatter, at(0)).unwrap();
     assert_eq!((commit.lease.state, commit.lease.ends), (LeaseState::Declined, at(86_400)));
     let next = answer(&Packet::new(1, 1).to(&mut server, 1)).yiaddr;
     assert_ne!(next, offered);
@@ -510,7 +510,7 @@ fn f31_addresses_that_somebody_has() {
     let declined = server.leases().all().filter(kept_away).count();
     assert_eq!(declined, 2);
     assert_eq!(answer(&Packet::new(1, 4).to(&mut server, 5_001)).kind, 2);
-    assert_eq!(server.taken(offered, squatter, at(5_001)), None, "its day is not over");
+    assert_eq!(server.taken(offered, Answerer::Host(squatter), squatter, at(5_001)), None, "its day is not over");
 }
 
 /// A lease that ended by a clock that was wrong, or while we were away; its phone is there still.
@@ -519,7 +519,7 @@ fn f31_who_is_found_where_he_was_keeps_his_address() {
     let mut server = server();
     let had = bind(&mut server, 1, 0);
     let owner = server.leases().at(had).unwrap().mac;
-    let commit = server.taken(had, owner, at(4_000)).unwrap();
+    let commit = server.taken(had, Answerer::Host(owner), owner, at(4_000)).unwrap();
     assert_eq!(
         (commit.lease.ip, commit.lease.state, commit.lease.ends, commit.left),
         (had, LeaseState::Bound, at(7_600), None)
@@ -528,7 +528,7 @@ fn f31_who_is_found_where_he_was_keeps_his_address() {
     assert_ne!(answer(&Packet::new(1, 2).with(50, &had.octets()).to(&mut server, 4_001)).yiaddr, had);
     assert_eq!(answer(&Packet::new(3, 1).unicast(had).to(&mut server, 4_002)).kind, 5);
     // Another who sits there has nothing to keep.
-    let other = server.taken(had, MacAddr::new([2, 0, 0, 0, 0, 1]).unwrap(), at(9_000)).unwrap();
+    let other = server.taken(had, Answerer::Host(MacAddr::new([2, 0, 0, 0, 0, 1]).unwrap()), owner, at(9_000)).unwrap();
     assert_eq!(other.lease.state, LeaseState::Declined);
 }
 
@@ -680,7 +680,7 @@ fn who_answers_for_all_keeps_nothing_back() {
     let found: Vec<Ipv4Addr> = (0..2)
         .map(|second| {
             let offered = answer(&Packet::new(1, 1).to(&mut server, second)).yiaddr;
-            let commit = server.taken(offered, proxy, at(second)).unwrap();
+            let commit = server.taken(offered, Answerer::Host(proxy), proxy, at(second)).unwrap();
             assert!(server.wrote(&commit));
             offered
         })
@@ -692,7 +692,7 @@ fn who_answers_for_all_keeps_nothing_back() {
     let freed = server.answers_for_all(Answerer::Host(proxy), &[ip(100), ip(101), ip(102)], at(2));
     assert_eq!(
         freed.iter().map(|commit| (commit.lease.ip, commit.lease.state)).collect::<Vec<_>>(),
-        [(ip(100), LeaseState::Released), (ip(101), LeaseState::Released)]
+        [(ip(100), LeaseState::Declined), (ip(101), LeaseState::Declined)]
     );
     assert_eq!(server.notices(), [Notice::Everywhere(Answerer::Host(proxy))]);
     let usage = server.leases().usage(&server.settings.subnets[0]);
@@ -726,6 +726,44 @@ fn f4_what_cannot_be_written() {
     assert!(server.leases().at(address).is_some_and(|lease| lease.active(at(1_001))));
 }
 
+/// F31 behind a relay: who answered at an address that a phone had may be anybody, so it is not the phone's again; and what was
+/// kept back because of who answers for all is in nobody's name.
+#[test]
+fn f31_behind_a_relay_nobody_knows_who_answered() {
+    let mut server = server();
+    let phone = MacAddr::new(mac(1)).unwrap();
+    let had = bind(&mut server, 1, 0);
+    server.tick(at(4_000));
+    let commit = server.taken(had, Answerer::Behind(ip(254)), phone, at(4_000)).unwrap();
+    assert_eq!(commit.lease.state, LeaseState::Declined);
+    let other = answer(&Packet::new(1, 1).to(&mut server, 4_001)).yiaddr;
+    assert_ne!(other, had);
+    server.taken(other, Answerer::Behind(ip(254)), phone, at(4_001)).unwrap();
+    assert_eq!(server.answers_for_all(Answerer::Behind(ip(254)), &[had, other], at(4_002)).len(), 2);
+    let last = bind(&mut server, 1, 4_003);
+    assert_eq!(answer(&Packet::new(1, 1).to(&mut server, 4_004)).yiaddr, last, "it keeps its address");
+    // What another was found at since is not freed.
+    let squatter = |last| Answerer::Host(MacAddr::new([2, 0, 0, 0, 0, last]).unwrap());
+    let offered = answer(&Packet::new(1, 2).to(&mut server, 4_005)).yiaddr;
+    server.taken(offered, squatter(1), phone, at(4_005)).unwrap();
+    assert_eq!(server.answers_for_all(squatter(2), &[offered], at(4_006)).len(), 0);
+    assert_eq!(server.answers_for_all(squatter(1), &[offered], at(4_006)).len(), 1);
+}
+
+/// T14: of two networks on a link one is for phones alone. A computer that asks for its address there is of the link, and is
+/// not refused.
+#[test]
+fn t14_an_address_of_a_network_that_a_client_is_not_served_from() {
+    let both: [Ipv4Net; 2] = ["192.0.2.1/24".parse().unwrap(), "198.51.100.1/24".parse().unwrap()];
+    let link = Link { addresses: both.to_vec(), ..link() };
+    let mut settings = self::settings(Clients::All);
+    settings.subnets[0].clients = Some(Clients::Phones);
+    let mut server = Server::new(settings, &both.map(|net| net.addr()), Vec::new(), at(0));
+    let computer = |ip: Ipv4Addr| Packet::new(3, 1).without(60).with(50, &ip.octets());
+    assert_eq!(dropped(&computer(ip(33)).on(&link, &mut server, 0)), Dropped::Unknown);
+    assert_eq!(answer(&computer([203, 0, 113, 5].into()).on(&link, &mut server, 0)).kind, 6);
+}
+
 /// F4: a client asks twice, in two batches; the first is not written, and its address goes to another. The second is, and is
 /// acknowledged to nobody.
 #[test]
@@ -739,6 +777,21 @@ fn f4_what_was_written_for_one_and_is_anothers_now() {
     let Outcome::Commit(others) = select(2, offered).to(&mut server, 0) else { panic!() };
     assert!(!server.wrote(&again) && server.wrote(&others));
     assert!(server.leases().at(offered).is_some_and(|lease| lease.mac == MacAddr::new(mac(2)).unwrap()));
+}
+
+/// F4: the same after a lease that ended: what is written holds.
+#[test]
+fn f4_what_failed_once_and_was_written_then() {
+    let mut server = server();
+    let address = bind(&mut server, 1, 0);
+    let day = 86_400;
+    server.tick(at(day));
+    let Outcome::Commit(first) = select(1, address).to(&mut server, day) else { panic!() };
+    let Outcome::Commit(again) = select(1, address).to(&mut server, day) else { panic!() };
+    assert_eq!(server.failed(*first, at(day)), None);
+    assert!(server.wrote(&again));
+    assert!(server.leases().at(address).is_some_and(|lease| lease.active(at(day))));
+    assert_ne!(answer(&Packet::new(1, 2).to(&mut server, day)).yiaddr, address);
 }
 
 /// F4: a client asks twice before the first answer is written. What was never on the disk is not acknowledged.

@@ -50,7 +50,14 @@ fn unproven(evidence: &Evidence<'_>) -> Option<Finding> {
         summary: format!(
             "a device at {ip} asks for this phone's configuration, and nothing shows that it is the phone"
         ),
-        evidence: vec![because, format!("last denied at {}", denied.at)],
+        evidence: [because, format!("last denied at {}", denied.at)]
+            .into_iter()
+            .chain(
+                denied
+                    .page
+                    .then(|| format!("a web page at {ip} says that it is this phone; whoever is there can write one")),
+            )
+            .collect(),
         remedy: format!(
             "if the phone is at {ip}: `offhook phones approve {mac} --address {ip}`; if not, see which device is there"
         ),

@@ -14,7 +14,7 @@ fn is(mac: &str) -> Neighbour {
 fn a_phones_own_page_says_what_it_runs() {
     let hub = hub(roster(&["1001"], assignment(Some("7965"), &["1001"])));
     let mac: MacAddr = MAC.parse().unwrap();
-    let look = [Look { mac, ip: IP, verified: None, before: None }];
+    let look = [Look { mac, ip: IP, verified: None }];
     assert_eq!(hub.to_look_at(at(0)), [], "it was not heard");
     let _ = ask(&hub, "CTLSEP001B54AABB01.tlv", 1);
     assert_eq!(hub.to_look_at(at(2)), look);

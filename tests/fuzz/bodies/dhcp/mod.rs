@@ -13,6 +13,7 @@ use offhook::config::dhcp::{Clients, Subnet};
 use offhook::dhcp::lease::{Lease, LeaseState};
 use offhook::dhcp::reply::Reply;
 use offhook::dhcp::server::{Arrival, Commit, Link, Outcome, Server, Settings};
+use offhook::dhcp::squatters::Answerer;
 use offhook::dhcp::wire::Raw;
 use offhook::domain::MacAddr;
 pub use packet::packet;
@@ -367,7 +368,8 @@ pub fn server(data: &[u8]) {
             12 => {
                 if let Some(ip) = bench.probed.pop() {
                     let by = MacAddr::new(octets(99)).expect("a host's");
-                    let taken = bench.server.taken(ip, by, bench.now);
+                    let who = if argument & 1 == 0 { Answerer::Host(by) } else { Answerer::Behind(OTHER) };
+                    let taken = bench.server.taken(ip, who, by, bench.now);
                     bench.changes.extend(taken);
                 }
             }
@@ -378,11 +380,13 @@ pub fn server(data: &[u8]) {
             14 if argument & 1 == 0 => bench.restart(),
             14 => {
                 let ip = somewhere(argument >> 1);
-                if !bench.own.contains(&ip) && ip != RESERVED {
+                if let Some(at) = bench.own.iter().skip(1).position(|own| *own == ip) {
+                    bench.own.remove(at + 1);
+                } else if ip != RESERVED && ip != OWN {
                     bench.own.push(ip);
                     bench.told.remove(&ip);
-                    bench.server.own([ip]);
                 }
+                bench.server.own(bench.own.clone());
             }
             // Whatever a stranger sends, in nobody's name of these.
             15 => {

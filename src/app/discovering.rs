@@ -1,5 +1,5 @@
-//! Listens to what phones announce on their links, and to what clients ask of DHCP servers there. An interface that is not there, or goes away, is waited for (F17); where
-//! the daemon may not listen it says so once and does everything else.
+//! Listens to what phones announce on their links, and to what clients ask of DHCP servers there. An interface that is not
+//! there, or goes away, is waited for (F17); where the daemon may not listen it says so once and does everything else.
 
 use std::io;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The watching of the links that the configuration names: questions by [`Plan`], and an ear between them. An edge; what it hears is kept by [`Rivals`], and said in the log once.
+//! The watching of the links that the configuration names: questions by [`Plan`], and an ear between them. An edge; what it
+//! hears is kept by [`Rivals`], and said in the log once.
 
 use std::collections::VecDeque;
 use std::future::pending;

@@ -1,5 +1,5 @@
 //! The edge: interfaces, the store, and time around [`Server`].
-//!
+
 mod handle;
 mod keep;
 mod probe;

@@ -237,6 +237,7 @@ fn a_device_that_does_not_ask_who_we_are_is_asked_who_it_is() {
 const WALK: &str = "import socket,select,sys
 server, port, names = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(',')
 socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(40)]
+for s in socks: s.bind((sys.argv[4], 0))
 files = errors = 0
 def take(patience):
     global files, errors
@@ -271,8 +272,10 @@ fn t1_names_are_walked_in_vain() {
         names[at] = name;
     }
     let port = PORTS.0.to_string();
-    for (walker, server) in [(&around.pc, "192.0.2.9"), (&around.far, "192.0.2.17")] {
-        let arguments = ["-c", WALK, server, &port, &names.join(",")];
+    // Not from the address at which one of them is known.
+    for (walker, server, from) in [(&around.pc, "192.0.2.9", "192.0.2.10"), (&around.far, "192.0.2.17", "198.51.100.3")]
+    {
+        let arguments = ["-c", WALK, server, &port, &names.join(","), from];
         let said = succeed(&mut inside(walker.0.id(), "python3", &arguments));
         let (files, errors) = said.trim().split_once(' ').unwrap();
         assert_eq!(files, "0", "{server}");

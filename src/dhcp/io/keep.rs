@@ -63,8 +63,8 @@ impl Edge {
         if self.failing && outcome.is_ok() {
             tracing::info!(code = "leases-kept", "leases are kept again; everybody gets an address");
             // What was acknowledged meanwhile is not on it yet.
-            let active: Vec<_> = self.handle.lock().leases().all().filter(|lease| lease.active(now)).cloned().collect();
-            self.changes.extend(active.into_iter().map(|lease| (String::new(), Commit::of(lease))));
+            let active = self.handle.lock().again(|lease| lease.active(now));
+            self.changes.extend(active.into_iter().map(|commit| (String::new(), commit)));
         }
         self.failing = outcome.is_err();
         for (link, commit) in changes {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 use super::link;
 use super::reply::Reply;
-use super::server::{Arrival, Commit, Dropped, Outcome, Server, Settings};
+use super::server::{Arrival, Dropped, Outcome, Server, Settings};
 use super::watch::Watch;
 use crate::hub::Hub;
 use crate::probe::own_addresses;
@@ -253,13 +253,11 @@ impl Edge {
         let mut all = Vec::new();
         if let Some(by) = stepped {
             server.shift(by, now);
-            all.extend(server.leases().all().cloned());
+            all = server.again(|_| true);
         }
         let notices = server.notices();
         drop(server);
-        for lease in all {
-            self.changes.push((String::new(), Commit::of(lease)));
-        }
+        self.changes.extend(all.into_iter().map(|commit| (String::new(), commit)));
         notices.iter().for_each(say);
         for (why, count) in std::mem::take(&mut self.dropped) {
             tracing::debug!(count, "DHCP packets were not answered: {why:?}");

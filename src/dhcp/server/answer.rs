@@ -165,11 +165,11 @@ impl Server {
             hostname: asked.raw.option(12).map(hostname).filter(|name| !name.is_empty()),
         };
         self.withdraw(asked.mac);
-        let left = self.leases.put(lease.clone());
+        let commit = self.put(lease);
         let told = self.told(asked, subnet, Some(time));
         let reply = reply(asked.raw, MessageType::Ack, ip, &told);
         self.watch_level(subnet);
-        Outcome::Commit(Box::new(Commit { lease, left, reply: Some(reply) }))
+        Outcome::Commit(Box::new(Commit { reply: Some(reply), ..commit }))
     }
 
     fn nak(&mut self, asked: &Asked<'_>) -> Outcome {
@@ -207,8 +207,7 @@ impl Server {
             return Outcome::Drop(Dropped::Unknown);
         };
         let lease = Lease { state: LeaseState::Released, ends: asked.now, ..before };
-        let left = self.leases.put(lease.clone());
-        Outcome::Commit(Box::new(Commit { lease, left, reply: None }))
+        Outcome::Commit(Box::new(self.put(lease)))
     }
 
     pub(super) fn inform(&mut self, asked: &Asked<'_>) -> Outcome {

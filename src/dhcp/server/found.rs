@@ -30,8 +30,7 @@ impl Server {
         if let Some(lease) = self.leases.at(ip).filter(own) {
             let ends = now.checked_add(SignedDuration::try_from(subnet.lease).ok()?).ok()?;
             let lease = Lease { ends, ..lease.clone() };
-            let left = self.leases.put(lease.clone());
-            return Some(Commit { lease, left, reply: None });
+            return Some(self.put(lease));
         }
         let by = if let Answerer::Host(mac) = who { mac } else { client };
         self.notice(Notice::Taken(ip, by));
@@ -47,12 +46,7 @@ impl Server {
         let declined = |lease: &&Lease| lease.state == LeaseState::Declined && lease.ends > now;
         let of = |ip: &Ipv4Addr| self.leases.at(*ip).filter(declined).filter(found).cloned();
         let declined: Vec<Lease> = freed.iter().filter_map(of).collect();
-        let free = |lease: Lease| {
-            let commit = Commit::of(Lease { ends: now, ..lease });
-            self.leases.put(commit.lease.clone());
-            commit
-        };
-        let commits = declined.into_iter().map(free).collect();
+        let commits = declined.into_iter().map(|lease| self.put(Lease { ends: now, ..lease })).collect();
         self.leases.tick(now);
         commits
     }
@@ -63,7 +57,6 @@ impl Server {
         // Beyond that it goes to the end of the queue, and not to its finder again.
         let state = LeaseState::Declined;
         let lease = Lease { ip, mac: by, ends, state, phone: false, model: None, hostname: None };
-        let left = self.leases.put(lease.clone());
-        Some(Commit { lease, left, reply: None })
+        Some(self.put(lease))
     }
 }

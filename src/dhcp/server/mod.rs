@@ -136,13 +136,8 @@ pub struct Commit {
     pub left: Option<Ipv4Addr>,
     /// The answer, sent when that is written.
     pub reply: Option<Reply>,
-}
-
-impl Commit {
-    /// A lease as it is, to be written again.
-    pub fn of(lease: Lease) -> Self {
-        Self { lease, left: None, reply: None }
-    }
+    /// Changes in their order.
+    serial: u64,
 }
 
 /// What people are to hear.
@@ -167,6 +162,9 @@ pub struct Server {
     leases: Leases,
     /// As clients were told and, unless a disk fails, the disk has them: what a write that failed goes back to.
     on_disk: HashMap<Ipv4Addr, Lease>,
+    /// The last change of each address that is on its way to the disk, and the last of all.
+    on_the_way: HashMap<Ipv4Addr, u64>,
+    serial: u64,
     offers: Offers,
     limits: Limits,
     levels: BTreeMap<Ipv4Net, usize>,
@@ -184,6 +182,8 @@ impl Server {
             on_disk: known.iter().map(|lease| (lease.ip, lease.clone())).collect(),
             leases: Leases::new(&settings.subnets, kept, known, now),
             settings: Arc::new(settings),
+            on_the_way: HashMap::new(),
+            serial: 0,
             offers: Offers::default(),
             limits: Limits::new(now),
             levels: BTreeMap::new(),
@@ -278,28 +278,49 @@ impl Server {
         }
     }
 
-    /// What was to be written is on the disk. Returns whether it still holds: while it waited for the disk one of before may have
-    /// failed, and its address have gone to another, whose lease is on its way.
+    /// Writes down a lease, and has it written.
+    fn put(&mut self, lease: Lease) -> Commit {
+        let left = self.leases.put(lease.clone());
+        Commit { left, ..self.commit(lease) }
+    }
+
+    fn commit(&mut self, lease: Lease) -> Commit {
+        self.serial = self.serial.wrapping_add(1);
+        self.on_the_way.insert(lease.ip, self.serial);
+        Commit { lease, left: None, reply: None, serial: self.serial }
+    }
+
+    /// Leases as they are, to be written again.
+    pub fn again(&mut self, which: impl Fn(&Lease) -> bool) -> Vec<Commit> {
+        let all: Vec<Lease> = self.leases.all().filter(|lease| which(lease)).cloned().collect();
+        all.into_iter().map(|lease| self.commit(lease)).collect()
+    }
+
+    /// Whether no later change of its address is on its way to the disk.
+    fn is_last(&mut self, commit: &Commit) -> bool {
+        let last = self.on_the_way.get(&commit.lease.ip) == Some(&commit.serial);
+        if last {
+            self.on_the_way.remove(&commit.lease.ip);
+        }
+        last
+    }
+
+    /// What was to be written is on the disk. Returns whether the address is its client's still, who may have gone to another
+    /// while it waited for the disk.
     #[must_use]
     pub fn wrote(&mut self, commit: &Commit) -> bool {
+        self.is_last(commit);
         if let Some(left) = commit.left {
             self.on_disk.remove(&left);
         }
-        let (ip, mac) = (commit.lease.ip, commit.lease.mac);
-        let before = self.on_disk.insert(ip, commit.lease.clone());
-        // One before it failed, and took it along; unless its client has moved on.
-        let subnet = self.settings.subnets.iter().find(|subnet| subnet.network.contains(&ip));
-        let moved = subnet.and_then(|subnet| self.leases.of(mac, subnet)).is_some_and(|lease| lease.ip != ip);
-        if self.leases.at(ip) == before.as_ref() && !moved {
-            self.leases.put(commit.lease.clone());
-        }
-        self.leases.at(ip).is_some_and(|lease| lease.mac == mac)
+        self.on_disk.insert(commit.lease.ip, commit.lease.clone());
+        self.leases.at(commit.lease.ip).is_some_and(|lease| lease.mac == commit.lease.mac)
     }
 
     /// What was to be written could not be. A client that goes on using what it has may (F4): its answer is returned.
     /// Everything else is as the disk has it, unless a later change of the same address is on its way there.
     pub fn failed(&mut self, commit: Commit, now: Timestamp) -> Option<Reply> {
-        let ip = commit.lease.ip;
+        let (ip, last) = (commit.lease.ip, self.is_last(&commit));
         let kept = self.on_disk.get(&ip).cloned();
         let goes_on = kept.as_ref().is_some_and(|kept| kept.mac == commit.lease.mac && kept.active(now));
         if goes_on && commit.lease.state == LeaseState::Bound {
@@ -307,7 +328,7 @@ impl Server {
             self.on_disk.insert(ip, commit.lease);
             return commit.reply;
         }
-        if self.leases.at(ip) == Some(&commit.lease) {
+        if last && self.leases.at(ip) == Some(&commit.lease) {
             self.leases.forget(ip);
             let left = commit.left.filter(|left| self.leases.at(*left).is_none());
             for kept in kept.into_iter().chain(left.and_then(|left| self.on_disk.get(&left).cloned())) {

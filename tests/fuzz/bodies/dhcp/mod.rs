@@ -222,8 +222,8 @@ impl Bench {
     /// What the disk was given is on it, or is not; as the daemon's edge does it.
     fn written(&mut self, well: bool) {
         if well && std::mem::replace(&mut self.failing, !well) {
-            let active = self.server.leases().all().filter(|lease| lease.active(self.now)).cloned();
-            self.changes.extend(active.map(Commit::of));
+            let active = self.server.again(|lease| lease.active(self.now));
+            self.changes.extend(active);
         }
         self.failing = !well;
         for commit in std::mem::take(&mut self.writing) {
@@ -270,7 +270,7 @@ impl Bench {
         self.told.values_mut().for_each(|(_, until)| *until += by);
         self.declined.values_mut().for_each(|until| *until += by);
         self.server.shift(by, self.now);
-        self.changes.extend(self.server.leases().all().cloned().map(Commit::of));
+        self.changes.extend(self.server.again(|_| true));
     }
 
     fn check(&mut self) {

@@ -31,6 +31,8 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// An interface, and who is to hear of what is asked there.
 struct Place {
     interface: String,
+    /// Our own server serves there, or would.
+    serves: bool,
     /// Where other servers are watched, they are asked for once somebody chooses one.
     rivals: Option<Arc<Watch>>,
     hub: Arc<Hub>,
@@ -53,6 +55,7 @@ pub(super) fn spawn(
         let watched = config.dhcp.interfaces.contains(interface);
         let place = Arc::new(Place {
             interface: interface.clone(),
+            serves: config.dhcp.mode.is_some() && watched,
             rivals: watched.then(|| Arc::clone(rivals)),
             hub: Arc::clone(hub),
         });
@@ -154,7 +157,7 @@ impl Place {
     fn asks(&self, mut asked: Asked, networks: &[Ipv4Net]) {
         let server = asked.server.filter(|server| networks.iter().all(|own| own.addr() != *server));
         // Who takes an offer of ours has what our own server says that he has.
-        if asked.server.is_some() && server.is_none() {
+        if self.serves && asked.server.is_some() && server.is_none() {
             asked.address = None;
         }
         if let Some((rivals, server)) = self.rivals.as_ref().zip(server) {

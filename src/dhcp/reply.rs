@@ -93,7 +93,11 @@ pub fn reply(to: &Raw, message: MessageType, yiaddr: Ipv4Addr, told: &Told) -> R
     let mut bytes = encoded(&packet);
     bytes.truncate(bytes.len().saturating_sub(1));
 
-    let relay = to.option(RELAY).map(|value| DhcpOption::Unknown(UnknownOption::new(RELAY.into(), value.to_vec())));
+    // One of no octets has nothing that a relay could want back.
+    let relay = to
+        .option(RELAY)
+        .filter(|value| !value.is_empty())
+        .map(|value| DhcpOption::Unknown(UnknownOption::new(RELAY.into(), value.to_vec())));
     let limit = to.option(57).and_then(|value| value.try_into().ok()).map_or(LEAST, u16::from_be_bytes);
     let limit = usize::from(limit.clamp(LEAST, MOST)).saturating_sub(HEADERS);
     let room = limit.saturating_sub(bytes.len() + 1);

@@ -108,7 +108,7 @@ pub struct Leases {
 
 impl Leases {
     /// The pools of these subnets, without these addresses, and what is known of them.
-    pub fn new(subnets: &[Subnet], kept: BTreeSet<Ipv4Addr>, known: Vec<Lease>, now: Timestamp) -> Self {
+    pub fn new(subnets: &[Subnet], kept: BTreeSet<Ipv4Addr>, mut known: Vec<Lease>, now: Timestamp) -> Self {
         let pool = |subnet: &Subnet| {
             let (first, last) = (subnet.pool.start().to_bits(), subnet.pool.end().to_bits());
             let fresh: BTreeSet<Ipv4Addr> =
@@ -119,6 +119,8 @@ impl Leases {
         };
         let pools = subnets.iter().map(pool).collect();
         let mut leases = Self { pools, kept, ..Self::default() };
+        // Of two that a client is said to have in a network, because the disk failed when it left the one, the later holds.
+        known.sort_unstable_by_key(|lease| lease.ends);
         for lease in known {
             leases.put(lease);
         }

@@ -792,6 +792,21 @@ fn f4_an_address_waits_for_the_last_word() {
     assert!(!server.wrote(&first) && server.wrote(&moved));
 }
 
+/// F4: the disk failed when a client left an address, and has both rows after a start, in any order: the one that ends later holds.
+#[test]
+fn f4_two_rows_of_one_client() {
+    let of = |last, ends| {
+        let (mac, state) = (MacAddr::new(mac(1)).unwrap(), LeaseState::Bound);
+        Lease { ip: ip(last), mac, ends: at(ends), state, phone: true, model: None, hostname: None }
+    };
+    for rows in [vec![of(102, 100), of(104, 4_000)], vec![of(104, 4_000), of(102, 100)]] {
+        let mut server = Server::new(settings(Clients::Phones), &[OWN], rows, at(200));
+        assert!(server.leases().at(ip(104)).is_some_and(|lease| lease.active(at(200))));
+        assert_eq!(answer(&Packet::new(1, 1).to(&mut server, 200)).yiaddr, ip(104));
+        assert_ne!(answer(&Packet::new(1, 2).with(50, &ip(104).octets()).to(&mut server, 200)).yiaddr, ip(104));
+    }
+}
+
 /// F4: the same after a lease that ended: what is written holds.
 #[test]
 fn f4_what_failed_once_and_was_written_then() {

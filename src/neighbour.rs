@@ -42,7 +42,7 @@ pub struct Host {
 pub fn at(ip: Ipv4Addr) -> Neighbour {
     let Ok(answers) = neighbours() else { return Neighbour::Unknown };
     let macs = answers.iter().filter_map(entry).map(|(ip, host)| (ip, host.map(|host| host.mac)));
-    owner(&macs.collect::<Vec<_>>(), &gateways(), ip)
+    owner(&macs.collect::<Vec<_>>(), gateways, ip)
 }
 
 /// The routers that this host sends to.
@@ -173,7 +173,7 @@ fn entry(answer: &RouteNetlinkMessage) -> Option<(Ipv4Addr, Option<Host>)> {
 }
 
 /// Who is there, where two links do not say two things and it is neither a router nor one of several behind one.
-fn owner(entries: &[(Ipv4Addr, Option<MacAddr>)], gateways: &[Ipv4Addr], ip: Ipv4Addr) -> Neighbour {
+fn owner(entries: &[(Ipv4Addr, Option<MacAddr>)], gateways: impl FnOnce() -> Vec<Ipv4Addr>, ip: Ipv4Addr) -> Neighbour {
     let here = || entries.iter().filter(|(at, _)| *at == ip).map(|(_, mac)| *mac);
     let mut owners = here().flatten();
     let Some(mac) = owners.next() else {
@@ -181,8 +181,11 @@ fn owner(entries: &[(Ipv4Addr, Option<MacAddr>)], gateways: &[Ipv4Addr], ip: Ipv
     };
     let contested = owners.any(|other| other != mac);
     let others = || entries.iter().filter(|(_, owner)| *owner == Some(mac)).map(|(at, _)| at);
-    let router = others().any(|at| gateways.contains(at));
-    if contested || router {
+    let router = || {
+        let gateways = gateways();
+        others().any(|at| gateways.contains(at))
+    };
+    if contested || router() {
         Neighbour::Several(None)
     } else if others().count() >= SEVERAL {
         Neighbour::Several(Some(mac))
@@ -282,9 +285,9 @@ mod tests {
             (31, Neighbour::Several(None)),
             (99, Neighbour::Unknown),
         ] {
-            assert_eq!(owner(&table, &[ip(30)], ip(address)), expected, "10.1.0.{address}");
+            assert_eq!(owner(&table, || vec![ip(30)], ip(address)), expected, "10.1.0.{address}");
         }
-        assert_eq!(owner(&[], &[], ip(5)), Neighbour::Unknown);
+        assert_eq!(owner(&[], Vec::new, ip(5)), Neighbour::Unknown);
     }
 
     #[test]

@@ -62,6 +62,14 @@ fn says(found: Option<MacAddr>, mac: MacAddr) -> Says {
     found.map_or(Says::Nothing, |found| if found == mac { Says::This } else { Says::Other })
 }
 
+/// All but the latest of these addresses.
+fn beyond(all: impl Iterator<Item = (Timestamp, Ipv4Addr)>, most: usize) -> Vec<Ipv4Addr> {
+    let mut all: Vec<_> = all.collect();
+    all.sort_unstable();
+    all.truncate(all.len().saturating_sub(most));
+    all.into_iter().map(|(_, ip)| ip).collect()
+}
+
 impl Known {
     /// We leased that address.
     pub fn leased(&mut self, ip: Ipv4Addr, mac: MacAddr, until: Timestamp) {
@@ -117,10 +125,7 @@ impl Known {
     /// A phone keeps the addresses at which it was heard last.
     fn trim(&mut self, mac: MacAddr) {
         let of_it = self.overheard.iter().filter(|(_, heard)| heard.mac == mac);
-        let mut own: Vec<(Timestamp, Ipv4Addr)> = of_it.map(|(ip, heard)| (heard.at, *ip)).collect();
-        own.sort_unstable();
-        let over = own.len().saturating_sub(HEARD_OF_ONE);
-        for (_, ip) in own.into_iter().take(over) {
+        for ip in beyond(of_it.map(|(ip, heard)| (heard.at, *ip)), HEARD_OF_ONE) {
             self.overheard.remove(&ip);
             self.unkept_overheard.insert(ip);
         }
@@ -167,11 +172,8 @@ impl Known {
         pins.insert(mac, now);
         self.unkept_pins.insert((ip, mac));
         if before.is_none() {
-            let mut own: Vec<(Timestamp, Ipv4Addr)> =
-                self.pins.iter().filter_map(|(ip, pins)| Some((*pins.get(&mac)?, *ip))).collect();
-            own.sort_unstable();
-            let over = own.len().saturating_sub(PINS);
-            for (_, ip) in own.into_iter().take(over) {
+            let own = self.pins.iter().filter_map(|(ip, pins)| Some((*pins.get(&mac)?, *ip)));
+            for ip in beyond(own, PINS) {
                 self.unpin(ip, mac);
             }
         }

@@ -104,8 +104,8 @@ fn served(one: &Watched) -> Option<Check> {
     let said = one.absent.is_some() || one.addresses.is_empty() || beside;
     match one.served.as_ref()? {
         Ok(leases) => {
-            let only = if *leases == 1 { "" } else { "s" };
-            Some(ok("dhcp-server", format!("addresses are served on {interface}: {leases} lease{only}")))
+            let plural = if *leases == 1 { "" } else { "s" };
+            Some(ok("dhcp-server", format!("addresses are served on {interface}: {leases} lease{plural}")))
         }
         Err(_) if said => None,
         Err(why) => Some(bad(

@@ -3,6 +3,9 @@
 
 use std::net::Ipv4Addr;
 
+use dhcproto::v4::MessageType;
+
+use super::reply::SERVER;
 use super::vendor::{Vendor, vendor};
 use super::wire::{Op, Raw};
 use crate::domain::MacAddr;
@@ -20,12 +23,6 @@ const HEADER: usize = 8;
 /// Shortest header of IPv4 (RFC 791), and what of its field of flags says that the datagram is in pieces.
 const LEAST: usize = 20;
 const PIECES: u16 = 0x3fff;
-
-/// The port of servers.
-const SERVER: u16 = super::reply::SERVER;
-
-const DISCOVER: u8 = 1;
-const REQUEST: u8 = 3;
 
 /// A client's word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,20 +48,20 @@ pub fn read(frame: &[u8]) -> Option<Asked> {
     let (from, packet) = payload(datagram)?;
     let raw = Raw::read(packet).ok()?;
     let own = source == raw.mac && from == raw.ciaddr && raw.giaddr.is_unspecified();
-    if raw.op != Op::Request || !matches!(raw.message, DISCOVER | REQUEST) || !own {
+    let message = MessageType::from(raw.message);
+    if raw.op != Op::Request || !matches!(message, MessageType::Discover | MessageType::Request) || !own {
         return None;
     }
-    let four = |code| Some(Ipv4Addr::from(<[u8; 4]>::try_from(raw.option(code)?).ok()?));
-    let (wish, server) = (four(50), four(54).filter(|server| !server.is_unspecified()));
-    let address = match (raw.message, server, wish) {
+    let (wish, server) = (raw.address(50), raw.address(54).filter(|server| !server.is_unspecified()));
+    let address = match (message, server, wish) {
         // SELECTING
-        (REQUEST, Some(_), Some(wish)) if raw.ciaddr.is_unspecified() => Some(wish),
+        (MessageType::Request, Some(_), Some(wish)) if raw.ciaddr.is_unspecified() => Some(wish),
         // REBINDING
-        (REQUEST, None, None) => Some(raw.ciaddr).filter(|ip| !ip.is_unspecified()),
+        (MessageType::Request, None, None) => Some(raw.ciaddr).filter(|ip| !ip.is_unspecified()),
         // INIT-REBOOT, DISCOVER
         _ => None,
     };
-    let server = server.filter(|_| raw.message == REQUEST);
+    let server = server.filter(|_| message == MessageType::Request);
     Some(Asked { mac: MacAddr::new(raw.mac).ok()?, vendor: vendor(raw.option(60)), address, server })
 }
 

@@ -156,6 +156,11 @@ impl Raw {
     pub fn option(&self, code: u8) -> Option<&[u8]> {
         self.options.iter().find(|(had, _)| *had == code).map(|(_, value)| value.as_slice())
     }
+
+    /// The value of an option that is one address, and nothing else.
+    pub fn address(&self, code: u8) -> Option<Ipv4Addr> {
+        self.option(code)?.try_into().ok().map(<[u8; 4]>::into)
+    }
 }
 
 /// The octets from there on, zeros where there are none.

@@ -43,6 +43,7 @@ impl Hub {
         let seen = mac.map(|mac| state.seen(mac)).unwrap_or_default();
         let (index, unknown) = (Arc::clone(&state.converting.index), state.converting.unknown(now));
         drop(state);
+        let guarded = guarded(&request, &snapshot, &seen);
         let asker = mac.and_then(|mac| snapshot.desired(mac, &seen));
         let family = asker.as_ref().filter(|asker| asker.model_known).map(|asker| asker.model.family).or(seen.family());
         let asker = Asker {
@@ -52,11 +53,11 @@ impl Hub {
             firmware: &index,
             unknown: &unknown,
             secrets: Secrets::Shown,
-            denied: refusal(admission).filter(|_| guarded(&request, &snapshot, &seen)),
+            denied: refusal(admission).filter(|_| guarded),
         };
         let mut answer = resolve(&request, &snapshot, &asker);
         let decided = match &answer {
-            Answer::Serve(_) => guarded(&request, &snapshot, &seen),
+            Answer::Serve(_) => guarded,
             Answer::Refuse(why) => Some(*why) == asker.denied,
             Answer::Image(_) | Answer::FallThrough(_) => false,
         };

@@ -37,7 +37,7 @@ pub(super) struct Asked<'a> {
 
 impl Server {
     pub(super) fn discover(&mut self, asked: &Asked<'_>) -> Outcome {
-        let wish = asked.raw.option(50).and_then(address);
+        let wish = asked.raw.address(50);
         let choice = self.choose(asked, wish).or_else(|| self.take_over(asked));
         for subnet in &asked.here.subnets {
             self.watch_level(subnet);
@@ -93,8 +93,8 @@ impl Server {
 
     pub(super) fn request(&mut self, asked: &Asked<'_>) -> Outcome {
         let (raw, mac) = (asked.raw, asked.mac);
-        let wish = raw.option(50).and_then(address);
-        match (raw.option(54).and_then(address), wish, raw.ciaddr) {
+        let wish = raw.address(50);
+        match (raw.address(54), wish, raw.ciaddr) {
             // SELECTING; another server's choice does not come here
             (Some(_), Some(ip), _) => match self.may_have(asked, ip) {
                 Some(subnet) => self.ack(asked, subnet, ip),
@@ -182,7 +182,7 @@ impl Server {
     }
 
     pub(super) fn decline(&mut self, asked: &Asked<'_>) -> Outcome {
-        let ip = asked.raw.option(50).and_then(address);
+        let ip = asked.raw.address(50);
         let place = ip.and_then(|ip| Some((ip, asked.here.network(ip)?)));
         let Some((ip, subnet)) = place else { return Outcome::Drop(Dropped::Unknown) };
         let offered = self.offers.of(asked.mac) == Some(ip);
@@ -246,10 +246,6 @@ impl Server {
 
 fn asks_for_files(raw: &Raw) -> bool {
     raw.option(55).is_some_and(|asked| asked.contains(&150) || asked.contains(&66))
-}
-
-pub(super) fn address(value: &[u8]) -> Option<Ipv4Addr> {
-    Some(Ipv4Addr::from(<[u8; 4]>::try_from(value).ok()?))
 }
 
 /// What a client wishes, within what there is.

@@ -32,7 +32,7 @@ use super::vendor::{Vendor, vendor};
 use super::wire::{Op, RELAY, Raw, Refused};
 use crate::config::dhcp::{Clients, Subnet};
 use crate::domain::MacAddr;
-use answer::{Asked, address};
+use answer::Asked;
 use offers::Offers;
 use place::place;
 
@@ -241,13 +241,13 @@ impl Server {
         };
         here.subnets.retain(serves);
         // What a client says to another server is said to all, whoever it is: it chose that one's offer.
-        if let Some(server) = raw.option(54).and_then(address).filter(|server| !here.is_ours(*server))
+        if let Some(server) = raw.address(54).filter(|server| !here.is_ours(*server))
             && raw.message == u8::from(MessageType::Request)
         {
             self.withdraw(mac);
             let on_link = raw.giaddr.is_unspecified() && raw.ciaddr.is_unspecified() && at.destination.is_broadcast();
             let ours = |ip: &Ipv4Addr| !here.is_outside(*ip);
-            let ip = raw.option(50).and_then(address).filter(|ip| on_link && !server.is_unspecified() && ours(ip));
+            let ip = raw.address(50).filter(|ip| on_link && !server.is_unspecified() && ours(ip));
             let heard = ip.filter(|_| self.limits.admits(mac, class, now));
             return heard.map_or(Outcome::Drop(Dropped::Unknown), |ip| Outcome::Overheard { ip, mac, server });
         }

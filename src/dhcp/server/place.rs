@@ -4,7 +4,6 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
-use super::answer::address;
 use super::{Arrival, Settings};
 use crate::config::dhcp::Subnet;
 use crate::dhcp::wire::Raw;
@@ -59,7 +58,7 @@ pub(super) fn place<'a>(settings: &'a Settings, raw: &Raw, at: &Arrival<'a>) -> 
     if ours(&source) {
         return None;
     }
-    let named = raw.option(54).and_then(address).filter(ours).or(Some(at.destination).filter(ours));
+    let named = raw.address(54).filter(ours).or(Some(at.destination).filter(ours));
     let here = |subnets: Vec<&'a Subnet>| {
         let there = subnets.clone();
         (!subnets.is_empty()).then_some(Here { subnets, there, addresses: &at.link.addresses, named, first })

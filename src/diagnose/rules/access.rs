@@ -44,20 +44,17 @@ fn unproven(evidence: &Evidence<'_>) -> Option<Finding> {
         }
     };
     let ip = denied.ip;
+    let mut shown = vec![because, format!("last denied at {}", denied.at)];
+    if denied.page {
+        shown.push(format!("a web page at {ip} says that it is this phone; whoever is there can write one"));
+    }
     Some(Finding {
         code: UNPROVEN.code.to_owned(),
         severity: if evidence.contacts.is_empty() { Severity::Error } else { Severity::Warning },
         summary: format!(
             "a device at {ip} asks for this phone's configuration, and nothing shows that it is the phone"
         ),
-        evidence: [because, format!("last denied at {}", denied.at)]
-            .into_iter()
-            .chain(
-                denied
-                    .page
-                    .then(|| format!("a web page at {ip} says that it is this phone; whoever is there can write one")),
-            )
-            .collect(),
+        evidence: shown,
         remedy: format!(
             "if the phone is at {ip}: `offhook phones approve {mac} --address {ip}`; if not, see which device is there"
         ),

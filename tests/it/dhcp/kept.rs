@@ -67,6 +67,11 @@ fn f1_killed_between_the_disk_and_the_acknowledgement() {
     });
 }
 
+/// A pool whose offers do not wait for an answer that nobody gives.
+fn unprobed(pool: &str) -> String {
+    subnet(pool).replace("[[", "probe = false\n[[")
+}
+
 /// F1: killed at any instant while phones get their addresses, again and again.
 #[test]
 fn f1_killed_at_any_instant_no_address_has_two() {
@@ -76,8 +81,7 @@ fn f1_killed_at_any_instant_no_address_has_two() {
     let pbx = Pbx::tables();
     let switch = Switch::new();
     let host = switch.host();
-    // Offers are not to wait for an answer that nobody gives.
-    let site = site(&pbx, &subnet("192.0.2.2-192.0.2.254").replace("[[", "probe = false\n[["));
+    let site = site(&pbx, &unprobed("192.0.2.2-192.0.2.254"));
     let phones = [1, 2].map(|n| switch.device(&format!("00:1b:54:e0:00:{n:02}")));
     let (mut dice, next) = (Dice::new(5), AtomicU16::new(0));
     let acknowledged: Mutex<BTreeMap<Ipv4Addr, String>> = Mutex::default();
@@ -127,7 +131,7 @@ fn f4_on_a_full_disk_no_lease_is_given_and_none_is_lost() {
     let pbx = Pbx::tables();
     let switch = Switch::new();
     let host = switch.host();
-    let site = site(&pbx, &subnet("192.0.2.2-192.0.2.254").replace("[[", "probe = false\n[["));
+    let site = site(&pbx, &unprobed("192.0.2.2-192.0.2.254"));
     let Some(_mounted) = Small::mount(&site.state(), "size=8m") else { return };
     let mut daemon = serve(&site, &host);
     let (holder, others) = (switch.device("00:1b:54:e0:00:01"), switch.device("00:1b:54:e0:00:02"));

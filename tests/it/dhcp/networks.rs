@@ -1,9 +1,7 @@
 //! offhook's DHCP server on links that are not as plain as they should be: two networks on one, somebody who answers for
 //! everybody, somebody whom the host knows already, addresses of this host that come and go.
 
-use std::process::Command;
-
-use super::server::{CISCO, Client, PHONE, phone, plug, ready, serve, site};
+use super::server::{CISCO, Client, PHONE, beside, phone, plug, ready, serve, signal, site};
 use crate::support::daemon::Daemon;
 use crate::support::net::{Ends, apart, inside, ip};
 use crate::support::pbx::Pbx;
@@ -50,7 +48,7 @@ fn a_phone_in_the_second_network_of_a_link() {
         ["198.51.100.50", there, there, there, "c6336401"]
     );
     // SIGUSR1: renew now.
-    assert!(Command::new("kill").args(["-USR1", &held.0.id().to_string()]).status().unwrap().success());
+    signal(&held, "USR1");
     wait_for("a renewal", || if value("kind") == "renew" { Ok(()) } else { Err(daemon.log()) });
     assert_eq!([value("ip"), value("serverid"), value("siaddr")], ["198.51.100.50", there, there]);
     drop(held);
@@ -71,9 +69,8 @@ fn f31_somebody_who_answers_for_all_is_no_squatter() {
     let daemon = serve(&site);
     let at_phone = phone(&daemon, PHONE);
     let id = at_phone.0.id();
-    let router = apart();
+    let router = beside(id);
     let other = router.0.id();
-    ip(id, &["link add link v1 name m1 type macvlan mode bridge", &format!("link set m1 netns {other}")]);
     // It answers for what it would send on elsewhere.
     ip(
         other,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::daemon::{Daemon, Site};
 use crate::support::net::{Ends, apart, inside, ip};
 use crate::support::pbx::Pbx;
-use crate::support::{Component, have, run, text, wait_for};
+use crate::support::{Component, have, run, succeed, text, wait_for};
 
 pub(super) const CISCO: &str = "Cisco Systems, Inc. IP Phone CP-7942G";
 pub(super) const PHONE: &str = "00:1b:54:ce:00:09";
@@ -188,11 +188,11 @@ fn a_lease_lives_on() {
     wait_for("an address", || client.value("ip").map(|_| ()).ok_or_else(|| daemon.log()));
     let address = client.value("ip").unwrap();
     // SIGUSR1: renew now.
-    assert!(Command::new("kill").args(["-USR1", &held.0.id().to_string()]).status().unwrap().success());
+    signal(&held, "USR1");
     wait_for("a renewal", || if client.value("kind").as_deref() == Some("renew") { Ok(()) } else { Err(daemon.log()) });
     assert_eq!(client.value("ip").as_ref(), Some(&address));
     // SIGUSR2: give it back.
-    assert!(Command::new("kill").args(["-USR2", &held.0.id().to_string()]).status().unwrap().success());
+    signal(&held, "USR2");
     wait_for("no lease", || if leases(&daemon).is_empty() { Ok(()) } else { Err(format!("{:?}", leases(&daemon))) });
     drop(held);
     assert!(client.ask(Some(CISCO), &[]).status.success(), "{}", daemon.log());
@@ -211,6 +211,19 @@ fn a_lease_lives_on() {
     assert_eq!(client.value("ip"), Some(address));
 }
 
+/// A second host on the link of a phone's network; its device there is `m1`.
+pub(super) fn beside(phone: u32) -> Ends {
+    let host = apart();
+    let moved = format!("link set m1 netns {}", host.0.id());
+    ip(phone, &["link add link v1 name m1 type macvlan mode bridge", &moved]);
+    host
+}
+
+/// Tells a client of udhcpc: USR1 to renew now, USR2 to give its address back.
+pub(super) fn signal(client: &Ends, name: &str) {
+    succeed(Command::new("kill").args([format!("-{name}"), client.0.id().to_string()]));
+}
+
 /// F31: somebody who never asked sits at the address that comes next.
 #[test]
 fn f31_a_squatter_is_found() {
@@ -222,11 +235,9 @@ fn f31_a_squatter_is_found() {
     let daemon = serve(&site);
     let at_phone = phone(&daemon, PHONE);
     let id = at_phone.0.id();
-    // A second host on the same link, with the first address of the pool.
-    let squatter = apart();
-    let other = squatter.0.id();
-    ip(id, &["link add link v1 name m1 type macvlan mode bridge", &format!("link set m1 netns {other}")]);
-    ip(other, &["link set lo up", "address add 192.0.2.100/24 dev m1", "link set m1 up"]);
+    // With the first address of the pool.
+    let squatter = beside(id);
+    ip(squatter.0.id(), &["link set lo up", "address add 192.0.2.100/24 dev m1", "link set m1 up"]);
     let client = Client::new(id);
     let asked = client.ask(Some(CISCO), &[]);
     assert!(asked.status.success(), "{}{}", text(&asked.stderr), daemon.log());

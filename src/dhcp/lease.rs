@@ -107,8 +107,9 @@ pub struct Leases {
 }
 
 impl Leases {
-    /// The pools of these subnets, without these addresses, and what is known of them.
-    pub fn new(subnets: &[Subnet], kept: BTreeSet<Ipv4Addr>, mut known: Vec<Lease>, now: Timestamp) -> Self {
+    /// The pools of these subnets, without these addresses, and what is known of them. Of two that a client is said to have in
+    /// a network, because the disk failed when it left the one, the later in `known` holds.
+    pub fn new(subnets: &[Subnet], kept: BTreeSet<Ipv4Addr>, known: Vec<Lease>, now: Timestamp) -> Self {
         let pool = |subnet: &Subnet| {
             let (first, last) = (subnet.pool.start().to_bits(), subnet.pool.end().to_bits());
             let fresh: BTreeSet<Ipv4Addr> =
@@ -119,8 +120,6 @@ impl Leases {
         };
         let pools = subnets.iter().map(pool).collect();
         let mut leases = Self { pools, kept, ..Self::default() };
-        // Of two that a client is said to have in a network, because the disk failed when it left the one, the later holds.
-        known.sort_unstable_by_key(|lease| lease.ends);
         for lease in known {
             leases.put(lease);
         }
@@ -199,6 +198,14 @@ impl Leases {
         }
         self.by_ip.insert(lease.ip, lease);
         left
+    }
+
+    /// It is as it was, unless its client has another in that network by now.
+    pub fn put_back(&mut self, lease: Lease) {
+        let pool = self.pools.iter().find(|pool| pool.subnet.network.contains(&lease.ip));
+        if pool.is_none_or(|pool| self.of(lease.mac, &pool.subnet).is_none()) {
+            self.put(lease);
+        }
     }
 
     /// Nothing is known of an address any more. Returns what was.

@@ -1,5 +1,8 @@
 //! Leases: on the disk before their client hears of them (RFC 2131 section 3.1).
 
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +13,7 @@ use crate::domain::{MacAddr, ModelName};
 /// What is kept of leases.
 #[derive(Debug, Default)]
 pub struct KeptLeases {
-    /// Rows that can be read.
+    /// Rows that can be read, in the order in which they were written last.
     pub leases: Vec<Lease>,
     /// How many cannot.
     pub unreadable: usize,
@@ -36,7 +39,16 @@ pub enum LeaseWrite {
     /// As it is now.
     Put(Lease),
     /// Its client left it.
-    Drop(std::net::Ipv4Addr),
+    Drop(Ipv4Addr),
+}
+
+impl LeaseWrite {
+    fn ip(&self) -> Ipv4Addr {
+        match self {
+            Self::Put(lease) => lease.ip,
+            Self::Drop(ip) => *ip,
+        }
+    }
 }
 
 const STATES: [(LeaseState, &str); 3] =
@@ -76,7 +88,7 @@ impl Store {
     /// See [`StoreError`].
     pub async fn leases(&self) -> Result<KeptLeases, StoreError> {
         let rows: Vec<Row> =
-            sqlx::query_as("select ip, mac, ends, state, phone, model, hostname from lease order by ends")
+            sqlx::query_as("select ip, mac, ends, state, phone, model, hostname from lease order by rowid")
                 .fetch_all(&self.pool)
                 .await?;
         let count = rows.len();
@@ -92,15 +104,16 @@ impl Store {
     /// See [`StoreError`].
     pub async fn keep_leases(&self, writes: &[LeaseWrite], clock: Timestamp) -> Result<(), StoreError> {
         // The last word on an address counts.
-        let mut last = std::collections::BTreeMap::new();
-        for write in writes {
+        let last: HashMap<Ipv4Addr, usize> = writes.iter().enumerate().map(|(at, write)| (write.ip(), at)).collect();
+        let is_last = |(at, write): &(usize, &LeaseWrite)| last.get(&write.ip()) == Some(at);
+        let (mut gone, mut rows) = (Vec::new(), Vec::new());
+        for (_, write) in writes.iter().enumerate().filter(is_last) {
             match write {
-                LeaseWrite::Put(lease) => last.insert(lease.ip, Some(Row::of(lease))),
-                LeaseWrite::Drop(ip) => last.insert(*ip, None),
-            };
+                LeaseWrite::Put(lease) => rows.push(Row::of(lease)),
+                LeaseWrite::Drop(ip) => gone.push(ip.to_string()),
+            }
         }
-        let gone: Vec<String> = last.iter().filter(|(_, row)| row.is_none()).map(|(ip, _)| ip.to_string()).collect();
-        let rows = serde_json::to_string(&last.into_values().flatten().collect::<Vec<Row>>())?;
+        let rows = serde_json::to_string(&rows)?;
         let gone = if gone.is_empty() { None } else { Some(serde_json::to_string(&gone)?) };
         // One statement for all: each is a way to the database's thread and back.
         self.write(Kind::Passing, async |connection| {
@@ -109,11 +122,10 @@ impl Store {
                 delete.bind(gone).execute(&mut *connection).await?;
             }
             sqlx::query(
-                "insert into lease (ip, mac, ends, state, phone, model, hostname) \
+                // A row that is replaced is the last one.
+                "insert or replace into lease (ip, mac, ends, state, phone, model, hostname) \
                  select value ->> 'ip', value ->> 'mac', value ->> 'ends', value ->> 'state', value ->> 'phone', \
-                 value ->> 'model', value ->> 'hostname' from json_each(?) where true \
-                 on conflict (ip) do update set mac = excluded.mac, ends = excluded.ends, state = excluded.state, \
-                 phone = excluded.phone, model = excluded.model, hostname = excluded.hostname",
+                 value ->> 'model', value ->> 'hostname' from json_each(?) order by key",
             )
             .bind(rows)
             .execute(&mut *connection)
@@ -160,17 +172,22 @@ mod tests {
         let kept = store.leases().await.unwrap();
         assert_eq!((kept.leases.as_slice(), kept.unreadable, kept.clock), (all.as_slice(), 0, Some(clock(7))));
         // The last word counts.
-        let [first, second, _] = all.clone();
-        let later = Lease { ends: clock(9), ..second };
-        let writes = [LeaseWrite::Drop(later.ip), LeaseWrite::Put(later.clone()), LeaseWrite::Drop(first.ip)];
+        let later = Lease { ends: clock(9), ..all[1].clone() };
+        let writes = [LeaseWrite::Drop(later.ip), LeaseWrite::Put(later.clone()), LeaseWrite::Drop(all[0].ip)];
         store.keep_leases(&writes, clock(8)).await.unwrap();
         let kept = store.leases().await.unwrap();
         assert_eq!(
             kept.leases.iter().map(|lease| lease.ip).collect::<Vec<_>>(),
-            [[192, 0, 2, 3], [192, 0, 2, 2]].map(std::net::Ipv4Addr::from)
+            [[192, 0, 2, 3], [192, 0, 2, 2]].map(Ipv4Addr::from)
         );
         assert_eq!(kept.leases.last(), Some(&later));
+        // What was written last comes last.
+        store.keep_leases(&all.clone().map(LeaseWrite::Put), clock(9)).await.unwrap();
+        let again = [LeaseWrite::Put(all[2].clone()), LeaseWrite::Put(all[0].clone())];
+        store.keep_leases(&again, clock(10)).await.unwrap();
+        let [first, second, third] = all;
+        assert_eq!(store.leases().await.unwrap().leases, [second, third, first]);
         sqlx::query("update lease set mac = 'x'").execute(&store.pool).await.unwrap();
-        assert_eq!(store.leases().await.unwrap().unreadable, 2);
+        assert_eq!(store.leases().await.unwrap().unreadable, 3);
     }
 }

@@ -172,7 +172,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server with these leases. `own` = addresses of this host.
+    /// A server with these leases, in the order in which they were written. `own` = addresses of this host.
     pub fn new(settings: Settings, own: &[Ipv4Addr], known: Vec<Lease>, now: Timestamp) -> Self {
         let mut kept: BTreeSet<Ipv4Addr> = settings.reservations.values().copied().collect();
         kept.extend(settings.subnets.iter().filter_map(|subnet| subnet.router));
@@ -332,7 +332,7 @@ impl Server {
             self.leases.forget(ip);
             let left = commit.left.filter(|left| self.leases.at(*left).is_none());
             for kept in kept.into_iter().chain(left.and_then(|left| self.on_disk.get(&left).cloned())) {
-                self.leases.put(kept);
+                self.leases.put_back(kept);
             }
             self.leases.tick(now);
         }

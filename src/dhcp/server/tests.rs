@@ -792,19 +792,35 @@ fn f4_an_address_waits_for_the_last_word() {
     assert!(!server.wrote(&first) && server.wrote(&moved));
 }
 
-/// F4: the disk failed when a client left an address, and has both rows after a start, in any order: the one that ends later holds.
+/// F4: the disk failed when a client left an address, and has both rows after a start: the one that was written later holds.
 #[test]
 fn f4_two_rows_of_one_client() {
     let of = |last, ends| {
         let (mac, state) = (MacAddr::new(mac(1)).unwrap(), LeaseState::Bound);
         Lease { ip: ip(last), mac, ends: at(ends), state, phone: true, model: None, hostname: None }
     };
-    for rows in [vec![of(102, 100), of(104, 4_000)], vec![of(104, 4_000), of(102, 100)]] {
+    for left in [100, 4_000, 8_000] {
+        let rows = vec![of(106, left), of(104, 4_000)];
         let mut server = Server::new(settings(Clients::Phones), &[OWN], rows, at(200));
         assert!(server.leases().at(ip(104)).is_some_and(|lease| lease.active(at(200))));
         assert_eq!(answer(&Packet::new(1, 1).to(&mut server, 200)).yiaddr, ip(104));
         assert_ne!(answer(&Packet::new(1, 2).with(50, &ip(104).octets()).to(&mut server, 200)).yiaddr, ip(104));
     }
+}
+
+/// F4: a client has gone to another address when what took its old one could not be written: it keeps the new one.
+#[test]
+fn f4_what_is_put_back_takes_nothing_away() {
+    let mut server = server();
+    let old = bind(&mut server, 1, 0);
+    let day = 86_400;
+    server.tick(at(day));
+    let Outcome::Commit(others) = Packet::new(3, 2).with(50, &old.octets()).to(&mut server, day) else { panic!() };
+    let Outcome::Commit(moved) = Packet::new(3, 1).with(50, &ip(107).octets()).to(&mut server, day) else { panic!() };
+    assert_eq!(server.failed(*others, at(day)), None);
+    assert!(server.wrote(&moved));
+    assert!(server.leases().at(ip(107)).is_some_and(|lease| lease.active(at(day))));
+    assert_eq!(answer(&Packet::new(1, 1).to(&mut server, day)).yiaddr, ip(107));
 }
 
 /// F4: the same after a lease that ended: what is written holds.

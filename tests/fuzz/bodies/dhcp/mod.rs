@@ -98,7 +98,8 @@ struct Bench {
     changes: Vec<Commit>,
     writing: Vec<Commit>,
     failing: bool,
-    disk: HashMap<Ipv4Addr, Lease>,
+    /// In the order of writing.
+    disk: Vec<Lease>,
     /// Offered, and asked for.
     probed: Vec<Ipv4Addr>,
 }
@@ -230,8 +231,8 @@ impl Bench {
         for commit in std::mem::take(&mut self.writing) {
             let lease = commit.lease.clone();
             let reply = if well {
-                commit.left.map(|left| self.disk.remove(&left));
-                self.disk.insert(lease.ip, lease.clone());
+                self.disk.retain(|row| row.ip != lease.ip && Some(row.ip) != commit.left);
+                self.disk.push(lease.clone());
                 self.declined.remove(&lease.ip);
                 if lease.state == LeaseState::Declined {
                     self.declined.insert(lease.ip, lease.ends);
@@ -252,17 +253,18 @@ impl Bench {
         (self.changes, self.writing, self.failing) = (Vec::new(), Vec::new(), false);
         self.probed.clear();
         let disk = &self.disk;
+        let row = |ip: &Ipv4Addr| disk.iter().find(|lease| lease.ip == *ip);
         self.told.retain(|ip, (of, until)| {
-            let kept = disk.get(ip).filter(|lease| lease.mac.octets() == octets(*of));
+            let kept = row(ip).filter(|lease| lease.mac.octets() == octets(*of));
             *until = kept.map_or(*until, |lease| lease.ends.min(*until));
             kept.is_some_and(|lease| lease.state == LeaseState::Bound)
         });
         self.declined.retain(|ip, until| {
-            let kept = disk.get(ip).filter(|lease| lease.state == LeaseState::Declined);
+            let kept = row(ip).filter(|lease| lease.state == LeaseState::Declined);
             *until = kept.map_or(*until, |lease| lease.ends.min(*until));
             kept.is_some()
         });
-        self.server = Server::new(self.settings.clone(), &self.own, disk.values().cloned().collect(), self.now);
+        self.server = Server::new(self.settings.clone(), &self.own, disk.clone(), self.now);
     }
 
     /// The wall clock was put.
@@ -312,7 +314,7 @@ pub fn server(data: &[u8]) {
         changes: Vec::new(),
         writing: Vec::new(),
         failing: false,
-        disk: HashMap::new(),
+        disk: Vec::new(),
         probed: Vec::new(),
     };
     while let (Some(command), Some(argument)) = (next(), next()) {

@@ -203,7 +203,8 @@ impl Leases {
     /// It is as it was, unless its client has another in that network by now.
     pub fn put_back(&mut self, lease: Lease) {
         let pool = self.pools.iter().find(|pool| pool.subnet.network.contains(&lease.ip));
-        if pool.is_none_or(|pool| self.of(lease.mac, &pool.subnet).is_none()) {
+        let nobodys = lease.state == LeaseState::Declined;
+        if nobodys || pool.is_none_or(|pool| self.of(lease.mac, &pool.subnet).is_none()) {
             self.put(lease);
         }
     }

@@ -823,6 +823,20 @@ fn f4_what_is_put_back_takes_nothing_away() {
     assert_eq!(answer(&Packet::new(1, 1).to(&mut server, day)).yiaddr, ip(107));
 }
 
+/// F4: what is kept from everybody stays so when its row cannot be written anew, whoever found somebody there.
+#[test]
+fn f4_what_was_declined_stays_so() {
+    let mut server = server();
+    let found = answer(&Packet::new(1, 1).to(&mut server, 0)).yiaddr;
+    let Outcome::Commit(declined) = Packet::new(4, 1).with(50, &found.octets()).to(&mut server, 0) else { panic!() };
+    assert!(server.wrote(&declined));
+    assert_ne!(bind(&mut server, 1, 1), found);
+    for commit in server.again(|lease| lease.ip == found) {
+        assert_eq!(server.failed(commit, at(2)), None);
+    }
+    assert!(server.leases().at(found).is_some_and(|lease| lease.state == LeaseState::Declined));
+}
+
 /// F4: the same after a lease that ended: what is written holds.
 #[test]
 fn f4_what_failed_once_and_was_written_then() {

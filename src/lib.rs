@@ -24,7 +24,7 @@
 //! [`dhcp::snippet`] (what another DHCP server is to say), [`dhcp::offer`] and [`dhcp::rivals`] (what it does say),
 //! [`discover`] (what phones announce by CDP and LLDP), [`firmware::container`], [`firmware::manifest`], [`firmware::set`]
 //! and [`firmware::plan`] (the legal steps from one load to another), [`convert`] (each phone at its own step),
-//! [`timeline`], [`sntp`] (the time, for phones that get it from nowhere else), [`notify`] (what makes a phone
+//! [`timeline`], [`fail2ban`] (whom the host blocks), [`sntp`] (the time, for phones that get it from nowhere else), [`notify`] (what makes a phone
 //! read its files again).
 //!
 //! # Pure joins
@@ -36,7 +36,7 @@
 //! [`tftp::io`], [`dhcp::io`], [`sntp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`],
 //! [`status::publish`], [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`],
 //! [`discover::listen`], [`dhcp::listen`] and [`dhcp::watch`] (other DHCP servers), [`neighbour`] (who is at an address,
-//! and whether that is on a link), [`ports`] (who holds one), [`notify::exchange`]; [`app`] composes them and is the
+//! and whether that is on a link), [`ports`] (who holds one), [`notify::exchange`], [`fail2ban::log`]; [`app`] composes them and is the
 //! only one that knows everyone; [`cli`] runs one command; [`setup`] prepares a PBX for all this and takes it back, by hand and never from the
 //! daemon. [`simulate`] plays phones against a running server and shares nothing with [`render`]; [`demo`] puts the whole on
 //! loopback.
@@ -66,6 +66,7 @@ pub mod dhcp;
 pub mod diagnose;
 pub mod discover;
 pub mod domain;
+pub mod fail2ban;
 pub mod files;
 pub mod firmware;
 pub mod fleet;

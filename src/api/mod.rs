@@ -145,6 +145,8 @@ fn summary(what: &EventKind) -> String {
         EventKind::Registered { extension, uri, .. } => format!("extension {extension} registered as {uri}"),
         EventKind::Unregistered { extension } => format!("extension {extension} is not registered any more"),
         EventKind::Unreachable { extension } => format!("extension {extension} does not answer"),
+        EventKind::Banned { jail, banned: true } => format!("its address is blocked by fail2ban ({jail})"),
+        EventKind::Banned { jail, banned: false } => format!("its address is blocked by fail2ban no more ({jail})"),
         EventKind::Leased { address } => format!("has the address {address}"),
         EventKind::Told { what }
         | EventKind::Assigned { what }

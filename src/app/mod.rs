@@ -2,6 +2,7 @@
 //! everyone.
 
 mod access;
+mod banning;
 mod converting;
 mod dhcp;
 mod discovering;
@@ -217,6 +218,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let rivals = watching::spawn(&mut edges, &config);
     let leases = dhcp::spawn(&mut edges, &config, ntp_here, &rivals, &hub, &store).await;
     let discovery = discovering::spawn(&mut edges, &config, &rivals, &hub);
+    let fail2ban = banning::spawn(&mut edges, &config, &hub);
     let operations = Arc::new(Operations::new(
         Arc::clone(&hub),
         Arc::clone(&store),
@@ -237,6 +239,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
             dhcp: hub::Dhcp { watch: rivals, config: config.dhcp.clone(), server: config.server.clone() },
             sinks,
             discovery,
+            fail2ban,
         },
     ));
     converting::spawn(&mut edges, &hub, &store, &firmware, &operations);

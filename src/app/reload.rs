@@ -24,7 +24,7 @@ pub(super) async fn time_here(config: &Config) -> bool {
 
 /// Sections that changed and are only read at start.
 pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    let pbx = |c: &Config| (c.pbx.source.clone(), c.pbx.poll_interval);
+    let pbx = |c: &Config| (c.pbx.source.clone(), c.pbx.poll_interval, c.pbx.fail2ban_log.clone());
     let server = |c: &Config| (c.server.state_dir.clone(), c.server.socket.clone(), c.server.phone_networks.clone());
     let changed = [
         ("server", server(old) != server(new)),

@@ -13,6 +13,29 @@ pub(super) fn discovery(facts: &Facts) -> Vec<Check> {
     facts.discovery.iter().map(one).collect()
 }
 
+/// Nothing to say where there is no fail2ban, or it blocks nobody.
+pub(super) fn bans(facts: &Facts) -> Vec<Check> {
+    match &facts.bans {
+        None | Some(Ok(0)) => Vec::new(),
+        Some(Ok(addresses)) => {
+            let is =
+                if *addresses == 1 { "address of phones' networks is" } else { "addresses of phones' networks are" };
+            vec![bad(
+                "fail2ban",
+                CheckStatus::Warning,
+                format!("{addresses} {is} blocked by fail2ban"),
+                "`fail2ban-client banned` lists them; `offhook explain banned` says what to do",
+            )]
+        }
+        Some(Err(why)) => vec![bad(
+            "fail2ban",
+            CheckStatus::Warning,
+            format!("the log of fail2ban cannot be read: {why}; a phone whose address it blocks is not told of"),
+            "/usr/share/offhook/systemd/fail2ban.conf lets offhook read it, or set pbx.fail2ban_log = \"\"",
+        )],
+    }
+}
+
 /// F33: beyond its limit the kernel reaches no further phone, and nobody says why.
 pub(super) fn neighbours(facts: &Facts) -> Vec<Check> {
     let Some(fill) = facts.neighbours.filter(|fill| fill.nearly_full()) else { return Vec::new() };

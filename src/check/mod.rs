@@ -14,7 +14,7 @@ use crate::domain::MacAddr;
 use crate::neighbour::Fill;
 use crate::pbx::roster::RowProblem;
 use crate::probe::Clock;
-use link::{discovery, neighbours};
+use link::{bans, discovery, neighbours};
 pub use port::{HELD, Held, held_at, port_held};
 use port::{held, port};
 
@@ -70,6 +70,8 @@ pub struct Facts {
     pub sinks: Vec<(String, Option<String>)>,
     /// Interfaces where announcements of phones are listened to, and why each is not heard.
     pub discovery: Vec<(String, Option<String>)>,
+    /// How many addresses of phones' networks fail2ban blocks, or why its log cannot be read.
+    pub bans: Option<Result<usize, String>>,
     /// How full the kernel's table of neighbours is.
     pub neighbours: Option<Fill>,
     /// Names in the fall-through folder that are never served from there.
@@ -87,7 +89,7 @@ pub struct Facts {
 /// All checks, in the order they are shown.
 pub const CHECKS: &[fn(&Facts) -> Vec<Check>] = &[
     restart, state, log, database, pending, manager, absent, held, own_fetch, own_http, port, tcp, clocks, sinks,
-    discovery, neighbours, access, shadowed, links, told, watched, unheard, rows, phones,
+    discovery, bans, neighbours, access, shadowed, links, told, watched, unheard, rows, phones,
 ];
 
 /// Runs them all.

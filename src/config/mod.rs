@@ -6,6 +6,7 @@
 pub mod dhcp;
 mod firmware;
 mod load;
+mod pbx;
 mod validate;
 mod wire;
 
@@ -118,6 +119,8 @@ pub struct Pbx {
     pub sip_port: Option<u16>,
     /// Transport that overrides everything.
     pub transport: Option<SipTransport>,
+    /// What fail2ban writes; `None` = nobody looks.
+    pub fail2ban_log: Option<PathBuf>,
 }
 
 /// A PBX source and how to reach it.

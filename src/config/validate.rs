@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
-use super::wire::{self, OneOrMany, Wire};
-use super::{
-    Access, Ami, AmiSecret, Config, ConfigProblem, DatabaseUrl, Pbx, PbxSource, Policy, Publish, Server, Tftp,
-};
-use super::{dhcp, firmware};
+use super::wire::{self, Wire};
+use super::{Access, Ami, AmiSecret, Config, ConfigProblem, PbxSource, Policy, Publish, Server, Tftp};
+use super::{dhcp, firmware, pbx};
 use crate::domain::{PhoneOptions, Secret, SipTransport};
 use crate::pbx::sources::freepbx_conf;
 use crate::sntp;
@@ -43,14 +41,11 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     if server.as_ref().is_some_and(|server| server.phone_networks.iter().any(|net| net.prefix_len() == 0)) {
         notes.push("server.phone_networks is the whole Internet: any host anywhere can fetch files".to_owned());
     }
-    let pbx = pbx(&mut report, &wire.pbx);
+    let pbx = pbx::validate(&mut report, &wire.pbx);
     let ami = ami(&mut report, wire.ami);
     let tftp = Tftp {
         listen: sockets(&mut report, "tftp.listen", &wire.tftp.listen),
-        fall_through: match wire.tftp.fall_through.as_str() {
-            "" => None,
-            text => absolute(&mut report, "tftp.fall_through", text),
-        },
+        fall_through: optional(&mut report, "tftp.fall_through", &wire.tftp.fall_through),
     };
     if tftp.listen.is_empty() {
         report.add("tftp.listen", "name at least one address, such as \"0.0.0.0:69\"");
@@ -153,7 +148,7 @@ pub(super) fn keeps_apart(config: &Config, file: &Path) -> Result<(), ConfigProb
 }
 
 /// An address of ours as phones are told it.
-fn reachable(ip: Ipv4Addr) -> Result<Ipv4Addr, String> {
+pub(super) fn reachable(ip: Ipv4Addr) -> Result<Ipv4Addr, String> {
     if ip.is_unspecified() || ip.is_broadcast() || ip.is_multicast() {
         Err(format!("{ip} is no address that a phone can send to"))
     } else {
@@ -196,6 +191,11 @@ fn server(report: &mut Report, wire: &wire::Server) -> Option<Server> {
     Some(Server { address: address?, state_dir: state_dir?, socket: socket?, phone_networks })
 }
 
+/// Empty = none.
+pub(super) fn optional(report: &mut Report, key: &str, text: &str) -> Option<PathBuf> {
+    if text.is_empty() { None } else { absolute(report, key, text) }
+}
+
 fn absolute(report: &mut Report, key: &str, text: &str) -> Option<PathBuf> {
     let path = PathBuf::from(text);
     if path.components().any(|part| part == Component::ParentDir) {
@@ -209,91 +209,15 @@ fn absolute(report: &mut Report, key: &str, text: &str) -> Option<PathBuf> {
     }
 }
 
-const SOURCES: &[&str] = &["freepbx", "realtime", "files", "ami", "api", "sqlite", "static"];
-
-fn pbx(report: &mut Report, wire: &wire::Pbx) -> Option<Pbx> {
-    let names = match &wire.source {
-        None => {
-            report.add("pbx.source", "has no default; say where the extensions are: \"freepbx\" or \"sqlite\"");
-            return None;
-        }
-        Some(OneOrMany::One(name)) => vec![name.clone()],
-        Some(OneOrMany::Many(names)) => names.clone(),
-    };
-    let source = match names.as_slice() {
-        [name] if name == "freepbx" => match wire.database_url.as_str() {
-            "auto" => Some(PbxSource::FreePbx(None)),
-            url if url.starts_with("mysql://") || url.starts_with("mariadb://") => {
-                Some(PbxSource::FreePbx(Some(DatabaseUrl(Secret::new(url)))))
-            }
-            _ => {
-                report.add(
-                    "pbx.database_url",
-                    "source \"freepbx\" takes \"auto\" or mysql://user:password@host/database",
-                );
-                None
-            }
-        },
-        [name] if name == "sqlite" => match wire.database_url.strip_prefix("sqlite://") {
-            Some(path) if path.starts_with('/') => Some(PbxSource::Sqlite(PathBuf::from(path))),
-            _ => {
-                report.add("pbx.database_url", "source \"sqlite\" takes sqlite:///path/to/file");
-                None
-            }
-        },
-        [name] if SOURCES.contains(&name.as_str()) => {
-            report.add("pbx.source", format!("{name:?} is not built yet; use \"freepbx\" or \"sqlite\""));
-            None
-        }
-        [name] => {
-            report.add("pbx.source", format!("{name:?} is none of {}", SOURCES.join(", ")));
-            None
-        }
-        _ => {
-            report.add("pbx.source", "a list of several sources is not built yet; name one");
-            None
-        }
-    };
-    let poll_interval = duration(report, "pbx.poll_interval", &wire.poll_interval);
-    if poll_interval.is_some_and(|pause| pause < Duration::from_millis(100) || pause > Duration::from_hours(1)) {
-        report.add("pbx.poll_interval", "is not between 100ms and 1h");
-    }
-    let sip_host = match wire.sip_host.as_str() {
-        "auto" => Some(None),
-        host if host_like(host) => match host.parse::<Ipv4Addr>().map(reachable) {
-            Ok(Err(why)) => {
-                report.add("pbx.sip_host", why);
-                None
-            }
-            _ => Some(Some(host.to_owned())),
-        },
-        host => {
-            report.add("pbx.sip_host", format!("{host:?} is no host name or address of at most 47 characters"));
-            None
-        }
-    };
-    let transport = match wire.transport.as_str() {
-        "auto" => None,
-        other => Some(transport(report, "pbx.transport", other)?),
-    };
-    Some(Pbx {
-        source: source?,
-        poll_interval: poll_interval?,
-        sip_host: sip_host?,
-        sip_port: (wire.sip_port != 0).then_some(wire.sip_port),
-        transport,
-    })
-}
-
 /// Longest name of a unix socket (unix(7): 108 with the NUL at its end).
 const SOCKET_NAME: usize = 107;
 
 /// 47 characters is what a 7960 takes as `proxyN_address`, the tightest of all.
-fn host_like(text: &str) -> bool {
+pub(super) fn host_like(text: &str) -> bool {
     (1..=47).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-')
 }
 
-fn transport(report: &mut Report, key: &str, text: &str) -> Option<SipTransport> {
+pub(super) fn transport(report: &mut Report, key: &str, text: &str) -> Option<SipTransport> {
     match text {
         "udp" => Some(SipTransport::Udp),
         "tcp" => Some(SipTransport::Tcp),

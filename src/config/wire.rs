@@ -82,6 +82,7 @@ section! {
         sip_host: String = "auto".into(),
         sip_port: u16 = 0,
         transport: String = "auto".into(),
+        fail2ban_log: String = "/var/log/fail2ban.log".into(),
     }
 }
 

@@ -250,6 +250,7 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
             sip_host: Some(stand_in.sip.ip().to_string()),
             sip_port: None,
             transport: None,
+            fail2ban_log: None,
         },
         ami: Some(Ami {
             address: stand_in.manager.to_string(),

@@ -9,7 +9,7 @@ mod probed;
 mod rules;
 mod settings;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Denied;
 use crate::convert::{Conversion, Turn};
 use crate::domain::{Contact, Load, Problem, Signalling};
+use crate::fail2ban::Ban;
 use crate::fleet::Desired;
 use crate::pbx::roster::{Assignment, Roster};
 use crate::status::Health;
@@ -57,6 +58,8 @@ pub struct Evidence<'a> {
     pub twin: Option<(IpAddr, Timestamp)>,
     /// Who was denied its files of late, and why.
     pub denied: Option<&'a Denied>,
+    /// Its address, where fail2ban blocks that.
+    pub banned: Option<(Ipv4Addr, &'a Ban)>,
 }
 
 impl Evidence<'_> {

@@ -75,6 +75,13 @@ pub enum EventKind {
         /// Extension.
         extension: String,
     },
+    /// fail2ban blocks its address, or does no more.
+    Banned {
+        /// Which jail.
+        jail: String,
+        /// Whether it does.
+        banned: bool,
+    },
     /// Our DHCP server gave it an address that it did not have, or after it had booted.
     Leased {
         /// The address.

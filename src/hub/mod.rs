@@ -5,6 +5,7 @@
 
 mod access;
 mod adopting;
+mod banning;
 mod conversions;
 mod converting;
 mod converts;

@@ -60,6 +60,8 @@ pub struct Surroundings {
     pub sinks: Vec<(String, watch::Receiver<Option<String>>)>,
     /// Interfaces where announcements of phones are listened to, and why each is not heard.
     pub discovery: Vec<(String, watch::Receiver<Option<String>>)>,
+    /// Why the log of fail2ban is not read, where it is there.
+    pub fail2ban: watch::Receiver<Option<String>>,
 }
 
 /// What is watched of other DHCP servers, and by what.
@@ -253,6 +255,7 @@ impl Operations {
             tftp_port: self.around.tftp.port(),
             sinks: healths(&self.around.sinks),
             discovery: healths(&self.around.discovery),
+            bans: Some(self.around.fail2ban.borrow().clone().map_or_else(|| Ok(self.hub.bans()), Err)),
             neighbours: neighbour::fill(),
             shadowed,
             links,

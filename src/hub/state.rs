@@ -12,6 +12,7 @@ use crate::api;
 use crate::convert::Belief;
 use crate::diagnose::{Evidence, Probed};
 use crate::domain::{self, BootEvent, Contact, ContactState, Endpoint, EventKind, Line, MacAddr};
+use crate::fail2ban::Bans;
 use crate::files::name::FileRequest;
 use crate::fleet::{Announced, Desired, Directory, Seen, Snapshot};
 use crate::pbx::roster::{Account, Assignment, Button};
@@ -43,6 +44,8 @@ pub(super) struct State {
     pub(super) converting: Converting,
     /// Who may have what.
     pub(super) access: Access,
+    /// Whom fail2ban blocks.
+    pub(super) bans: Bans,
     /// When strangers were last looked at whether they are to be forgotten.
     pub(super) swept: Timestamp,
 }
@@ -139,6 +142,10 @@ impl State {
             .flat_map(|desired| endpoints(snapshot, desired))
             .filter_map(|endpoint| own_contact(self, snapshot, mac, &endpoint, self.contacts.get(&endpoint)?))
             .collect();
+        let ban = seen.ip.and_then(|ip| match ip {
+            IpAddr::V4(ip) => Some((ip, self.bans.of(ip)?)),
+            IpAddr::V6(_) => None,
+        });
         let silent = Boot::default();
         let evidence = Evidence {
             now,
@@ -155,6 +162,7 @@ impl State {
             runs: self.converting.beliefs.get(&mac).and_then(Belief::certain),
             twin: seen.twin(now),
             denied: self.access.denied(mac, now),
+            banned: ban.as_ref().map(|(ip, ban)| (*ip, ban)),
         };
         derive(mac, &evidence, seen, self.judged.get(&mac).map(|judged| &judged.status))
     }

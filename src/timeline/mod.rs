@@ -148,7 +148,8 @@ impl Boot {
             }
             EventKind::Unreachable { .. } => self.last = Some(event.at),
             EventKind::Leased { .. } => self.leased = Some(event.at),
-            EventKind::Told { .. }
+            EventKind::Banned { .. }
+            | EventKind::Told { .. }
             | EventKind::Assigned { .. }
             | EventKind::Firmware { .. }
             | EventKind::Sighted { .. } => {}

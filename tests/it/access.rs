@@ -217,8 +217,8 @@ fn a_device_that_does_not_ask_who_we_are_is_asked_who_it_is() {
     ip(desk.0.id(), &["link set c0 address 02:00:5e:00:00:0b", &by_heart]);
     forget();
     assert_eq!(fetch(desk, "192.0.2.1", None, &own), None);
-    let log = daemon.log();
-    assert!(log.contains(&format!("evidence=neighbour:{PC} why=foreign")), "{log}");
+    let denial = format!("evidence=neighbour:{PC} why=foreign");
+    wait_for("the denial", || daemon.log().contains(&denial).then_some(()).ok_or_else(|| daemon.log()));
 
     // It does not answer either: then no answer could reach it, and none is made.
     ip(desk.0.id(), &["link set c0 arp off", &by_heart]);
@@ -227,9 +227,8 @@ fn a_device_that_does_not_ask_who_we_are_is_asked_who_it_is() {
     let _ = inside(desk.0.id(), "python3", &["-c", &RAW.replace("10)", "1)"), "192.0.2.1", &port, &own])
         .stdin(Stdio::null())
         .output();
-    wait_for("the denial", || {
-        daemon.log().contains("evidence=none why=silent").then_some(()).ok_or_else(|| daemon.log())
-    });
+    let denial = "evidence=none why=silent";
+    wait_for("the denial", || daemon.log().contains(denial).then_some(()).ok_or_else(|| daemon.log()));
     daemon.stop();
 }
 

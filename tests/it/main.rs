@@ -16,6 +16,7 @@
 //! - `convert`, `demo`, `stuck`: phones in every state end on their target, or say why not
 //! - `access`: a configuration goes to its own phone
 //! - `dhcp`, `dhcp_phone`: offhook's DHCP server, what others are to say and what they do say; scripted phones come up with it
+//! - `banned`: a phone whose address a real fail2ban blocks
 //! - `sntp`: the time, asked of the daemon by a time client
 //! - `catalogue`: every row of the bad-input catalogue, by its id
 //! - `faults`: the fault table, each row by its id
@@ -28,6 +29,7 @@ mod support;
 mod access;
 mod admin;
 mod advice;
+mod banned;
 mod catalogue;
 mod chan_sip;
 mod clients;

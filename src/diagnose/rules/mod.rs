@@ -1,6 +1,7 @@
 //! One file per rule; one line here.
 
 mod access;
+mod banned;
 mod config_refused;
 mod conversion;
 mod firmware_missing;
@@ -16,6 +17,7 @@ use super::Rule;
 /// Every rule there is.
 pub const RULES: &[Rule] = &[
     twin::RULE,
+    banned::RULE,
     access::UNPROVEN,
     access::FOREIGN,
     trust_list::RULE,

@@ -79,6 +79,7 @@ fn judge(conversion: &Conversion, boot: &Boot, runs: Option<&Load>) -> Judged {
         runs,
         twin: None,
         denied: None,
+        banned: None,
     };
     derive(assignment.mac, &evidence, &Seen::default(), None)
 }

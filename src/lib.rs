@@ -24,7 +24,8 @@
 //! [`dhcp::snippet`] (what another DHCP server is to say), [`dhcp::offer`] and [`dhcp::rivals`] (what it does say),
 //! [`discover`] (what phones announce by CDP and LLDP), [`firmware::container`], [`firmware::manifest`], [`firmware::set`]
 //! and [`firmware::plan`] (the legal steps from one load to another), [`convert`] (each phone at its own step),
-//! [`timeline`], [`fail2ban`] (whom the host blocks), [`sntp`] (the time, for phones that get it from nowhere else), [`notify`] (what makes a phone
+//! [`timeline`], [`syslog`] (what phones say), [`fail2ban`] (whom the host blocks), [`sntp`] (the time, for phones that get it from
+//! nowhere else), [`notify`] (what makes a phone
 //! read its files again).
 //!
 //! # Pure joins
@@ -33,7 +34,7 @@
 //! (facts -> what is wrong). [`hub`] holds the present state of them all and is what the edges call.
 //!
 //! # Edges
-//! [`tftp::io`], [`dhcp::io`], [`sntp::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`],
+//! [`tftp::io`], [`dhcp::io`], [`sntp::io`], [`syslog::io`], [`web`], [`pbx::poll`], [`pbx::sources`], [`pbx::ami::client`],
 //! [`status::publish`], [`status::sinks`], [`store`], [`firmware::store`], [`firmware::import`], [`log`], [`probe`],
 //! [`discover::listen`], [`dhcp::listen`] and [`dhcp::watch`] (other DHCP servers), [`neighbour`] (who is at an address,
 //! and whether that is on a link), [`ports`] (who holds one), [`notify::exchange`], [`fail2ban::log`]; [`app`] composes them and is the
@@ -83,6 +84,7 @@ pub mod simulate;
 pub mod sntp;
 pub mod status;
 pub mod store;
+pub mod syslog;
 pub mod tftp;
 pub mod timeline;
 pub mod web;

@@ -27,6 +27,7 @@ const LEAST: &[(&str, usize)] = &[
     ("lldp", 20),
     ("dhcp_packet", 40),
     ("dhcp_server", 20),
+    ("syslog", 30),
 ];
 
 #[test]

@@ -17,6 +17,7 @@ mod probing;
 mod reload;
 mod sntp;
 mod stage;
+mod syslog;
 mod tftp;
 mod watching;
 
@@ -121,6 +122,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let http = waiting.bind_all(&listens, "http.listen", listen)?;
     let admin = waiting.bind_all(&listens, "admin.listen", listen)?;
     let time = waiting.bind_all(&listens, "sntp.listen", crate::sntp::io::bind)?;
+    let syslog = waiting.bind_all(&listens, "syslog.listen", crate::syslog::io::bind)?;
     let first = |bound: &[(Place, Option<TcpListener>)]| {
         bound.iter().find_map(|(_, listener)| listener.as_ref()?.local_addr().ok())
     };
@@ -214,6 +216,8 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let progress = parts::spawn_tick(&mut edges, &hub);
     tftp::spawn(&mut edges, tftp, &limits, &hub, &shelves);
     sntp::spawn(&mut edges, time, &config.server.phone_networks);
+    let said = Arc::default();
+    syslog::spawn(&mut edges, syslog, &config.server.phone_networks, &said, &hub);
 
     let rivals = watching::spawn(&mut edges, &config);
     let leases = dhcp::spawn(&mut edges, &config, ntp_here, &rivals, &hub, &store).await;
@@ -230,6 +234,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
             http: addresses.http,
             held: waiting.held(),
             dropped,
+            said,
             networks: config.server.phone_networks.clone(),
             firmware: Arc::clone(&firmware),
             fall_through: fall_through.clone(),

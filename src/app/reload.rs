@@ -35,6 +35,7 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("admin", old.admin != new.admin),
         ("dhcp", old.dhcp != new.dhcp),
         ("sntp", old.sntp != new.sntp),
+        ("syslog", old.syslog != new.syslog),
         ("discovery", old.discovery != new.discovery),
         ("publish", old.publish != new.publish),
     ];

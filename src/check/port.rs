@@ -33,6 +33,10 @@ pub fn port_held(held: &Held) -> Check {
             "offhook tells nobody the time there",
             "a time server that answers phones is as good: empty sntp.listen then, and phones are told this host all the same; or stop that program",
         ),
+        "syslog.listen" => (
+            "what phones say is not heard there",
+            "give offhook another port, where phones can be told one, or stop that program",
+        ),
         "dhcp.interfaces" => (
             "no phone gets an address from this host there",
             "stop that DHCP server, or set dhcp.mode to off and let it tell phones: `offhook dhcp snippet`",

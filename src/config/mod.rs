@@ -50,6 +50,8 @@ pub struct Config {
     pub phones: PhoneOptions,
     /// `sntp.listen`, the time for phones.
     pub sntp: Vec<SocketAddrV4>,
+    /// `syslog.listen`, what phones say.
+    pub syslog: Vec<SocketAddrV4>,
     /// `[publish]`
     pub publish: Publish,
     /// Things that are legal and worth a word in `offhook check`.
@@ -69,7 +71,8 @@ impl Config {
         let http = of("http.listen", Protocol::Tcp, &self.http);
         let admin = of("admin.listen", Protocol::Tcp, &self.admin);
         let dhcp = of("dhcp.interfaces", Protocol::Udp, self.dhcp.mode.map_or(&[], |_| &[DHCP]));
-        [tftp, http, admin, of("sntp.listen", Protocol::Udp, &self.sntp), dhcp].concat()
+        let syslog = of("syslog.listen", Protocol::Udp, &self.syslog);
+        [tftp, http, admin, of("sntp.listen", Protocol::Udp, &self.sntp), syslog, dhcp].concat()
     }
 }
 
@@ -87,7 +90,7 @@ pub struct Listen {
 /// What carries requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
-    /// TFTP, SNTP.
+    /// TFTP, SNTP, syslog.
     Udp,
     /// HTTP.
     Tcp,

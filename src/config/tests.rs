@@ -167,7 +167,7 @@ fn what_is_named_but_not_built_is_refused() {
         ("[discovery]\ninterfaces = [\"a/b\"]\n", "discovery.interfaces"),
         ("[discovery]\ninterfaces = [\"\"]\n", "discovery.interfaces"),
         ("[store]\nurl = \"postgres://h/d\"\n", "store.url"),
-        ("[syslog]\nlisten = [\"0.0.0.0:514\"]\n", "syslog.listen"),
+        ("[syslog]\nlisten = [\"514\"]\n", "syslog.listen"),
         ("[publish]\nwebhook = [\"http://h/\"]\n", "publish.webhook"),
     ] {
         complains(&format!("{LEAST}{text}"), &[key]);
@@ -175,6 +175,12 @@ fn what_is_named_but_not_built_is_refused() {
     complains("[pbx]\nsource = \"realtime\"\n", &["not built yet"]);
     complains("[pbx]\nsource = [\"freepbx\", \"sqlite\"]\n", &["several sources"]);
     complains("", &["pbx.source: has no default"]);
+}
+
+#[test]
+fn phones_are_heard_where_it_says() {
+    let config = with(&format!("{LEAST}[syslog]\nlisten = [\"0.0.0.0:514\"]\n")).unwrap();
+    assert!(config.listens().iter().any(|listen| listen.key == "syslog.listen" && listen.address.port() == 514));
 }
 
 #[test]

@@ -58,11 +58,12 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
     if let Some(address) = time.iter().find(|address| address.port() != sntp::PORT) {
         report.add("sntp.listen", format!("{address} is not on port {}, and phones ask no other", sntp::PORT));
     }
+    let syslog = sockets(&mut report, "syslog.listen", &wire.syslog.listen);
     report.not_built("pbx.config_dir", wire.pbx.config_dir != "/etc/asterisk");
     let phones = phones(&mut report, wire.phones);
     let dhcp = dhcp::validate(&mut report, &wire.dhcp);
     let firmware = firmware::validate(&mut report, wire.firmware);
-    unbuilt(&mut report, &wire.store, &wire.syslog, &wire.publish);
+    unbuilt(&mut report, &wire.store, &wire.publish);
     let publish = Publish { database: wire.publish.database, astdb: wire.publish.astdb };
     match (server, pbx, report.0.is_empty()) {
         (Some(server), Some(pbx), true) => Ok(Config {
@@ -78,6 +79,7 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
             firmware,
             phones,
             sntp: time,
+            syslog,
             publish,
             notes,
         }),
@@ -313,9 +315,8 @@ fn phones(report: &mut Report, wire: wire::Phones) -> PhoneOptions {
     }
 }
 
-fn unbuilt(report: &mut Report, store: &wire::Store, syslog: &wire::Syslog, publish: &wire::Publish) {
+fn unbuilt(report: &mut Report, store: &wire::Store, publish: &wire::Publish) {
     report.not_built("store.url", !store.url.is_empty());
-    report.not_built("syslog.listen", !syslog.listen.is_empty());
     report.not_built("publish.user_event", publish.user_event);
     report.not_built("publish.webhook", !publish.webhook.is_empty());
 }

@@ -260,6 +260,7 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
         tftp: Tftp { listen: vec![anywhere], fall_through: None },
         http: vec![anywhere],
         sntp: Vec::new(),
+        syslog: Vec::new(),
         admin: vec![anywhere],
         dhcp: crate::config::Dhcp::default(),
         discovery: Vec::new(),

@@ -92,6 +92,13 @@ pub enum EventKind {
         /// One sentence.
         what: String,
     },
+    /// What it wrote to our syslog receiver. Whoever has its address could.
+    Syslog {
+        /// As RFC 5424 names it: `error`, `notice`.
+        severity: String,
+        /// Printable, cut.
+        text: String,
+    },
     /// It was told to read its files again, to restart or to reset.
     Told {
         /// One sentence.

@@ -19,6 +19,7 @@ mod notify;
 mod operations;
 mod planning;
 mod prober;
+mod saying;
 mod sighting;
 mod state;
 mod taken;

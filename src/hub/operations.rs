@@ -25,6 +25,7 @@ use crate::pbx::roster::{Assignment, Button, Origin};
 use crate::render;
 use crate::simulate;
 use crate::store::{Damaged, Store};
+use crate::syslog::gate::Fates;
 use crate::tftp::exchange::Dropped;
 use crate::{neighbour, ports, probe};
 
@@ -40,6 +41,8 @@ pub struct Surroundings {
     pub http: Option<SocketAddr>,
     /// What TFTP got and did not answer.
     pub dropped: Arc<Dropped>,
+    /// What came of lines that phones said.
+    pub said: Arc<Fates>,
     /// Who is served.
     pub networks: Vec<Ipv4Net>,
     /// The firmware of the house.
@@ -105,6 +108,11 @@ impl Operations {
     /// What TFTP got and did not answer.
     pub fn dropped(&self) -> &Dropped {
         &self.around.dropped
+    }
+
+    /// What came of lines that phones said.
+    pub fn said(&self) -> &Fates {
+        &self.around.said
     }
 
     /// What the configuration wants said, after it was read again.

@@ -12,6 +12,7 @@ mod recover;
 mod roster;
 mod snapshots;
 mod sound;
+mod talk;
 
 use std::fs;
 use std::io;
@@ -354,6 +355,7 @@ impl Store {
             .bind(rows)
             .execute(&mut *connection)
             .await?;
+            talk::trim(&mut *connection, events).await?;
             sqlx::query(
                 "delete from event where id in (select old.id from json_each(?1) as phone join event as old on old.mac = phone.value \
                  where old.id <= (select id from event where mac = phone.value order by id desc limit 1 offset ?2))",

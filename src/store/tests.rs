@@ -295,6 +295,27 @@ async fn tails_are_trimmed() {
     assert_eq!(kept, many[300..]);
 }
 
+#[tokio::test]
+async fn what_a_phone_says_pushes_out_nothing_that_it_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).await.unwrap();
+    let event = |n: i64, mac: &str, what| BootEvent {
+        at: Timestamp::from_second(n).unwrap(),
+        mac: mac.parse().unwrap(),
+        ip: None,
+        what,
+    };
+    let did = |n: i64, mac| event(n, mac, EventKind::Unregistered { extension: n.to_string() });
+    let said = |n: i64, mac| event(n, mac, EventKind::Syslog { severity: "debug".into(), text: n.to_string() });
+    let (talker, other) = ("001B54AABB01", "001B54AABB02");
+    let quiet: Vec<_> = (0..100).map(|n| did(n, talker)).chain([said(0, other), did(1, other)]).collect();
+    let many: Vec<_> = (100..400).map(|n| said(n, talker)).collect();
+    store.append(&quiet).await.unwrap();
+    store.append(&many).await.unwrap();
+    let kept = store.events().await.unwrap();
+    assert_eq!(kept, [&quiet, &many[300 - crate::timeline::TALK..]].concat());
+}
+
 /// Who is where outlives a restart; what is too old or unreadable does not.
 #[tokio::test]
 async fn who_is_where_is_there_after_a_restart() {

@@ -12,6 +12,9 @@ use crate::files::name::{FileRequest, PhoneFile, SharedFile};
 /// Events kept per phone.
 pub const EVENTS_PER_PHONE: usize = 200;
 
+/// Of them lines that the phone itself wrote.
+pub const TALK: usize = 40;
+
 /// Strangers kept at most, and events of each: enough to say what one asks for.
 const STRANGERS: usize = 512;
 const EVENTS_PER_STRANGER: usize = 50;
@@ -49,6 +52,12 @@ impl Timeline {
         }
         let ring = self.phones.entry(event.mac).or_default();
         ring.boot.see(&event);
+        if is_talk(&event) && ring.events.iter().filter(|event| is_talk(event)).count() >= TALK {
+            // A phone that talks pushes out what it said, not what it did.
+            if let Some(first) = ring.events.iter().position(is_talk) {
+                ring.events.remove(first);
+            }
+        }
         if ring.events.len() >= if assigned { EVENTS_PER_PHONE } else { EVENTS_PER_STRANGER } {
             ring.events.pop_front();
         }
@@ -150,6 +159,7 @@ impl Boot {
             EventKind::Leased { .. } => self.leased = Some(event.at),
             EventKind::Banned { .. }
             | EventKind::Told { .. }
+            | EventKind::Syslog { .. }
             | EventKind::Assigned { .. }
             | EventKind::Firmware { .. }
             | EventKind::Sighted { .. } => {}
@@ -178,6 +188,10 @@ impl Boot {
         self.config_sent_times = 0;
         self.firmware_missing = None;
     }
+}
+
+fn is_talk(event: &BootEvent) -> bool {
+    matches!(event.what, EventKind::Syslog { .. })
 }
 
 /// A part of a set; also one whose name ends with the blank of a bad line.
@@ -271,6 +285,18 @@ mod tests {
         let kept: Vec<_> = timeline.of("001B54AABB01".parse().unwrap()).collect();
         assert_eq!(kept.len(), EVENTS_PER_PHONE);
         assert_eq!(kept.last().unwrap().at, at(999));
+    }
+
+    #[test]
+    fn what_a_phone_says_pushes_out_nothing_that_it_did() {
+        let mut timeline = Timeline::default();
+        timeline.push(asked(0, "x"), true);
+        for n in 1..1_000 {
+            let what = EventKind::Syslog { severity: "debug".into(), text: n.to_string() };
+            timeline.push(BootEvent { what, ..asked(n, "x") }, true);
+        }
+        let kept: Vec<_> = timeline.of("001B54AABB01".parse().unwrap()).collect();
+        assert_eq!((kept.len(), kept[0].at, kept[1].at), (TALK + 1, at(0), at(1_000 - 40)));
     }
 
     #[test]

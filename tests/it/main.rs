@@ -18,6 +18,7 @@
 //! - `dhcp`, `dhcp_phone`: offhook's DHCP server, what others are to say and what they do say; scripted phones come up with it
 //! - `banned`: a phone whose address a real fail2ban blocks
 //! - `sntp`: the time, asked of the daemon by a time client
+//! - `syslog`: what phones say, sent by real senders
 //! - `catalogue`: every row of the bad-input catalogue, by its id
 //! - `faults`: the fault table, each row by its id
 //! - `firmware`: the store from the archive to the set, table Z where it takes the daemon, and the process that unpacks
@@ -57,3 +58,4 @@ mod setup;
 mod sipp;
 mod sntp;
 mod stuck;
+mod syslog;

@@ -7,6 +7,7 @@ mod dhcp;
 mod discover;
 mod firmware;
 mod rendered;
+mod syslog;
 mod tftp;
 
 /// What takes bytes and must not end by a panic.
@@ -26,6 +27,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("lldp", discover::lldp),
     ("dhcp_packet", dhcp::packet),
     ("dhcp_server", dhcp::server),
+    ("syslog", syslog::datagram),
 ];
 
 /// Runs a target.

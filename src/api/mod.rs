@@ -148,6 +148,9 @@ fn summary(what: &EventKind) -> String {
         EventKind::Banned { jail, banned: true } => format!("its address is blocked by fail2ban ({jail})"),
         EventKind::Banned { jail, banned: false } => format!("its address is blocked by fail2ban no more ({jail})"),
         EventKind::Leased { address } => format!("has the address {address}"),
+        EventKind::Rejected { extension, why, address } => {
+            format!("was rejected by the PBX as {extension} from {address} ({why})")
+        }
         EventKind::Syslog { severity, text } => format!("says ({severity}): {text}"),
         EventKind::Told { what }
         | EventKind::Assigned { what }

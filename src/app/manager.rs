@@ -41,6 +41,10 @@ pub(super) fn spawn(stage: &mut Stage, config: &Config, hub: &Arc<Hub>, nudge: &
             let hub = Arc::clone(hub);
             move |endpoint| hub.is_phones(endpoint)
         }),
+        is_phone: Box::new({
+            let hub = Arc::clone(hub);
+            move |ip| hub.is_at(ip)
+        }),
         timing: client::Timing::default(),
     };
     let (session, commands, ending) = (Arc::new(session), Arc::new(Mutex::new(commands)), stage.ending());

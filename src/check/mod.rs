@@ -50,6 +50,8 @@ pub struct Facts {
     pub findings: Vec<(MacAddr, Finding)>,
     /// Why the manager interface is away; `None` while it is up.
     pub ami_down: Option<String>,
+    /// Our manager user does not hear why registrations are rejected.
+    pub ami_deaf: bool,
     /// Whether it is configured at all.
     pub ami_configured: bool,
     /// What came of our own TFTP fetch of `SIPDefault.cnf`; `None` where another program would answer.
@@ -192,11 +194,17 @@ fn manager(facts: &Facts) -> Vec<Check> {
             "manager",
             CheckStatus::Warning,
             "Asterisk's manager interface is not configured: registrations are unknown",
-            "run `offhook setup`, which makes a manager user; or set [ami], and add one in /etc/asterisk/manager_custom.conf (read = system, write = system)",
+            "run `offhook setup`, which makes a manager user; or set [ami], and add one in /etc/asterisk/manager_custom.conf (read = system,security, write = system)",
         ),
         (Some(why), true) => {
             bad("manager", CheckStatus::Failed, why.clone(), "see the sentence; offhook tries again by itself")
         }
+        (None, true) if facts.ami_deaf => bad(
+            "manager",
+            CheckStatus::Warning,
+            "logged in to Asterisk's manager interface, which does not tell our user why a registration is rejected",
+            "run `offhook setup`; or write read = system,security for that user in manager_custom.conf and run asterisk -rx 'manager reload'; then systemctl restart offhook",
+        ),
         (None, true) => ok("manager", "logged in to Asterisk's manager interface"),
     }]
 }

@@ -11,12 +11,12 @@ mod settings;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::access::Denied;
 use crate::convert::{Conversion, Turn};
-use crate::domain::{Contact, Load, Problem, Signalling};
+use crate::domain::{Contact, ContactState, Load, Problem, Rejected, Rejection, Signalling};
 use crate::fail2ban::Ban;
 use crate::fleet::Desired;
 use crate::pbx::roster::{Assignment, Roster};
@@ -60,7 +60,12 @@ pub struct Evidence<'a> {
     pub denied: Option<&'a Denied>,
     /// Its address, where fail2ban blocks that.
     pub banned: Option<(Ipv4Addr, &'a Ban)>,
+    /// The last time that the PBX rejected it.
+    pub rejected: Option<&'a Rejected>,
 }
+
+/// How long a rejection concerns a person: a phone tries again within minutes.
+pub const REJECTED: SignedDuration = SignedDuration::from_hours(1);
 
 impl Evidence<'_> {
     /// Whether it runs SCCP because somebody wanted that: it registers at another place.
@@ -68,6 +73,20 @@ impl Evidence<'_> {
         let sccp = |load: &Load| load.signalling == Signalling::Sccp;
         let wanted = self.conversion.filter(|conversion| conversion.done());
         self.runs.is_some_and(sccp) && wanted.and_then(|c| Load::parse(&c.target)).is_some_and(|to| sccp(&to))
+    }
+
+    /// Why the PBX rejects it, while that holds: it has not registered since, and has not fetched another configuration.
+    pub fn rejected(&self) -> Option<&Rejected> {
+        let rejected = self.rejected?;
+        let registered = |contact: &Contact| {
+            // A phone that works may go on trying an extension that it had before.
+            contact.state == ContactState::Registered
+                && (contact.endpoint == rejected.endpoint || rejected.why == Rejection::Unknown)
+        };
+        let over = self.contacts.iter().any(registered)
+            || self.boot.config_sent.is_some_and(|sent| sent > rejected.at)
+            || self.now.duration_since(rejected.at) >= REJECTED;
+        (!over).then_some(rejected)
     }
 
     /// The conversion, while it goes on: begun or waiting, not failed.

@@ -70,6 +70,15 @@ pub enum EventKind {
         /// Extension.
         extension: String,
     },
+    /// The PBX rejected it.
+    Rejected {
+        /// As which extension.
+        extension: String,
+        /// `wrong-secret`, `unknown-extension`, `address-not-permitted`.
+        why: String,
+        /// From where.
+        address: IpAddr,
+    },
     /// A line's contact stopped answering.
     Unreachable {
         /// Extension.

@@ -24,5 +24,5 @@ pub use mac::{MacAddr, MacError};
 pub use model::ModelName;
 pub use phone::{LineKind, Phone, PhoneOptions, SipTransport};
 pub use printable::printable;
-pub use registration::{Contact, ContactState, Driver, Endpoint};
+pub use registration::{Contact, ContactState, Driver, Endpoint, Rejected, Rejection};
 pub use window::Window;

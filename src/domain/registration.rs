@@ -61,3 +61,38 @@ pub struct Contact {
     /// When the binding ends, if the PBX says.
     pub expires: Option<Timestamp>,
 }
+
+/// Why the PBX rejects a registration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// Its secret is wrong.
+    Secret,
+    /// There is no such extension.
+    Unknown,
+    /// The extension's own list does not permit its address.
+    Acl,
+}
+
+impl Rejection {
+    /// The word for it in events.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Secret => "wrong-secret",
+            Self::Unknown => "unknown-extension",
+            Self::Acl => "address-not-permitted",
+        }
+    }
+}
+
+/// A registration that the PBX rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// As whom.
+    pub endpoint: Endpoint,
+    /// Why.
+    pub why: Rejection,
+    /// From where; the source of a datagram can be made up.
+    pub address: IpAddr,
+    /// When.
+    pub at: Timestamp,
+}

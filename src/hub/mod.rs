@@ -19,6 +19,7 @@ mod notify;
 mod operations;
 mod planning;
 mod prober;
+mod rejecting;
 mod saying;
 mod sighting;
 mod state;
@@ -68,6 +69,10 @@ pub struct Ami {
     pub up: bool,
     /// Why not.
     pub why: Option<String>,
+    /// Since when it is up.
+    pub since: Option<Timestamp>,
+    /// Our manager user hears why registrations are rejected.
+    pub hears: bool,
 }
 
 impl Hub {
@@ -151,6 +156,7 @@ impl Hub {
         let (mac, at) = (event.mac, event.at);
         let assigned = snapshot.assignment(mac).is_some();
         Self::note_access(state, &event);
+        state.rejections.heard(&event);
         state.timeline.push(event.clone(), assigned);
         if assigned {
             // A full queue loses the stored copy of an event, never the phone's file.
@@ -203,6 +209,7 @@ impl Hub {
         for mac in before.assignments.keys().filter(|mac| next.assignment(**mac).is_none()) {
             state.forget(*mac);
             state.access.forget(*mac);
+            state.rejections.forget(*mac);
         }
         drop(state);
         let site_changed = all || !same_site(&before, &next);
@@ -233,9 +240,12 @@ impl Hub {
     /// The manager session has something to say.
     pub fn ami(&self, update: AmiUpdate, now: Timestamp) {
         match update {
-            AmiUpdate::Up => self.lock().ami = Ami { up: true, why: None },
+            AmiUpdate::Up => {
+                let ami = &mut self.lock().ami;
+                (ami.up, ami.why, ami.since) = (true, None, Some(now));
+            }
             AmiUpdate::Down { why } => {
-                self.lock().ami = Ami { up: false, why: Some(why) };
+                self.lock().ami = Ami { why: Some(why), ..Ami::default() };
                 self.registrations_known(false, now);
             }
             AmiUpdate::Contacts(contacts) => {
@@ -251,6 +261,8 @@ impl Hub {
             }
             AmiUpdate::Endpoint { endpoint, contacts, at } => self.contacts(&endpoint, &contacts, at),
             AmiUpdate::Reloaded => {}
+            AmiUpdate::Hears => self.lock().ami.hears = true,
+            AmiUpdate::Rejected(rejected) => self.rejected(rejected),
         }
     }
 

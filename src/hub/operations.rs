@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use ipnet::Ipv4Net;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::notify::Told;
@@ -76,6 +76,9 @@ pub struct Dhcp {
     /// Likewise.
     pub server: config::Server,
 }
+
+/// A user that hears security events hears of its own login within this.
+const HEARS: SignedDuration = SignedDuration::from_secs(3);
 
 /// What people can ask for.
 pub struct Operations {
@@ -253,6 +256,9 @@ impl Operations {
             problems: snapshot.problems.to_vec(),
             findings: self.hub.all_findings(),
             ami_down: (!manager.up).then(|| manager.why.unwrap_or_else(|| "not connected yet".to_owned())),
+            ami_deaf: manager.up
+                && !manager.hears
+                && manager.since.is_some_and(|since| now.duration_since(since) > HEARS),
             ami_configured: self.around.ami.is_some(),
             absent: absent(&self.around.listens).map(|listen| (listen.key, *listen.address.ip())).collect(),
             held: held(held_now).await,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Ami;
 use super::converting::Converting;
+use super::rejecting::Rejections;
 use crate::access::Access;
 use crate::api;
 use crate::convert::Belief;
@@ -46,6 +47,8 @@ pub(super) struct State {
     pub(super) access: Access,
     /// Whom fail2ban blocks.
     pub(super) bans: Bans,
+    /// Why the PBX rejects phones.
+    pub(super) rejections: Rejections,
     /// When strangers were last looked at whether they are to be forgotten.
     pub(super) swept: Timestamp,
 }
@@ -163,6 +166,7 @@ impl State {
             twin: seen.twin(now),
             denied: self.access.denied(mac, now),
             banned: ban.as_ref().map(|(ip, ban)| (*ip, ban)),
+            rejected: self.rejections.of(mac),
         };
         derive(mac, &evidence, seen, self.judged.get(&mac).map(|judged| &judged.status))
     }

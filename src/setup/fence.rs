@@ -14,12 +14,12 @@ const BEGIN: &str = "; offhook begin";
 const END: &str = "; offhook end";
 
 /// The manager user's section in its fences. Class `system` is all that the daemon's actions and events need (PJSIP and
-/// SIP lists, AstDB, NOTIFY; registrations, reloads); without `originate`, `command` and `config` it can make no call
+/// SIP lists, AstDB, NOTIFY; registrations, reloads), class `security` says why a phone is rejected; without `originate`, `command` and `config` it can make no call
 /// and run nothing.
 pub fn stanza(secret: &Secret) -> String {
     format!(
         "{BEGIN}: written by `offhook setup`, taken away by `offhook setup --undo`\n[offhook]\nsecret = {}\n\
-         deny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.1/255.255.255.255\nread = system\nwrite = system\n{END}\n",
+         deny = 0.0.0.0/0.0.0.0\npermit = 127.0.0.1/255.255.255.255\nread = system,security\nwrite = system\n{END}\n",
         secret.expose()
     )
 }

@@ -22,6 +22,7 @@ pub(super) async fn login(port: u16, secret: &Secret) -> Result<(), String> {
         username: "offhook".to_owned(),
         secret: Box::new(move || Ok(secret.clone())),
         wanted: Box::new(|_| false),
+        is_phone: Box::new(|_| false),
         timing: Timing { patience: PATIENCE, boot: PATIENCE / 5, ..Timing::default() },
     };
     let (_handle, mut commands) = AmiHandle::new();

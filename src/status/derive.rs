@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Health, PhoneStatus, Stage};
 use crate::access::CONCERNS;
 use crate::convert::{Conversion, StepState};
-use crate::diagnose::{Evidence, Finding, diagnose, due};
+use crate::diagnose::{Evidence, Finding, REJECTED, diagnose, due};
 use crate::domain::{Contact, ContactState, Driver, Line, MacAddr, SipTransport};
 use crate::fleet::{Seen, TO_AND_FRO};
 
@@ -53,7 +53,12 @@ pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option
         findings: judged_findings.into_iter().map(|(_, finding)| finding).collect(),
         lines,
         awaits_tcp: awaits_tcp(evidence),
-        due: due(evidence.boot, evidence.now).into_iter().chain(parted(evidence)).chain(forgotten(evidence)).min(),
+        due: due(evidence.boot, evidence.now)
+            .into_iter()
+            .chain(parted(evidence))
+            .chain(forgotten(evidence))
+            .chain(rejected_no_more(evidence))
+            .min(),
     }
 }
 
@@ -65,6 +70,11 @@ fn parted(evidence: &Evidence<'_>) -> Option<Timestamp> {
 /// When a denial concerns nobody any more.
 fn forgotten(evidence: &Evidence<'_>) -> Option<Timestamp> {
     evidence.denied.and_then(|denied| denied.at.checked_add(CONCERNS).ok())
+}
+
+/// When a rejection concerns nobody any more.
+fn rejected_no_more(evidence: &Evidence<'_>) -> Option<Timestamp> {
+    evidence.rejected().and_then(|rejected| rejected.at.checked_add(REJECTED).ok())
 }
 
 /// Whether it may be writing its flash: it downloads and has not registered since.

@@ -155,7 +155,7 @@ impl Boot {
                     self.firmware_missing = Some((event.at, name.clone()));
                 }
             }
-            EventKind::Unreachable { .. } => self.last = Some(event.at),
+            EventKind::Unreachable { .. } | EventKind::Rejected { .. } => self.last = Some(event.at),
             EventKind::Leased { .. } => self.leased = Some(event.at),
             EventKind::Banned { .. }
             | EventKind::Told { .. }

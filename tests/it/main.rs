@@ -11,6 +11,7 @@
 //! - `models`: the catalogue, from spellings in the PBX to files
 //! - `module`: the FreePBX module, its PHP on both generations
 //! - `chan_sip`: phones on either channel driver of one PBX
+//! - `rejected`: phones whose registration a real Asterisk rejects
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`: bad input, starting and ending
 //! - `setup`, `docs`: a host is prepared, and given back; what the documents say is typed
 //! - `convert`, `demo`, `stuck`: phones in every state end on their target, or say why not
@@ -51,6 +52,7 @@ mod models;
 mod module;
 mod notify;
 mod path;
+mod rejected;
 mod requests;
 mod rows;
 mod saves;

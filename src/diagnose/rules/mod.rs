@@ -7,6 +7,7 @@ mod conversion;
 mod firmware_missing;
 mod no_clock;
 mod not_registering;
+mod register_rejected;
 mod tcp_off;
 mod tcp_silent;
 mod trust_list;
@@ -32,6 +33,7 @@ pub const RULES: &[Rule] = &[
     tcp_off::RULE,
     tcp_silent::RULE,
     config_refused::RULE,
+    register_rejected::RULE,
     not_registering::RULE,
     no_clock::RULE,
 ];

@@ -34,6 +34,7 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     if !evidence.registrations_known
         || !evidence.contacts.is_empty()
         || evidence.boot.lost.is_some()
+        || evidence.rejected().is_some()
         || evidence.converting().is_some()
         || evidence.on_sccp()
         || desired.phone.lines.is_empty()

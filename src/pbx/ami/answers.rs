@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::client::{AmiError, AmiUpdate, NO_ENDPOINT, Reply};
 use super::contacts::{self, Listed, listed};
 use super::proto::Message;
+use super::security;
 use super::session::{CHANGED, List, Pending, Purpose, Session};
 use crate::domain::{Contact, Driver, Endpoint};
 
@@ -256,6 +257,14 @@ impl Session<'_> {
             self.any_driver();
             self.list_soon();
             self.outbox.push(AmiUpdate::Reloaded);
+        } else if security::is_of_class(message) {
+            if !std::mem::replace(&mut self.hears, true) {
+                self.outbox.push(AmiUpdate::Hears);
+            }
+            let rejected = security::rejected(message, Timestamp::now());
+            if let Some(rejected) = rejected.filter(|rejected| (self.config.is_phone)(rejected.address)) {
+                self.outbox.push(AmiUpdate::Rejected(rejected));
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! registration raises no event. Action and event names: Asterisk main/manager.c, res/res_pjsip.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use super::contacts::{self, Known};
 use super::outbox::Outbox;
 use super::proto::{Action, BadValue, Message};
 use super::session;
-use crate::domain::{Contact, Driver, Endpoint, Secret, backoff};
+use crate::domain::{Contact, Driver, Endpoint, Rejected, Secret, backoff};
 use crate::notify::Notify;
 use crate::pbx::roster::{Section, Sections};
 
@@ -43,6 +44,10 @@ pub enum AmiUpdate {
     },
     /// Asterisk reloaded its configuration.
     Reloaded,
+    /// The manager user hears events of class `security`.
+    Hears,
+    /// A registration from the address of a phone was rejected.
+    Rejected(Rejected),
 }
 
 /// Reads the secret of the manager user; why it could not be read, as one sentence.
@@ -50,6 +55,9 @@ pub type ReadSecret = Box<dyn Fn() -> Result<Secret, String> + Send + Sync>;
 
 /// Whether a phone registers as this endpoint, so that it is worth a question.
 pub type Wanted = Box<dyn Fn(&Endpoint) -> bool + Send + Sync>;
+
+/// Whether a phone is at this address, so that its rejection is worth a word: others try secrets all day.
+pub type IsPhone = Box<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
 /// Where and as whom to log in.
 pub struct AmiConfig {
@@ -62,6 +70,8 @@ pub struct AmiConfig {
     /// Which peers of chan_sip matter: each of their registrations and refreshes raises an event, and the list lacks
     /// their User-Agent, so others are neither heard nor asked about between two lists.
     pub wanted: Wanted,
+    /// Whose rejections are told.
+    pub is_phone: IsPhone,
     /// Waits.
     pub timing: Timing,
 }

@@ -6,6 +6,7 @@ mod connection;
 pub mod contacts;
 mod outbox;
 pub mod proto;
+mod security;
 mod session;
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ use super::client::AmiUpdate;
 /// full makes up for them.
 const WAITING: usize = 256;
 
+/// Rejections among them; beyond that they are dropped.
+const REJECTED: usize = 64;
+
 /// A channel with a bounded queue before it, in which later news replace earlier ones.
 pub(super) struct Outbox {
     sender: mpsc::Sender<AmiUpdate>,
@@ -40,7 +43,15 @@ impl Outbox {
                     .retain(|old| !matches!(old, AmiUpdate::Endpoint { endpoint: same, .. } if same == endpoint));
             }
             AmiUpdate::Reloaded => self.waiting.retain(|old| !matches!(old, AmiUpdate::Reloaded)),
-            AmiUpdate::Up => {}
+            AmiUpdate::Rejected(new) => {
+                let same = |old: &AmiUpdate| matches!(old, AmiUpdate::Rejected(old) if (&old.endpoint, old.address) == (&new.endpoint, new.address));
+                self.waiting.retain(|old| !same(old));
+                // The phone tries again, and is rejected again.
+                if self.waiting.iter().filter(|old| matches!(old, AmiUpdate::Rejected(_))).count() >= REJECTED {
+                    return;
+                }
+            }
+            AmiUpdate::Up | AmiUpdate::Hears => {}
         }
         self.waiting.push_back(update);
         if self.waiting.len() > WAITING {
@@ -88,7 +99,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::{Driver, Endpoint};
+    use crate::domain::{Driver, Endpoint, Rejected, Rejection};
 
     fn endpoint(name: u32) -> AmiUpdate {
         AmiUpdate::Endpoint {
@@ -132,6 +143,26 @@ mod tests {
             assert_eq!(drain(&mut outbox, &mut receiver).await, expected);
             assert!(!outbox.take_lost());
         }
+    }
+
+    /// However many are rejected while nobody reads, few wait, and what else waits stays.
+    #[tokio::test]
+    async fn rejections_push_nothing_out() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let mut outbox = Outbox::new(sender);
+        outbox.push(AmiUpdate::Up);
+        (0..100).for_each(|n| outbox.push(endpoint(n)));
+        for n in 0..10_000_u32 {
+            outbox.push(AmiUpdate::Rejected(Rejected {
+                endpoint: Endpoint::new(Driver::Pjsip, n.to_string()),
+                why: Rejection::Secret,
+                address: std::net::Ipv4Addr::from(n).into(),
+                at: Timestamp::UNIX_EPOCH,
+            }));
+        }
+        assert_eq!(outbox.waiting.len(), 100 + REJECTED);
+        assert_eq!(drain(&mut outbox, &mut receiver).await.len(), 101 + REJECTED);
+        assert!(!outbox.take_lost());
     }
 
     /// F12: what does not fit is dropped, which is said once all else is read.

@@ -84,6 +84,8 @@ pub(super) struct Session<'a> {
     pub(super) no_peers: bool,
     pub(super) booted: bool,
     pub(super) up: bool,
+    /// An event of class `security` came.
+    pub(super) hears: bool,
     /// Registration is unknown and why was said.
     pub(super) said: bool,
     /// When to ask for the list in full again; never while one is under way.
@@ -135,6 +137,7 @@ pub(super) async fn run(
         no_peers: false,
         booted: false,
         up: false,
+        hears: false,
         said: false,
         list_at: now + config.timing.boot,
         listing: false,

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use super::client::{AmiError, AmiUpdate, Timing};
 use super::proto::Action;
-use crate::domain::ContactState;
+use crate::domain::{ContactState, Rejection};
 use manager::{Client, Do, Manager, UNKNOWN, World, event, timing};
 
 #[tokio::test]
@@ -120,6 +120,26 @@ async fn f11_half_open() {
     let mut client = Client::start(&manager.address, waits, 16);
     let why = client.down().await;
     assert!(why.contains("did not answer a ping"), "{why}");
+}
+
+/// Who is rejected is told where it is a phone, and how nobody answered a challenge is not.
+#[tokio::test]
+async fn a_phone_that_is_rejected_is_told_and_who_tries_secrets_is_not() {
+    let manager = Manager::start(World::phones(1)).await;
+    let mut client = Client::start(&manager.address, timing(), 16);
+    client.list().await;
+    let failed = |account: &str, ip: &str| {
+        format!(
+            "Event: ChallengeResponseFailed\r\nPrivilege: security,all\r\nService: PJSIP\r\nAccountID: {account}\r\n\
+             RemoteAddress: IPV4/UDP/{ip}/5060\r\nChallenge: c1\r\nResponse: r1\r\n\r\n"
+        )
+    };
+    let guesses: String = (0..10_000).map(|n| failed(&n.to_string(), "10.0.0.6")).collect();
+    manager.say(guesses + &failed("1001", "10.0.0.5"));
+    assert!(matches!(client.next().await, AmiUpdate::Hears));
+    let AmiUpdate::Rejected(rejected) = client.next().await else { panic!("a phone was rejected") };
+    assert_eq!((rejected.endpoint.name.as_str(), rejected.why), ("1001", Rejection::Secret));
+    assert_eq!(rejected.address.to_string(), "10.0.0.5");
 }
 
 #[tokio::test]

@@ -80,6 +80,7 @@ fn judge(conversion: &Conversion, boot: &Boot, runs: Option<&Load>) -> Judged {
         twin: None,
         denied: None,
         banned: None,
+        rejected: None,
     };
     derive(assignment.mac, &evidence, &Seen::default(), None)
 }

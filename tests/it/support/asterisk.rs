@@ -109,7 +109,7 @@ impl Asterisk {
             "manager.conf",
             &format!(
                 "[general]\n#include \"env_manager.conf\"\n\n[offhook]\nsecret = {MANAGER_SECRET}\ndeny = 0.0.0.0/0.0.0.0\n\
-                 permit = 127.0.0.1/255.255.255.255\nread = system,reporting\nwrite = system,reporting\n\n{users}"
+                 permit = 127.0.0.1/255.255.255.255\nread = system,reporting,security\nwrite = system,reporting\n\n{users}"
             ),
         );
     }

@@ -24,6 +24,7 @@ pub(crate) fn client(asterisk: &Asterisk, username: &str, secret: &str) -> Clien
         username: username.to_owned(),
         secret: Box::new(move || Ok(secret.clone())),
         wanted: Box::new(|_| true),
+        is_phone: Box::new(|_| true),
         timing: Timing { boot: Duration::from_millis(200), refused: PATIENCE * 2, ..Timing::default() },
     };
     let ending = shutdown.clone();

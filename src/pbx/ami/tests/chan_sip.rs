@@ -24,7 +24,8 @@ async fn told(client: &mut Client, driver: Driver, name: &str) -> Vec<Contact> {
                 return contacts;
             }
             AmiUpdate::Down { why } => panic!("{why}"),
-            AmiUpdate::Up | AmiUpdate::Contacts(_) | AmiUpdate::Reloaded => {}
+            AmiUpdate::Rejected(rejected) => panic!("{rejected:?}"),
+            AmiUpdate::Up | AmiUpdate::Contacts(_) | AmiUpdate::Reloaded | AmiUpdate::Hears => {}
         }
     }
 }

@@ -281,6 +281,7 @@ impl Client {
             username: "offhook".into(),
             secret: Box::new(|| Ok(Secret::new("secret"))),
             wanted: Box::new(|endpoint| !endpoint.name.starts_with("soft")),
+            is_phone: Box::new(|ip| ip.to_string() == "10.0.0.5"),
             timing,
         };
         let ending = shutdown.clone();

@@ -230,6 +230,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         Surroundings {
             notes: ArcSwap::from_pointee(config.notes.clone()),
             restart: ArcSwap::default(),
+            settings: ArcSwap::from_pointee(config.shown.clone()),
             tftp: tftp_address,
             http: addresses.http,
             held: waiting.held(),
@@ -321,6 +322,7 @@ impl Running {
         self.operations.set_notes(new.notes.clone());
         let restart = reload::needs_restart(&self.started, &new);
         self.operations.set_restart(&restart);
+        self.operations.set_settings(new.shown);
         self.accept.notify_one();
         self.waiting.try_again();
         restart

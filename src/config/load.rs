@@ -13,7 +13,7 @@ use serde::Deserialize;
 use toml::de::{DeTable, DeValue};
 
 use super::wire::{LISTS, Wire};
-use super::{Config, ConfigError, ConfigProblem, validate};
+use super::{Config, ConfigError, ConfigProblem, shown, validate};
 
 /// The process environment, or a made-up one.
 pub type Environment = BTreeMap<String, String>;
@@ -56,9 +56,11 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Config, ConfigErro
                 readable.extend(readable_secret_file(&wire));
                 problems.append(&mut readable);
             }
+            let shown = shown::shown(&wire, &origins);
             validate::validate(wire).and_then(|config| {
                 let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-                validate::keeps_apart(&config, &file).map(|()| config).map_err(|problem| vec![problem])
+                let kept_apart = validate::keeps_apart(&config, &file).map_err(|problem| vec![problem]);
+                kept_apart.map(|()| Config { shown, ..config })
             })
         }
         Err(why) => Err(vec![problem("", None, "", &why.to_string())]),
@@ -85,13 +87,20 @@ const READABLE: &str =
     "holds a password and every user can read it; chmod 0640 it, or set server.allow_readable_secrets = true";
 
 /// Where a value was set last.
-struct Origin {
+pub(super) struct Origin {
     place: String,
     line: Option<usize>,
 }
 
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.place)?;
+        self.line.map_or(Ok(()), |line| write!(f, " line {line}"))
+    }
+}
+
 /// Origins by `section.key`.
-type Origins = BTreeMap<String, Origin>;
+pub(super) type Origins = BTreeMap<String, Origin>;
 
 /// The manager's secret in a file of its own that every user can read.
 fn readable_secret_file(wire: &Wire) -> Option<ConfigProblem> {

@@ -7,6 +7,7 @@ pub mod dhcp;
 mod firmware;
 mod load;
 mod pbx;
+mod shown;
 mod validate;
 mod wire;
 
@@ -22,6 +23,7 @@ use crate::domain::{ModelName, PhoneOptions, Secret, SipTransport, Window};
 
 pub use dhcp::Dhcp;
 pub use load::{Environment, load};
+pub use shown::{DEFAULT, DOTS, Shown};
 
 /// The configuration, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub struct Config {
     pub publish: Publish,
     /// Things that are legal and worth a word in `offhook check`.
     pub notes: Vec<String>,
+    /// Every key as people see it; none where no file was read.
+    pub shown: Vec<Shown>,
 }
 
 /// Where a DHCP server listens, on each of its interfaces (RFC 2131 section 4.1).

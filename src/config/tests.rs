@@ -31,7 +31,9 @@ fn complains(text: &str, expected: &[&str]) {
 #[test]
 fn the_sample_is_the_default() {
     let sample = include_str!("../../packaging/offhook.toml");
-    assert_eq!(with(sample).unwrap(), with(LEAST).unwrap());
+    let least = with(LEAST).unwrap();
+    let sample_read = with(sample).unwrap();
+    assert_eq!(Config { shown: Vec::new(), ..sample_read }, Config { shown: Vec::new(), ..least });
     // Every key of the wire shape stands in the sample, so that its reader sees all there is.
     let shown: toml::Table = sample.parse().unwrap();
     for key in LISTS {
@@ -50,6 +52,25 @@ fn defaults_are_the_contract_s() {
     assert_eq!(config.phones.time_zone, None);
     assert_eq!(config.ami.unwrap().secret, AmiSecret::File("/etc/offhook/ami.secret".into()));
     assert!(!config.server.phone_networks.iter().any(|net| net.contains(&std::net::Ipv4Addr::LOCALHOST)));
+}
+
+#[test]
+fn each_value_is_shown_with_the_layer_that_said_so() {
+    let text = format!("{LEAST}poll_interval = \"3s\"\n\n[ami]\nsecret = \"83746152\"\n");
+    let more = [("10-setup.toml", "[tftp]\nfall_through = \"/srv/tftp\"\n")];
+    let environment = [("OFFHOOK_SERVER__PHONE_NETWORKS", "10.0.0.0/8,192.0.2.0/24")];
+    let config = with_layers(&text, &more, &environment).unwrap();
+    let shown = |key: &str| {
+        let shown = config.shown.iter().find(|shown| shown.key == key).unwrap_or_else(|| panic!("{key}"));
+        (shown.value.as_str(), shown.source.as_str())
+    };
+    assert!(shown("pbx.poll_interval").1.ends_with("/offhook.toml line 3"), "{:?}", shown("pbx.poll_interval"));
+    assert_eq!(shown("pbx.poll_interval").0, "\"3s\"");
+    assert!(shown("tftp.fall_through").1.ends_with("/conf.d/10-setup.toml line 2"), "{:?}", shown("tftp.fall_through"));
+    let networks = ("[\"10.0.0.0/8\", \"192.0.2.0/24\"]", "OFFHOOK_SERVER__PHONE_NETWORKS");
+    assert_eq!(shown("server.phone_networks"), networks);
+    assert_eq!(shown("phones.language"), ("\"en_US\"", "default"));
+    assert!(!format!("{:?}", config.shown).contains("83746152"));
 }
 
 #[test]

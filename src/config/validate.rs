@@ -82,6 +82,7 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
             syslog,
             publish,
             notes,
+            shown: Vec::new(),
         }),
         _ => Err(report.0),
     }

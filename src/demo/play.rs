@@ -285,6 +285,7 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
         },
         publish: Publish { database: true, astdb: true },
         notes: Vec::new(),
+        shown: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@
 //! changes the protocol late or never, then the one over newer loads.
 
 mod fallback;
+mod map;
 mod paths;
 mod pattern;
 mod range;
@@ -25,6 +26,7 @@ use crate::catalog::{Family, Model};
 use crate::domain::{Era, Load};
 
 pub use fallback::fallbacks;
+pub use map::{Arrow, Map, Place, map};
 pub use paths::{Certainty, ControlFile, Door, Edge, Fallback, Forbidden, Paths, Trigger, Verdict};
 pub use search::plan;
 pub use target::{default_target, nearest, newest};

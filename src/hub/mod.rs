@@ -17,6 +17,7 @@ mod leasing;
 mod looking;
 mod notify;
 mod operations;
+mod outlook;
 mod planning;
 mod prober;
 mod rejecting;
@@ -46,6 +47,7 @@ use crate::status::Statuses;
 
 pub use looking::Look;
 pub use operations::{Dhcp, Operations, Surroundings, absent};
+pub use outlook::Parts;
 pub use prober::Prober;
 use state::{State, is_phone, own_contact, printable, same_phone, same_site, users};
 

@@ -35,6 +35,8 @@ pub struct Surroundings {
     pub notes: ArcSwap<Vec<String>>,
     /// Sections of the configuration that were changed and take a restart.
     pub restart: ArcSwap<Vec<&'static str>>,
+    /// The configuration in force, as people see it.
+    pub settings: ArcSwap<Vec<config::Shown>>,
     /// Where TFTP listens.
     pub tftp: SocketAddrV4,
     /// Where HTTP for phones does.

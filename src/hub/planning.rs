@@ -23,7 +23,7 @@ pub struct Wanted {
 }
 
 /// What the store holds, as a plan wants it.
-fn stock(index: &Index) -> Vec<Stock> {
+pub(super) fn stock(index: &Index) -> Vec<Stock> {
     let held = index.sets.values().filter_map(|set| {
         let missing =
             if set.complete { Vec::new() } else { set.missing.iter().chain(&set.problems).cloned().collect() };

@@ -30,6 +30,7 @@ pub fn router(desk: Arc<Operations>) -> Router {
     own.merge(super::firmware::own())
         .merge(super::conversions::own())
         .merge(super::dhcp::own())
+        .merge(super::pages::router())
         .merge(for_the_pbx())
         .with_state(desk)
         .merge(people)

@@ -13,16 +13,13 @@ use axum::routing::{delete, post};
 use axum::{Json, Router};
 use hyper::body::Frame;
 use serde::Deserialize;
-use tokio::sync::mpsc;
 
 use super::api::refuse;
+use super::bring::{Bring, NotBrought};
 use crate::api::Done;
-use crate::firmware::import::{ImportError, Imported};
+use crate::firmware::import::ImportError;
 use crate::firmware::store::StoreError;
 use crate::hub::Operations;
-
-/// Pieces of a body that wait for the disk.
-const PIECES: usize = 8;
 
 /// What root and group `offhook` have.
 pub(super) fn own() -> Router<Arc<Operations>> {
@@ -52,13 +49,6 @@ async fn next(body: &mut Body) -> Option<Result<Frame<Bytes>, axum::Error>> {
     std::future::poll_fn(|task| Pin::new(&mut *body).poll_frame(task)).await
 }
 
-/// What the disk is told of a body.
-enum Piece {
-    Octets(Bytes),
-    /// It was whole: an archive whose sender left half-way is dropped.
-    End,
-}
-
 async fn add(
     State(desk): State<Arc<Operations>>,
     asked: Result<Query<Adding>, QueryRejection>,
@@ -69,59 +59,35 @@ async fn add(
         Err(why) => return refuse(StatusCode::BAD_REQUEST, format!("the archive has no name: {why}")),
     };
     let stated = body.size_hint().exact();
-    let (pieces, taken) = mpsc::channel(PIECES);
-    // To the end, also where the sender leaves after the last octet.
-    let import = tokio::task::spawn_blocking(move || take(&desk, &name, replace, stated.unwrap_or(0), taken));
+    let mut bring = Bring::begin(&desk, name, replace, stated.unwrap_or(0));
     loop {
         let frame = tokio::select! {
             frame = next(&mut body) => frame,
             // It is refused already.
-            () = pieces.closed() => break,
+            () = bring.refused() => break,
         };
-        let piece = match frame {
-            None => Piece::End,
+        let octets = match frame {
+            None => break,
             Some(Ok(frame)) => match frame.into_data() {
-                Ok(octets) => Piece::Octets(octets),
+                Ok(octets) => octets,
                 Err(_) => continue,
             },
             Some(Err(why)) => {
-                drop(pieces);
+                drop(bring);
                 return refuse(StatusCode::BAD_REQUEST, format!("the archive did not arrive whole: {why}"));
             }
         };
-        let last = matches!(piece, Piece::End);
-        if pieces.send(piece).await.is_err() || last {
+        if !bring.push(octets).await {
             break;
         }
     }
     // A sender that is answered while it sends may not hear it: what comes is taken, and dropped.
     while let Ok(Some(Ok(_))) = tokio::time::timeout(SILENCE, next(&mut body)).await {}
-    match import.await {
-        Ok(Ok(imported)) => Json(imported).into_response(),
-        Ok(Err(why)) => refuse(status(&why), why.to_string()),
-        Err(why) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("the import ended early: {why}; see the log")),
+    match bring.end().await {
+        Ok(imported) => Json(imported).into_response(),
+        Err(NotBrought::Refused(why)) => refuse(status(&why), why.to_string()),
+        Err(why @ NotBrought::Early(_)) => refuse(StatusCode::INTERNAL_SERVER_ERROR, why.to_string()),
     }
-}
-
-fn take(
-    desk: &Operations,
-    name: &str,
-    replace: bool,
-    stated: u64,
-    mut pieces: mpsc::Receiver<Piece>,
-) -> Result<Imported, ImportError> {
-    let mut spool = desk.firmware().spool(name, stated)?;
-    loop {
-        match pieces.blocking_recv() {
-            Some(Piece::Octets(octets)) => spool.push(&octets)?,
-            Some(Piece::End) => break,
-            None => {
-                let (archive, why) = (name.to_owned(), "its sender left before it was whole".to_owned());
-                return Err(ImportError::Refused { archive, why });
-            }
-        }
-    }
-    desk.add_firmware(name, spool.archive()?, replace)
 }
 
 fn status(why: &ImportError) -> StatusCode {

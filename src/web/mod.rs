@@ -1,11 +1,14 @@
-//! HTTP: the phones' side (the same files as TFTP), the people's side (health, metrics), and the API on the unix socket.
+//! HTTP: the phones' side (the same files as TFTP), the people's side (health, metrics), the API and the people's pages
+//! on the unix socket.
 
 mod admin;
 mod api;
+mod bring;
 mod connections;
 mod conversions;
 mod dhcp;
 mod firmware;
+mod pages;
 mod phone_files;
 mod socket;
 

@@ -1,0 +1,243 @@
+//! `/phones/<MAC>`: how a phone is, what is wrong and what to do, what happened, its files, and what can be done to it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use jiff::Timestamp;
+
+use super::conversions::{self, Ride};
+use super::lot::Lot;
+use super::overview::{Free, free, models};
+use super::visit::{Chrome, Visit};
+use super::words::{Row, When, explained, iso, size, when};
+use super::{absent, shown};
+use crate::api::{self, Event};
+use crate::diagnose::{Finding, Severity};
+use crate::domain::MacAddr;
+use crate::files::{Answer, Secrets};
+use crate::hub::Operations;
+use crate::pbx::roster::Origin;
+
+#[derive(Template)]
+#[template(path = "web/phone.html")]
+struct Page {
+    chrome: Chrome,
+    mac: String,
+    model: String,
+    description: String,
+    class: String,
+    lot: &'static str,
+    stage: String,
+    health: String,
+    reason: String,
+    explained: Option<String>,
+    summary: String,
+    since: When,
+    last: Option<When>,
+    next: String,
+    ip: String,
+    load: String,
+    target: String,
+    lines: Vec<api::PhoneLine>,
+    announced: Vec<(&'static str, String)>,
+    findings: Vec<Found>,
+    ride: Option<Ride>,
+    days: Vec<Day>,
+    files: Vec<FileRow>,
+    is_seen: bool,
+    is_own: bool,
+    can_be_told: bool,
+    can_be_approved: bool,
+    can_convert: bool,
+    free: Vec<Free>,
+    models: Vec<String>,
+}
+
+struct Found {
+    class: &'static str,
+    severity: &'static str,
+    code: String,
+    explained: Option<String>,
+    summary: String,
+    evidence: Vec<String>,
+    remedy: String,
+}
+
+/// What happened on one day, the last first.
+struct Day {
+    date: String,
+    rows: Vec<Folded>,
+}
+
+/// Events that say the same, one after another.
+struct Folded {
+    row: Row,
+    times: usize,
+}
+
+struct FileRow {
+    name: String,
+    link: Option<String>,
+    state: String,
+    /// When the phone last took it whole, and how long it was then.
+    taken: Option<(When, String)>,
+}
+
+pub(super) async fn page(visit: Visit, State(desk): State<Arc<Operations>>, Path(mac): Path<String>) -> Response {
+    let Ok(mac) = mac.parse::<MacAddr>() else {
+        return absent(&visit, format!("{mac:?} is no MAC: twelve hexadecimal digits."));
+    };
+    let Some(phone) = desk.hub().phone(mac) else {
+        return absent(&visit, format!("The phone {mac} is not assigned and was never seen."));
+    };
+    shown(&page_of(&visit, &desk, &phone, Timestamp::now()))
+}
+
+fn page_of(visit: &Visit, desk: &Operations, phone: &api::Phone, now: Timestamp) -> Page {
+    let (hub, snapshot, mac) = (desk.hub(), desk.hub().snapshot(), phone.mac);
+    let findings = hub.findings(mac);
+    let conversion = hub.conversions().into_iter().find(|conversion| conversion.mac == mac);
+    let events = hub.timeline(mac);
+    let assignment = snapshot.assignment(mac);
+    let is_seen = assignment.is_none();
+    let next = match (&conversion, findings.iter().find(|finding| finding.code == phone.reason)) {
+        (Some(conversion), _) if conversion.state != crate::convert::StepState::Verified => conversion.next.clone(),
+        (_, Some(finding)) => finding.remedy.clone(),
+        _ if is_seen => "Give it an extension, or leave it.".to_owned(),
+        _ => String::new(),
+    };
+    let lot = if is_seen { Lot::NeedsHands } else { Lot::of_words(&phone.stage, &phone.health) };
+    Page {
+        chrome: visit.chrome(format!("Phone {mac}"), ""),
+        mac: mac.to_string(),
+        model: phone.model.clone(),
+        description: assignment.map(|assignment| assignment.description.clone()).unwrap_or_default(),
+        class: lot.key(),
+        lot: if is_seen { "unknown" } else { lot.name() },
+        stage: phone.stage.clone(),
+        health: phone.health.clone(),
+        reason: phone.reason.clone(),
+        explained: explained(&phone.reason),
+        summary: phone.summary.clone(),
+        since: when(phone.since, now),
+        last: phone.last.map(|last| when(last, now)),
+        next,
+        ip: phone.ip.map(|ip| ip.to_string()).unwrap_or_default(),
+        load: phone.load.clone().unwrap_or_default(),
+        target: phone.target_load.clone().unwrap_or_default(),
+        lines: phone.lines.clone(),
+        announced: phone.announced.as_ref().map(announced).unwrap_or_default(),
+        can_be_told: phone.lines.iter().any(|line| line.registered),
+        can_be_approved: findings.iter().any(|finding| finding.code.starts_with("access-")),
+        can_convert: !is_seen,
+        findings: findings.into_iter().map(found).collect(),
+        ride: conversion.map(|conversion| conversions::ride(&conversion, now)),
+        files: files(desk, mac, &events, now),
+        days: days(events),
+        is_seen,
+        is_own: assignment.is_some_and(|assignment| assignment.origin == Origin::Own),
+        free: free(&snapshot),
+        models: models(&snapshot),
+    }
+}
+
+fn found(finding: Finding) -> Found {
+    let (class, severity) = match finding.severity {
+        Severity::Error => ("bad", "error"),
+        Severity::Warning => ("warn", "warning"),
+    };
+    Found {
+        class,
+        severity,
+        explained: explained(&finding.code),
+        code: finding.code,
+        summary: finding.summary,
+        evidence: finding.evidence,
+        remedy: finding.remedy,
+    }
+}
+
+fn announced(announced: &api::Announced) -> Vec<(&'static str, String)> {
+    let rows = [
+        ("model", announced.model.clone()),
+        ("load", announced.load.clone()),
+        ("hardware", announced.hardware.clone()),
+        ("serial number", announced.serial.clone()),
+        ("voice VLAN", announced.vlan.map(|vlan| vlan.to_string())),
+        ("address", announced.ip.map(|ip| ip.to_string())),
+    ];
+    rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn days(events: Vec<Event>) -> Vec<Day> {
+    let mut days: Vec<Day> = Vec::new();
+    for event in events.into_iter().rev() {
+        let date = event.at.strftime("%A, %e %B %Y").to_string();
+        if days.last().is_none_or(|day| day.date != date) {
+            days.push(Day { date, rows: Vec::new() });
+        }
+        let Some(day) = days.last_mut() else { continue };
+        match day.rows.last_mut().filter(|last| last.row.summary == event.summary && last.row.kind == event.kind) {
+            Some(last) => last.times += 1,
+            None => day.rows.push(Folded { row: event.into(), times: 1 }),
+        }
+    }
+    days
+}
+
+fn data<'a>(event: &'a Event, key: &str) -> Option<&'a serde_json::Value> {
+    event.data.get(key)
+}
+
+fn files(desk: &Operations, mac: MacAddr, events: &[Event], now: Timestamp) -> Vec<FileRow> {
+    let taken = |name: &str| {
+        let of_name =
+            |event: &&Event| event.kind == "file-sent" && data(event, "name").and_then(|of| of.as_str()) == Some(name);
+        let event = events.iter().rev().find(of_name)?;
+        Some((when(event.at, now), size(data(event, "octets").and_then(serde_json::Value::as_u64).unwrap_or(0))))
+    };
+    let file = |name: String| {
+        let link = format!("/phones/{mac}/files/{name}");
+        let (link, state) = match desk.preview(mac, &name, Secrets::Masked) {
+            Answer::Serve(_) => (Some(link), "served".to_owned()),
+            Answer::Image(image) => (None, format!("firmware, {}", size(image.size))),
+            Answer::FallThrough(_) => (None, "from tftp.fall_through, where it is there".to_owned()),
+            Answer::Refuse(why) => (None, format!("not served ({})", why.code())),
+        };
+        FileRow { taken: taken(&name), name, link, state }
+    };
+    desk.file_names(mac).unwrap_or_default().into_iter().map(file).collect()
+}
+
+/// `/phones/<MAC>/files/<name>`: a file as that phone would get it, its secrets as dots.
+#[derive(Template)]
+#[template(path = "web/file.html")]
+struct Preview {
+    chrome: Chrome,
+    mac: String,
+    at: String,
+    octets: String,
+    text: String,
+}
+
+pub(super) async fn file(
+    visit: Visit,
+    State(desk): State<Arc<Operations>>,
+    Path((mac, name)): Path<(String, String)>,
+) -> Response {
+    let Ok(mac) = mac.parse::<MacAddr>() else {
+        return absent(&visit, format!("{mac:?} is no MAC: twelve hexadecimal digits."));
+    };
+    match desk.rendered(mac, &name, false) {
+        Ok(bytes) => shown(&Preview {
+            chrome: visit.chrome(name, ""),
+            mac: mac.to_string(),
+            at: iso(Timestamp::now()),
+            octets: size(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }),
+        Err(why) => absent(&visit, why),
+    }
+}

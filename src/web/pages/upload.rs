@@ -1,0 +1,105 @@
+//! What is done to the store from its page: an archive is brought as a form brings it, streamed to the disk as it comes; a
+//! load is looked at or removed.
+
+use std::sync::Arc;
+
+use axum::extract::multipart::{Field, Multipart, MultipartRejection};
+use axum::extract::{Path, State};
+use axum::response::Response;
+
+use super::notices::Notice;
+use super::visit::Visit;
+use crate::firmware::import::Imported;
+use crate::hub::Operations;
+use crate::web::bring::Bring;
+
+/// Longer than the name of any archive.
+const LONGEST_NAME: usize = 255;
+
+/// `POST /firmware`: fields `replace`, then `archive`, as often as there are files.
+pub(super) async fn add(
+    visit: Visit,
+    State(desk): State<Arc<Operations>>,
+    form: Result<Multipart, MultipartRejection>,
+) -> Response {
+    let said = match form {
+        Ok(form) => brought(&desk, form).await,
+        Err(why) => vec![Err(format!("the archive did not arrive: {}", why.body_text())).into()],
+    };
+    visit.back("/firmware", said)
+}
+
+async fn brought(desk: &Arc<Operations>, mut form: Multipart) -> Vec<Notice> {
+    let (mut said, mut replace) = (Vec::new(), false);
+    loop {
+        match form.next_field().await {
+            Ok(None) => break,
+            Ok(Some(field)) if field.name() == Some("replace") => replace = true,
+            Ok(Some(field)) if field.file_name().is_some_and(|name| !name.is_empty()) => {
+                match one(desk, field, replace).await {
+                    Ok(imported) => said.extend(told(imported)),
+                    Err(why) => said.push(Err(why).into()),
+                }
+            }
+            Ok(Some(_)) => {}
+            Err(why) => {
+                said.push(Err(format!("the archive did not arrive whole: {}", why.body_text())).into());
+                break;
+            }
+        }
+    }
+    if said.is_empty() {
+        said.push(Err("nothing was brought: choose an archive first".to_owned()).into());
+    }
+    said
+}
+
+async fn one(desk: &Arc<Operations>, mut field: Field<'_>, replace: bool) -> Result<Imported, String> {
+    // A browser on another system may send the whole path.
+    let name = field.file_name().unwrap_or_default();
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default().chars().take(LONGEST_NAME).collect();
+    let mut bring = Bring::begin(desk, name, replace, 0);
+    let mut refused = false;
+    loop {
+        match field.chunk().await {
+            // Who is answered while he sends may not hear it: what comes is taken, and dropped.
+            Ok(Some(_)) if refused => {}
+            Ok(Some(octets)) => refused = !bring.push(octets).await,
+            Ok(None) => break,
+            Err(why) => return Err(format!("the archive did not arrive whole: {}", why.body_text())),
+        }
+    }
+    bring.end().await.map_err(|why| why.to_string())
+}
+
+fn told(imported: Imported) -> Vec<Notice> {
+    let refused = imported.refused.into_iter().map(|left| Err(format!("{}: {}", left.name, left.why)));
+    let notes = imported.notes.into_iter().map(Ok);
+    [Ok(imported.summary)].into_iter().chain(refused).chain(notes).map(Notice::from).collect()
+}
+
+/// `POST /firmware/<load>/<verb>`
+pub(super) async fn act(
+    visit: Visit,
+    State(desk): State<Arc<Operations>>,
+    Path((load, verb)): Path<(String, String)>,
+) -> Response {
+    let work = move || match verb.as_str() {
+        "remove" => {
+            let removed = desk.remove_firmware(&load).map_err(|why| why.to_string())?;
+            Ok(format!("load {} was removed", removed.load))
+        }
+        "check" => {
+            let sets = desk.firmware().verify(Some(&load)).map_err(|why| why.to_string())?;
+            match sets.iter().find(|set| !set.complete) {
+                None => Ok(format!("every file of {load} is as it was brought")),
+                Some(set) => {
+                    Err(format!("{} is not whole: {}", set.load, [&*set.missing, &*set.problems].concat().join(", ")))
+                }
+            }
+        }
+        _ => Err(format!("a load is checked or removed, not {verb:?}")),
+    };
+    let outcome = tokio::task::spawn_blocking(work).await;
+    visit.told("/firmware", outcome.unwrap_or_else(|why| Err(format!("it ended early: {why}; see the log"))))
+}

@@ -59,7 +59,7 @@ fn asterisk_says_why_a_phone_does_not_register() {
     assert!(!sipp_registers_at(port, "1001", "CANARYwrong", from));
     wait_for_rejection(&daemon, PJSIP, "extension 1001: the phone's secret is not the PBX's");
     let secret = ["1001".to_owned(), "wrong-secret".to_owned(), from.to_string()];
-    assert_eq!(rejections(&daemon, PJSIP), [secret.clone()], "once, and not of the stranger");
+    assert_eq!(rejections(&daemon, PJSIP), *std::slice::from_ref(&secret), "once, and not of the stranger");
     // Rejected again for the same: no news.
     assert!(!sipp_registers_at(port, "1001", "CANARYwrong", from));
     assert!(!sipp_registers_at(port, "7777", "CANARY", from));

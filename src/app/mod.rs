@@ -219,7 +219,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let said = Arc::default();
     syslog::spawn(&mut edges, syslog, &config.server.phone_networks, &said, &hub);
 
-    let rivals = watching::spawn(&mut edges, &config);
+    let rivals = watching::spawn(&mut edges, &config, &hub);
     let leases = dhcp::spawn(&mut edges, &config, ntp_here, &rivals, &hub, &store).await;
     let discovery = discovering::spawn(&mut edges, &config, &rivals, &hub);
     let fail2ban = banning::spawn(&mut edges, &config, &hub);

@@ -3,23 +3,10 @@
 /// Code, title, text.
 pub(super) const CODES: &[(&str, &str, &str)] = &[
     (
-        "not-assigned",
-        "A phone asks for files and nobody assigned an extension to it",
-        "Its MAC is in no row of offhook_phones, and `offhook phones add` did not name it. Add the MAC in the PBX, on the \
-         extension it is to have; the phone picks its file up by itself: a 7940 or 7960 asks again every 31 seconds.",
-    ),
-    (
         "runs-sccp",
         "A phone runs SCCP because somebody wanted that",
         "`offhook convert start MAC --to` sent it there. It registers at a call manager (or chan_sccp), which this program does \
          not see. `offhook convert start MAC` brings it to SIP again.",
-    ),
-    (
-        "not-seen",
-        "Nothing was heard of an assigned phone",
-        "Plug it in. If it stays silent, it does not know this server: the DHCP server must send option 150 (or 66) with this \
-         server's address, and the phone must be in one of server.phone_networks. A phone with Alternate TFTP = YES from its \
-         former life asks elsewhere: unlock with **#, Settings, Network Configuration, Alternate TFTP: No.",
     ),
     (
         "extension-missing",
@@ -27,11 +14,6 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "The assignment names an extension that the PBX does not have (any more). A phone whose lines are all gone gets no \
          file; what is in its flash stays there until it is reset, and the PBX refuses it. Add the extension, or take the MAC off \
          it. An extension that was just added is there after Apply Config.",
-    ),
-    (
-        "no-lines",
-        "A phone is assigned without an extension",
-        "Its MAC has a row in offhook_phones and none in offhook_lines: give it an extension there.",
     ),
     (
         "disabled",
@@ -98,12 +80,6 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "some-lines",
         "Some lines are registered",
         "The others may follow within a minute; `offhook explain MAC` names those that cannot.",
-    ),
-    (
-        "unreachable",
-        "The phone registered and does not answer any more",
-        "Asterisk holds its registration and gets no answer to OPTIONS: the phone lost power or network, or the PBX asks at the wrong port \
-         (finding endpoint-nat).",
     ),
     (
         "registration-ended",

@@ -4,6 +4,7 @@
 //! [`SETTINGS`]. The page, the command `explain` and the manual read the same text.
 
 mod codes;
+mod facts;
 mod log_codes;
 mod probed;
 mod rules;
@@ -18,11 +19,13 @@ use crate::access::Denied;
 use crate::convert::{Conversion, Turn};
 use crate::domain::{Contact, ContactState, Load, Problem, Rejected, Rejection, Signalling};
 use crate::fail2ban::Ban;
-use crate::fleet::Desired;
+use crate::firmware::store::Index;
+use crate::fleet::{Desired, Seen};
 use crate::pbx::roster::{Assignment, Roster};
 use crate::status::Health;
 use crate::timeline::Boot;
 
+pub use facts::{Asking, Facts, Misleading};
 pub use probed::{Probed, Tried, Unanswered};
 pub use rules::RULES;
 pub use settings::{Effect, Fix, SETTINGS, Setting};
@@ -62,6 +65,12 @@ pub struct Evidence<'a> {
     pub banned: Option<(Ipv4Addr, &'a Ban)>,
     /// The last time that the PBX rejected it.
     pub rejected: Option<&'a Rejected>,
+    /// What was seen of it.
+    pub seen: &'a Seen,
+    /// The firmware that is here.
+    pub firmware: &'a Index,
+    /// What others tell of it.
+    pub told: Facts<'a>,
 }
 
 /// How long a rejection concerns a person: a phone tries again within minutes.
@@ -87,6 +96,22 @@ impl Evidence<'_> {
             || self.boot.config_sent.is_some_and(|sent| sent > rejected.at)
             || self.now.duration_since(rejected.at) >= REJECTED;
         (!over).then_some(rejected)
+    }
+
+    /// The load that it is known to run, or that it announces.
+    pub fn load(&self) -> Option<Load> {
+        self.runs.cloned().or_else(|| Load::parse(self.seen.announced.load()?))
+    }
+
+    /// Whether it runs SCCP: then it registers elsewhere or nowhere, and much of what it does here means nothing.
+    pub fn speaks_sccp(&self) -> bool {
+        self.contacts.is_empty() && self.load().is_some_and(|load| load.signalling == Signalling::Sccp)
+    }
+
+    /// Its lines and its model, while somebody wants it to work.
+    pub fn wanted(&self) -> Option<&Desired> {
+        self.assignment.filter(|assignment| assignment.enabled)?;
+        self.desired.filter(|desired| !desired.phone.lines.is_empty())
     }
 
     /// The conversion, while it goes on: begun or waiting, not failed.
@@ -133,12 +158,14 @@ pub struct Rule {
     /// The diagnosis.
     pub check: fn(&Evidence<'_>) -> Option<Finding>,
     /// When the passing of time alone may make it hold; `None` = it rests on events only.
-    pub due: Option<fn(&Boot) -> Option<Timestamp>>,
+    pub due: Option<fn(&Evidence<'_>) -> Option<Timestamp>>,
+    /// Tags of `docs/sources.md`: where what it says of phones comes from.
+    pub sources: &'static [&'static str],
 }
 
 /// When a phone is to be judged again though nothing happens.
-pub fn due(boot: &Boot, now: Timestamp) -> Option<Timestamp> {
-    RULES.iter().filter_map(|rule| (rule.due?)(boot)).filter(|due| *due > now).min()
+pub fn due(evidence: &Evidence<'_>) -> Option<Timestamp> {
+    RULES.iter().filter_map(|rule| (rule.due?)(evidence)).filter(|due| *due > evidence.now).min()
 }
 
 /// All that is to be said of a phone, worst first; with each, what it makes of the phone's health.
@@ -172,6 +199,16 @@ pub fn explanation(code: &str) -> Option<(&'static str, &'static str)> {
 }
 
 impl Finding {
+    /// What a rule found.
+    fn new(rule: &Rule, severity: Severity, summary: String, remedy: impl Into<String>) -> Self {
+        Self { code: rule.code.to_owned(), severity, summary, evidence: Vec::new(), remedy: remedy.into() }
+    }
+
+    /// The same, with the facts that it rests on.
+    fn because(self, facts: impl IntoIterator<Item = String>) -> Self {
+        Self { evidence: facts.into_iter().collect(), ..self }
+    }
+
     /// A finding out of a problem with a value.
     pub fn of(severity: Severity, problem: &Problem) -> Self {
         Self {

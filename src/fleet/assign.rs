@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::{Seen, Snapshot};
 use crate::catalog::{Catalog, Family, Model};
-use crate::domain::{Driver, Extension, LeftOut, Line, LineKind, MacAddr, Phone, PhoneOptions, Problem, SipTransport};
+use crate::domain::{
+    Driver, Extension, LeftOut, Line, LineKind, Load, MacAddr, Phone, PhoneOptions, Problem, SipTransport,
+};
 use crate::pbx::roster::{Assignment, Button, Registrar, Roster};
 use crate::render;
 
@@ -59,11 +61,12 @@ impl Snapshot {
     fn built(&self, assignment: &Assignment, model: Arc<Model>, model_known: bool, seen: &Seen) -> Desired {
         let options = assignment.options.clone().or(&self.options());
         let transport = self.settings.transport.unwrap_or_else(|| transport(&model, &options, seen));
+        let load = seen.firmware.reads();
         let mut lines = Vec::new();
         let mut left_out = Vec::new();
         let mut warnings = self.problems_of.get(&assignment.mac).cloned().unwrap_or_default();
         for button in assignment.registering() {
-            match self.line(button, &model, transport, &options) {
+            match self.line(button, &model, load.as_ref(), transport, &options) {
                 Ok((line, mut notes)) => {
                     warnings.append(&mut notes);
                     lines.push(line);
@@ -97,7 +100,7 @@ impl Snapshot {
             lines,
             left_out,
             options,
-            load: seen.firmware.reads(),
+            load,
             offered_load: None,
             transport,
         };
@@ -109,6 +112,7 @@ impl Snapshot {
         &self,
         button: &Button,
         model: &Model,
+        load: Option<&Load>,
         transport: SipTransport,
         options: &PhoneOptions,
     ) -> Result<(Line, Vec<Problem>), Problem> {
@@ -152,7 +156,7 @@ impl Snapshot {
             voicemail: account.mailbox.as_ref().and_then(|_| options.voicemail.clone()),
             port: self.sip_port(account.driver, transport),
         };
-        let mut notes = model.fit(&line, None)?;
+        let mut notes = model.fit(&line, load)?;
         notes.extend(account.problems.iter().cloned());
         Ok((line, notes))
     }

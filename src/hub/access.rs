@@ -75,6 +75,7 @@ impl Hub {
             let (mut state, snapshot) = self.locked();
             let what = EventKind::FileAsked { name: printable(name), transport, refused };
             let served = matches!(answer, Answer::Serve(_) | Answer::Image(_));
+            state.told.has_address(mac);
             self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: Some(ip.into()), what });
             if snapshot.assignment(mac).is_some() {
                 let said = state.converting.asked(mac, &request, family, served, now);

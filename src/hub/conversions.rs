@@ -33,7 +33,12 @@ impl Hub {
 
     /// What the store holds, as that changes.
     pub fn firmware_index(&self, index: Arc<Index>) {
-        self.lock().converting.index = index;
+        let (mut state, snapshot) = self.locked();
+        if !Arc::ptr_eq(&state.converting.index, &index) {
+            state.converting.index = index;
+            // What is missing may be here now: each phone is judged as time is looked at next.
+            state.due.extend(snapshot.assignments.keys().map(|mac| (Timestamp::UNIX_EPOCH, *mac)));
+        }
     }
 
     /// Whether files of that load are not to be taken away: phones are on their way to it, or it is some phone's target.

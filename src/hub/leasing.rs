@@ -15,6 +15,7 @@ impl Hub {
     pub fn has_address(&self, mac: MacAddr, ip: Ipv4Addr, model: Option<ModelName>, now: Timestamp) {
         let (mut state, snapshot) = self.locked();
         let assigned = snapshot.assignment(mac).is_some();
+        state.told.has_address(mac);
         let moved = state.directory.note_lease(mac, ip.into(), model, now, |_| assigned);
         let silent = state.timeline.boot(mac).is_none_or(|boot| {
             let heard = [boot.last, boot.leased].into_iter().flatten().max();

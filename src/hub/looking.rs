@@ -64,7 +64,8 @@ impl Hub {
 
     /// A phone's page came, from that address. Returns whether it was the phone's own and said something.
     pub fn page(&self, mac: MacAddr, ip: Ipv4Addr, page: &[u8], now: Timestamp) -> bool {
-        let Some(runs) = WebPage::read(page).runs(mac) else { return false };
+        let page = WebPage::read(page);
+        let Some(runs) = page.runs(mac) else { return false };
         let (mut state, snapshot) = self.locked();
         if snapshot.assignment(mac).is_none() {
             return false;
@@ -78,6 +79,8 @@ impl Hub {
             return false;
         }
         state.access.page(ip, mac, now);
+        state.told.boots_by(mac, page.boot);
+        state.judge(&snapshot, mac, now);
         let said = state.converting.learned(mac, Source::WebPage, runs, now);
         self.converted(&mut state, &snapshot, mac, said, now);
         true

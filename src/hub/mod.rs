@@ -10,6 +10,7 @@ mod conversions;
 mod converting;
 mod converts;
 mod dhcp;
+mod facts;
 mod firmware;
 mod holding;
 mod keeping;
@@ -48,6 +49,7 @@ use crate::status::Statuses;
 pub use looking::Look;
 pub use operations::{Dhcp, Operations, Surroundings, absent};
 pub use outlook::Parts;
+pub use planning::Wanted;
 pub use prober::Prober;
 use state::{State, is_phone, own_contact, printable, same_phone, same_site, users};
 
@@ -212,6 +214,7 @@ impl Hub {
             state.forget(*mac);
             state.access.forget(*mac);
             state.rejections.forget(*mac);
+            state.told.forget(*mac);
         }
         drop(state);
         let site_changed = all || !same_site(&before, &next);

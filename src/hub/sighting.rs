@@ -40,6 +40,7 @@ impl Hub {
 
     /// A client asked DHCP servers on a link with these networks: who has which address there, and which phones are there.
     pub fn asked_dhcp(&self, asked: Asked, networks: &[Ipv4Net], now: Timestamp) {
+        self.asks_for_an_address(&asked, now);
         let Asked { mac, vendor, address, .. } = asked;
         // Of other networks nobody there can say anything.
         let ip = address.filter(|ip| networks.iter().any(|network| network.contains(ip)));
@@ -53,6 +54,13 @@ impl Hub {
             let model = model.map(|model| model.to_string());
             let (load, hardware, serial, vlan) = Default::default();
             self.announced(Announcement { mac, by: Protocol::Dhcp, model, load, hardware, serial, vlan, ip }, now);
+        }
+    }
+
+    fn asks_for_an_address(&self, asked: &Asked, now: Timestamp) {
+        let (mut state, snapshot) = self.locked();
+        if snapshot.assignment(asked.mac).is_some() && state.told.asked_dhcp(asked, now) {
+            state.judge(&snapshot, asked.mac, now);
         }
     }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::Ami;
 use super::converting::Converting;
 use super::rejecting::Rejections;
+use super::facts::Told;
 use crate::access::Access;
 use crate::api;
 use crate::convert::Belief;
@@ -49,6 +50,8 @@ pub(super) struct State {
     pub(super) bans: Bans,
     /// Why the PBX rejects phones.
     pub(super) rejections: Rejections,
+    /// What others tell of phones.
+    pub(super) told: Told,
     /// When strangers were last looked at whether they are to be forgotten.
     pub(super) swept: Timestamp,
 }
@@ -167,6 +170,9 @@ impl State {
             denied: self.access.denied(mac, now),
             banned: ban.as_ref().map(|(ip, ban)| (*ip, ban)),
             rejected: self.rejections.of(mac),
+            seen,
+            firmware: &self.converting.index,
+            told: self.facts(snapshot, mac, now),
         };
         derive(mac, &evidence, seen, self.judged.get(&mac).map(|judged| &judged.status))
     }
@@ -218,7 +224,7 @@ impl State {
 
     /// A phone that nobody assigned.
     pub(super) fn stranger(&self, snapshot: &Snapshot, mac: MacAddr, seen: &Seen) -> api::Phone {
-        let judged = self.judgement(snapshot, mac, seen, seen.at.unwrap_or(Timestamp::UNIX_EPOCH));
+        let judged = self.judgement(snapshot, mac, seen, seen.last().unwrap_or(Timestamp::UNIX_EPOCH));
         let mut phone = self.shown(snapshot, &judged);
         phone.since = seen.since.unwrap_or(phone.since);
         phone.adopt = Some(format!("offhook phones adopt {mac} --line EXT"));

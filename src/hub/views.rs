@@ -76,7 +76,10 @@ impl Hub {
             None => state
                 .directory
                 .get(mac)
-                .map(|seen| state.judgement(&snapshot, mac, seen, Timestamp::UNIX_EPOCH).findings)
+                .map(|seen| {
+                    let at = seen.last().unwrap_or(Timestamp::UNIX_EPOCH);
+                    state.judgement(&snapshot, mac, seen, at).findings
+                })
                 .unwrap_or_default(),
         }
     }

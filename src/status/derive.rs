@@ -53,7 +53,7 @@ pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option
         findings: judged_findings.into_iter().map(|(_, finding)| finding).collect(),
         lines,
         awaits_tcp: awaits_tcp(evidence),
-        due: due(evidence.boot, evidence.now)
+        due: due(evidence)
             .into_iter()
             .chain(parted(evidence))
             .chain(forgotten(evidence))

@@ -2,12 +2,15 @@
 //!
 //! Pure. Phones that are assigned are always kept; of strangers only the last ones.
 
+mod signs;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{BootEvent, EventKind, MacAddr};
 use crate::files::name::{FileRequest, PhoneFile, SharedFile};
+pub use signs::{Counted, Signs};
 
 /// Events kept per phone.
 pub const EVENTS_PER_PHONE: usize = 200;
@@ -112,6 +115,8 @@ pub struct Boot {
     pub registered: Option<Timestamp>,
     /// When a registration made in this boot ended.
     pub lost: Option<Timestamp>,
+    /// What the events since it last worked come to.
+    pub signs: Signs,
 }
 
 impl Boot {
@@ -124,10 +129,15 @@ impl Boot {
                     // So does that it is registered: a ring list is asked for by phones that work.
                     let (registered, lost, leased) = (self.registered, self.lost, self.leased);
                     let began = Some(event.at);
-                    *self = Self { began, config_sent_times: times, registered, lost, leased, ..Self::default() };
+                    let signs = std::mem::take(&mut self.signs).next_boot();
+                    *self =
+                        Self { began, config_sent_times: times, registered, lost, leased, signs, ..Self::default() };
                 }
                 self.last = Some(event.at);
                 self.asked(event.at, &FileRequest::parse(name), refused.as_deref());
+                if refused.as_deref() == Some("not-found") && firmware(name) {
+                    self.firmware_missing = Some((event.at, name.clone()));
+                }
             }
             EventKind::FileSent { name, .. } => {
                 self.last = Some(event.at);
@@ -164,6 +174,7 @@ impl Boot {
             | EventKind::Firmware { .. }
             | EventKind::Sighted { .. } => {}
         }
+        self.signs.see(event);
     }
 
     fn asked(&mut self, at: Timestamp, request: &FileRequest, refused: Option<&str>) {
@@ -187,6 +198,7 @@ impl Boot {
         self.config_taken = Some(at);
         self.config_sent_times = 0;
         self.firmware_missing = None;
+        self.signs.accepted();
     }
 }
 

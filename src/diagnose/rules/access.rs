@@ -16,6 +16,7 @@ pub(super) const UNPROVEN: Rule = Rule {
     health: Health::NeedsHands,
     check: unproven,
     due: None,
+    sources: &[],
 };
 
 pub(super) const FOREIGN: Rule = Rule {
@@ -28,6 +29,7 @@ pub(super) const FOREIGN: Rule = Rule {
     health: Health::Ok,
     check: foreign,
     due: None,
+    sources: &[],
 };
 
 fn unproven(evidence: &Evidence<'_>) -> Option<Finding> {

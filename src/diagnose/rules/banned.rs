@@ -18,6 +18,7 @@ pub(super) const RULE: Rule = Rule {
     health: Health::Banned,
     check,
     due: None,
+    sources: &["F2B"],
 };
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {

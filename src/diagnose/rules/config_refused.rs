@@ -18,6 +18,7 @@ pub(super) const RULE: Rule = Rule {
     health: Health::Refused,
     check,
     due: None,
+    sources: &["HIP", "IT8851", "FW812"],
 };
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {
@@ -27,6 +28,8 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     if times < TIMES
         || evidence.converting().is_some()
         || !evidence.contacts.is_empty()
+        || evidence.speaks_sccp()
+        || super::no_application::hunts(evidence)
         || desired.phone.lines.is_empty()
     {
         return None;

@@ -13,8 +13,9 @@ pub(super) const MANIFEST_REFUSED: Rule = Rule {
            Java phones 8.5(2), then 8.3(3) lead out of a loop on the term file; then `offhook convert start MAC`. What was \
            offered is served on, because the phone may need it.",
     health: Health::NeedsHands,
-    check: |evidence| found(evidence, Failure::ManifestRefused),
+    check: |evidence| found(evidence, Failure::ManifestRefused).or_else(|| manifest_loop(evidence)),
     due: None,
+    sources: &["HIP", "TICKETT", "QSOL"],
 };
 
 pub(super) const IMAGE_REFUSED: Rule = Rule {
@@ -27,6 +28,7 @@ pub(super) const IMAGE_REFUSED: Rule = Rule {
     health: Health::NeedsHands,
     check: |evidence| found(evidence, Failure::ImageRefused),
     due: None,
+    sources: &["STRANGE"],
 };
 
 pub(super) const TRANSFER_STALLED: Rule = Rule {
@@ -36,8 +38,9 @@ pub(super) const TRANSFER_STALLED: Rule = Rule {
            port 69 through and not the ports above 1023 that the blocks are sent from. `offhook phones timeline MAC` has each \
            try. The phone keeps its old load until the new one is whole; it is served on.",
     health: Health::Stalled,
-    check: |evidence| found(evidence, Failure::TransferStalled),
+    check: |evidence| found(evidence, Failure::TransferStalled).or_else(|| stalled(evidence)),
     due: None,
+    sources: &[],
 };
 
 pub(super) const UNHEEDED: Rule = Rule {
@@ -49,6 +52,7 @@ pub(super) const UNHEEDED: Rule = Rule {
     health: Health::NeedsHands,
     check: |evidence| found(evidence, Failure::Unheeded),
     due: None,
+    sources: &["TEO", "FW812"],
 };
 
 pub(super) const SILENT: Rule = Rule {
@@ -59,6 +63,7 @@ pub(super) const SILENT: Rule = Rule {
     health: Health::Stalled,
     check: |evidence| found(evidence, Failure::Silent),
     due: None,
+    sources: &["CTS"],
 };
 
 pub(super) const NOT_BACK: Rule = Rule {
@@ -70,7 +75,40 @@ pub(super) const NOT_BACK: Rule = Rule {
     health: Health::NeedsHands,
     check: |evidence| found(evidence, Failure::NotBack),
     due: None,
+    sources: &["CTS"],
 };
+
+/// So often a manifest is read, or a transfer begun, before that is no chance.
+const TIMES: u32 = 3;
+
+/// A phone that nobody converts, and that does not work.
+fn by_itself<'a>(evidence: &'a Evidence<'_>) -> Option<&'a crate::fleet::Desired> {
+    let by_itself = evidence.conversion.is_none_or(crate::convert::Conversion::done) && evidence.contacts.is_empty();
+    evidence.wanted().filter(|_| by_itself)
+}
+
+/// It was told the load by somebody else, or was reset.
+fn manifest_loop(evidence: &Evidence<'_>) -> Option<Finding> {
+    let desired = by_itself(evidence)?;
+    let read = evidence.boot.signs.manifest.as_ref().filter(|manifest| manifest.times >= TIMES)?;
+    let summary = format!(
+        "the phone read {} {} times and asked for nothing that it lists: it does not accept this load",
+        read.name, read.times
+    );
+    let remedy = text::remedy(Failure::ManifestRefused, desired.model.family, &desired.model.name);
+    Some(
+        Finding::new(&MANIFEST_REFUSED, Severity::Error, summary, remedy)
+            .because([format!("last read at {}", read.last)]),
+    )
+}
+
+fn stalled(evidence: &Evidence<'_>) -> Option<Finding> {
+    let desired = by_itself(evidence).filter(|_| evidence.boot.signs.delivered)?;
+    let file = evidence.boot.signs.stalled.as_ref().filter(|stalled| stalled.times >= TIMES)?;
+    let summary = format!("the transfer of {} began {} times and did not end", file.name, file.times);
+    let remedy = text::remedy(Failure::TransferStalled, desired.model.family, &desired.model.name);
+    Some(Finding::new(&TRANSFER_STALLED, Severity::Error, summary, remedy).because([format!("last at {}", file.last)]))
+}
 
 fn found(evidence: &Evidence<'_>, failure: Failure) -> Option<Finding> {
     let conversion = evidence.conversion.filter(|conversion| conversion.failed() == Some(failure))?;

@@ -1,6 +1,10 @@
 //! The phone wants a part of a load that is not here.
 
+use std::collections::BTreeSet;
+
 use crate::diagnose::{Evidence, Finding, Rule, Severity};
+use crate::domain::{Load, Signalling};
+use crate::firmware::store::Index;
 use crate::status::Health;
 
 pub(super) const RULE: Rule = Rule {
@@ -14,6 +18,7 @@ pub(super) const RULE: Rule = Rule {
     health: Health::NeedsHands,
     check,
     due: None,
+    sources: &["LOG", "SYSOP"],
 };
 
 pub(super) const NAME_WITH_BLANK: Rule = Rule {
@@ -26,25 +31,102 @@ pub(super) const NAME_WITH_BLANK: Rule = Rule {
     health: Health::NeedsHands,
     check: blank,
     due: None,
+    sources: &["SIP2SCCP"],
+};
+
+pub(super) const INCOMPLETE: Rule = Rule {
+    code: "set-incomplete",
+    title: "The phone asks for a part of a load that is here only in part",
+    text: "A load is a set of files: of a Java phone the manifest NAME.loads and the five .sbn files that it lists (jar, cnu, apps, dsp, cvm), \
+           and termNN.default.loads for phones that were reset; of a 7940 or 7960 .loads, .sb2 and .sbn, and .bin for phones that run an \
+           unsigned load. The phone starts over where one is missing. offhook offers no set that is not whole; this phone was told \
+           of it by somebody else, or before a file went. `offhook firmware check LOAD` names what is missing and which archive \
+           of the vendor holds it; bring that archive unchanged (`offhook firmware add`): files are never renamed.",
+    health: Health::NeedsHands,
+    check: incomplete,
+    due: None,
+    sources: &["BYTES", "SYSOP", "CME-INST"],
+};
+
+pub(super) const OTHER_MANAGER: Rule = Rule {
+    code: "other-call-manager",
+    title: "The phone asks for an SCCP load that nobody here told it",
+    text: "A call manager's configuration told it: an XMLDefault.cnf.xml or SEP<MAC>.cnf.xml of another server that its network still \
+           reaches, by DHCP (option 150 or 66), or by Alternate TFTP on the phone. It restarts for that load each time. Find that \
+           server with `offhook dhcp listen`, and keep it from these phones: another VLAN, or this server's address in its DHCP. Then \
+           power-cycle the phone: it reads its own file here, which names no such load.",
+    health: Health::NeedsHands,
+    check: other_manager,
+    due: None,
+    sources: &["SINGLE", "SEED1"],
 };
 
 /// The name, while the phone neither found it elsewhere nor registered, nor waits for a load of ours.
 fn missing<'a>(evidence: &Evidence<'a>) -> Option<(jiff::Timestamp, &'a str)> {
+    evidence.assignment.filter(|assignment| assignment.enabled)?;
     let (at, name) = evidence.boot.firmware_missing.as_ref()?;
     // What it asked for before its turn came, its turn answers.
     let waits = evidence.converting().is_some_and(|conversion| conversion.armed.is_none_or(|armed| *at <= armed));
     (evidence.contacts.is_empty() && !waits).then_some((*at, name.as_str()))
 }
 
+/// The set that lacks this file.
+fn lacking(index: &Index, name: &str) -> Option<String> {
+    let same = |missing: &String| missing.eq_ignore_ascii_case(name);
+    index.sets.values().find(|set| set.missing.iter().any(same)).map(|set| set.load.clone())
+}
+
+/// Whether it is the manifest of a load that speaks SCCP, and that nobody has here.
+fn strange(name: &str) -> bool {
+    let load = |name: &str| Load::parse(name.get(..name.len().checked_sub(6)?)?);
+    let manifest = name.to_ascii_lowercase().ends_with(".loads");
+    manifest && load(name).is_some_and(|load| load.signalling == Signalling::Sccp)
+}
+
+/// Most edits of a slip.
+const EDITS: usize = 3;
+
+/// The name that is meant by one with a slip in it.
+pub(super) fn near<'a>(names: impl Iterator<Item = &'a str>, meant: &str) -> Option<&'a str> {
+    // Longer than any name is no slip, and the distance costs their product.
+    let short = meant.len() <= 64;
+    let edits = |name: &str| strsim::osa_distance(&name.to_ascii_uppercase(), &meant.to_ascii_uppercase());
+    let near = names.filter(|_| short).map(|name| (edits(name), name)).min_by_key(|(edits, _)| *edits)?;
+    (near.0 <= EDITS).then_some(near.1)
+}
+
+fn incomplete(evidence: &Evidence<'_>) -> Option<Finding> {
+    let (at, name) = missing(evidence)?;
+    let load = lacking(evidence.firmware, name)?;
+    let summary = format!("the phone asks for {name}, which the set {load} here lacks");
+    let remedy = format!(
+        "`offhook firmware check {load}` names the archive that holds it; bring it with `offhook firmware add`"
+    );
+    Some(finding(INCOMPLETE.code, summary, at, &remedy))
+}
+
+fn other_manager(evidence: &Evidence<'_>) -> Option<Finding> {
+    let (at, name) =
+        missing(evidence).filter(|(_, name)| strange(name) && lacking(evidence.firmware, name).is_none())?;
+    let summary = format!("the phone asks for {name}, an SCCP load that nobody here told it: another server did");
+    let remedy = "find that server (`offhook dhcp listen`; Alternate TFTP on the phone: **#, Settings, Network Configuration), keep it \
+                  from the phone, and power-cycle the phone";
+    Some(finding(OTHER_MANAGER.code, summary, at, remedy))
+}
+
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {
-    let (at, name) = missing(evidence).filter(|(_, name)| !name.contains(' '))?;
+    let other = |name: &str| name.contains(' ') || strange(name) || lacking(evidence.firmware, name).is_some();
+    let (at, name) = missing(evidence).filter(|(_, name)| !other(name))?;
+    let held: BTreeSet<&str> = evidence.firmware.records.iter().map(|record| record.name.as_str()).collect();
+    let meant = near(held.into_iter(), name).filter(|near| !near.eq_ignore_ascii_case(name));
+    let meant = meant.map(|near| format!("; {near} is here: did you mean that?")).unwrap_or_default();
     let term = name.to_ascii_lowercase().starts_with("term");
     let remedy = if term {
         "`offhook convert start` the phone: it was reset and has no application; see `offhook explain firmware-missing`"
     } else {
         "bring the archive that holds it (`offhook firmware add`), or `offhook convert start` the phone to a load that is here"
     };
-    Some(finding(RULE.code, format!("the phone asks for {name}, and no set here holds it"), at, remedy))
+    Some(finding(RULE.code, format!("the phone asks for {name}, and no set here holds it{meant}"), at, remedy))
 }
 
 fn blank(evidence: &Evidence<'_>) -> Option<Finding> {

@@ -3,25 +3,48 @@
 mod access;
 mod banned;
 mod config_refused;
+mod config_stale;
 mod conversion;
+mod dhcp_misleads;
+mod faulty_load;
 mod firmware_missing;
+mod line_missing;
+mod load_unknown;
+mod needs_conversion;
+mod no_address;
+mod no_application;
 mod no_clock;
+mod no_first_request;
+mod no_lines;
+mod not_assigned;
 mod not_registering;
 mod register_rejected;
+mod not_seen;
+mod old_boot_loader;
 mod tcp_off;
 mod tcp_silent;
+mod tftp_blocked;
 mod trust_list;
 mod twin;
+mod unreachable;
 
 use super::Rule;
 
 /// Every rule there is.
 pub const RULES: &[Rule] = &[
+    not_assigned::RULE,
+    no_lines::RULE,
     twin::RULE,
     banned::RULE,
     access::UNPROVEN,
     access::FOREIGN,
     trust_list::RULE,
+    tftp_blocked::RULE,
+    no_address::RULE,
+    dhcp_misleads::RULE,
+    no_first_request::RULE,
+    not_seen::RULE,
+    needs_conversion::RULE,
     conversion::MANIFEST_REFUSED,
     conversion::IMAGE_REFUSED,
     conversion::TRANSFER_STALLED,
@@ -29,13 +52,23 @@ pub const RULES: &[Rule] = &[
     conversion::SILENT,
     conversion::NOT_BACK,
     firmware_missing::NAME_WITH_BLANK,
+    firmware_missing::INCOMPLETE,
+    firmware_missing::OTHER_MANAGER,
     firmware_missing::RULE,
+    no_application::RULE,
     tcp_off::RULE,
     tcp_silent::RULE,
     config_refused::RULE,
     register_rejected::RULE,
     not_registering::RULE,
+    line_missing::RULE,
+    unreachable::RULE,
+    unreachable::NAT,
     no_clock::RULE,
+    faulty_load::RULE,
+    load_unknown::RULE,
+    config_stale::RULE,
+    old_boot_loader::RULE,
 ];
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub(super) const RULE: Rule = Rule {
     health: Health::Ok,
     check,
     due: None,
+    sources: &["FW812", "UCM-SEP"],
 };
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {

@@ -20,7 +20,8 @@ pub(super) const RULE: Rule = Rule {
            another 401, or by 403, is a wrong secret, silence is a wrong address or port.",
     health: Health::Stalled,
     check,
-    due: Some(|boot| taken(boot)?.checked_add(PATIENCE).ok()),
+    due: Some(|evidence| taken(evidence.boot)?.checked_add(PATIENCE).ok()),
+    sources: &["TEO", "AIOS"],
 };
 
 fn taken(boot: &Boot) -> Option<Timestamp> {
@@ -37,6 +38,7 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
         || evidence.rejected().is_some()
         || evidence.converting().is_some()
         || evidence.on_sccp()
+        || evidence.speaks_sccp()
         || desired.phone.lines.is_empty()
         || waiting < PATIENCE
     {

@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
     health: Health::NeedsHands,
     check,
     due: None,
+    sources: &["AIOS", "UCM-SEP"],
 };
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {

@@ -14,6 +14,7 @@ pub(super) const RULE: Rule = Rule {
     health: Health::NeedsHands,
     check,
     due: None,
+    sources: &["PBX8851", "IT8851"],
 };
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {

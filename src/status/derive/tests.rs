@@ -81,6 +81,9 @@ fn judge(conversion: &Conversion, boot: &Boot, runs: Option<&Load>) -> Judged {
         denied: None,
         banned: None,
         rejected: None,
+        seen: &Seen::default(),
+        firmware: &crate::firmware::store::Index::default(),
+        told: crate::diagnose::Facts::default(),
     };
     derive(assignment.mac, &evidence, &Seen::default(), None)
 }

@@ -1,0 +1,139 @@
+//! Plays every script of `tests/boots` on a hub, with its fault and without.
+
+mod play;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::diagnose::RULES;
+
+/// Codes whose replays would be whole conversions or other devices on the wire: their tests, by where they stand.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("image-refused", "status::derive::tests::each_way_to_fail_has_its_health_code_and_keys"),
+    ("offer-unheeded", "status::derive::tests::each_way_to_fail_has_its_health_code_and_keys"),
+    ("download-silent", "status::derive::tests::each_way_to_fail_has_its_health_code_and_keys"),
+    ("not-back", "status::derive::tests::each_way_to_fail_has_its_health_code_and_keys"),
+    ("unproven", "hub::tests::access"),
+    ("foreign-request", "hub::tests::access"),
+    ("tcp-silent", "hub::tests"),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every script, by its name.
+fn scripts() -> BTreeMap<String, Script> {
+    let folder = root().join("tests/boots");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let read = |path: &PathBuf| {
+        assert!(path.extension().is_some_and(|extension| extension == "boot"), "{}", path.display());
+        let text = std::fs::read_to_string(path).unwrap();
+        let script = Script::parse(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        (path.file_stem().unwrap().to_str().unwrap().to_owned(), script)
+    };
+    paths.iter().map(read).collect()
+}
+
+#[test]
+fn each_fault_is_found_and_nothing_else_and_nothing_without_it() {
+    let mut wrong = Vec::new();
+    for (name, script) in scripts() {
+        assert_eq!(
+            script.finds.is_empty(),
+            !script.has_fault(),
+            "{name}: a fault is found, and what is found has a fault"
+        );
+        for (fault, finds) in [(true, script.finds.as_slice()), (false, &[])] {
+            match play::play(&script, fault) {
+                Err(why) => wrong.push(format!("{name}, fault {fault}: {why}")),
+                Ok(found) => {
+                    let codes: Vec<&str> = found.iter().map(|finding| finding.code.as_str()).collect();
+                    if codes != finds {
+                        let told: Vec<&str> = found.iter().map(|finding| finding.summary.as_str()).collect();
+                        wrong.push(format!("{name}, fault {fault}: finds {codes:?}, not {finds:?}: {told:?}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_rule_has_a_replay() {
+    let scripts = scripts();
+    let found: Vec<&String> = scripts.values().flat_map(|script| &script.finds).collect();
+    for rule in RULES {
+        let elsewhere = ELSEWHERE.iter().any(|(code, _)| *code == rule.code);
+        let replayed = found.iter().any(|code| *code == rule.code);
+        assert!(elsewhere != replayed, "{}: replayed {replayed}, tested elsewhere {elsewhere}", rule.code);
+    }
+}
+
+/// `| A1 | what was wrong | by what it is answered | replay |`
+#[test]
+fn each_comment_has_a_row_and_its_replay_says_so() {
+    let manual = std::fs::read_to_string(root().join("docs/comments.md")).unwrap();
+    let rows: Vec<Vec<&str>> = manual
+        .lines()
+        .filter(|line| line.starts_with("| A") || line.starts_with("| B"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let numbers: Vec<String> = (1..=29).map(|n| format!("A{n}")).chain((1..=6).map(|n| format!("B{n}"))).collect();
+    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), numbers);
+    let scripts = scripts();
+    for row in rows {
+        let [number, _, answer, replay] = row[..] else { panic!("{row:?}") };
+        let name = replay.trim_matches('`');
+        let script = scripts.get(name).unwrap_or_else(|| panic!("{number}: there is no tests/boots/{name}.boot"));
+        assert!(
+            script.answers.iter().any(|answers| answers == number),
+            "{name}.boot does not say that it answers {number}"
+        );
+        for code in &script.finds {
+            assert!(answer.contains(&format!("`{code}`")), "{number}: {code} is not in its row");
+        }
+    }
+    for (name, script) in &scripts {
+        for number in &script.answers {
+            assert!(numbers.contains(number), "{name}.boot answers {number}, which is no comment");
+        }
+    }
+}
+
+const WHOLE: &str = "title A phone\nabout 001B54AABB01\nphone {MAC} model 7960 lines 1001,1002\n\
+                     0:05 asks \"a b\" -> not-found\nfault: 1:00 waits\nfinds x y\n";
+
+#[test]
+fn a_script_is_read() {
+    let script = Script::parse(WHOLE).unwrap();
+    assert_eq!((script.title.as_str(), script.finds.len(), script.lines.len()), ("A phone", 2, 3));
+    assert_eq!(
+        script.lines[1].says,
+        Says::Happens(5, Happens::Asks { name: "a b".into(), answer: "not-found".into(), from: None })
+    );
+    assert_eq!((script.with(true).count(), script.with(false).count()), (3, 2));
+}
+
+#[test]
+fn what_cannot_be_read_is_named_by_its_line() {
+    for (change, to, line, why) in [
+        ("title A phone", "# none", 6, "the script has no title"),
+        ("0:05 asks", "0:05 sings", 4, "\"sings\" does not happen"),
+        ("0:05 asks", "5 asks", 4, "\"5\" is neither a time"),
+        ("-> not-found", "not-found", 4, "-> is expected"),
+        ("\"a b\"", "\"a b", 4, "a quote is not closed"),
+        ("fault: 1:00", "fault: 0:01", 5, "earlier than the line before"),
+        ("waits", "waits long", 5, "\"long\" is too much"),
+        ("001B54AABB01", "001B54AABB", 2, "is not a MAC"),
+        ("model 7960", "colour red", 3, "a phone has no \"colour\""),
+        ("finds x y", "", 6, "the script has no line `finds`"),
+        ("about 001B54AABB01", "", 3, "{MAC} stands before"),
+    ] {
+        let bad = Script::parse(&WHOLE.replace(change, to)).unwrap_err();
+        assert!(bad.line == line && bad.why.contains(why), "{change}: {bad}");
+    }
+}

@@ -1,0 +1,14 @@
+title A 7940 asks for its configuration and there is none: nobody assigned it
+answers A4
+about 00179486C202
+sound: phone {MAC} model 7940 lines 1001
+0:00 asks CTLSEP{MAC}.tlv -> not-found
+fault: 0:01 asks SIP{MAC}.cnf -> not-assigned
+fault: 0:02 gets XMLDefault.cnf.xml
+fault: 0:02 gets SIPDefault.cnf
+fault: 0:33 asks SIP{MAC}.cnf -> not-assigned
+sound: 0:01 asks CTLSEP{MAC}.tlv -> not-found
+sound: 0:01 gets SIP{MAC}.cnf
+sound: 0:02 gets RINGLIST.DAT
+sound: 0:04 registers 1001 agent Cisco-CP7940G/8.0
+finds not-assigned

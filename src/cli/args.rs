@@ -45,7 +45,7 @@ pub(super) enum Command {
     Phones(Phones),
     /// What a phone's state or a code means, and what to do
     Explain {
-        /// A MAC in any spelling, or a code such as tcp-off
+        /// A MAC in any spelling, a code such as tcp-off, or what a phone's screen says
         what: String,
     },
     /// The bytes a phone would get; without FILE, the names of its files

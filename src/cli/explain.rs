@@ -1,10 +1,11 @@
-//! `offhook explain MAC` and `offhook explain CODE`: the same texts as everywhere.
+//! `offhook explain MAC`, `offhook explain CODE` and `offhook explain WORDS` that a phone shows: the same texts as everywhere.
 
 use serde::Serialize;
 
 use super::Context;
 use super::report::Failure;
 use crate::api::Phone;
+use crate::diagnose::screen::{self, Shown};
 use crate::diagnose::{Finding, explanation};
 use crate::domain::MacAddr;
 
@@ -30,14 +31,32 @@ pub(super) async fn explain(what: &str, context: &Context) -> Result<(), Failure
         return Ok(());
     }
     let Some((title, text)) = explanation(what) else {
+        let found = screen::search(what);
+        if !found.is_empty() {
+            context
+                .out
+                .show(&found, |found| found.iter().map(|shown| on_the_phone(shown)).collect::<Vec<_>>().join("\n\n"));
+            return Ok(());
+        }
         return Err(Failure::failed(format!(
-            "{what:?} is neither a MAC nor a code that offhook uses; codes stand in `offhook phones list` and `offhook check`"
+            "{what:?} is neither a MAC, nor a code that offhook uses, nor what a phone shows (docs/screen.md); codes stand in `offhook phones list` and `offhook check`"
         )));
     };
     context
         .out
         .show(&Meaning { code: what, title, text }, |code| format!("{}: {}\n\n{}", code.code, code.title, code.text));
     Ok(())
+}
+
+fn on_the_phone(shown: &Shown) -> String {
+    let codes = shown.codes.iter().filter_map(|code| Some(format!("  {code}: {}", explanation(code)?.0)));
+    let codes = codes.collect::<Vec<_>>().join("\n");
+    format!(
+        "{} ({})\n\n{}\n\nFindings that go with it (`offhook explain CODE`):\n{codes}",
+        shown.says,
+        shown.phones.words(),
+        shown.means
+    )
 }
 
 fn text(explained: &Explained) -> String {

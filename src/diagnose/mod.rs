@@ -8,6 +8,7 @@ mod facts;
 mod log_codes;
 mod probed;
 mod rules;
+pub mod screen;
 mod settings;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -74,6 +74,9 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Secret, Self::Unknown, Self::Acl];
+
     /// The word for it in events.
     pub fn word(self) -> &'static str {
         match self {

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::Ami;
 use super::converting::Converting;
-use super::rejecting::Rejections;
 use super::facts::Told;
+use super::rejecting::Rejections;
 use crate::access::Access;
 use crate::api;
 use crate::convert::Belief;

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 
 use words::Words;
 
-use crate::domain::MacAddr;
+use crate::domain::{MacAddr, Rejection};
 
 /// A script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,6 +147,8 @@ pub enum Happens {
         /// User-Agent.
         agent: String,
     },
+    /// The PBX rejects it as that extension.
+    Rejects(String, Rejection),
     /// It does not answer the PBX.
     Unreachable(String),
     /// Its registration is gone.
@@ -345,6 +347,11 @@ fn happens(words: &mut Words) -> Result<Happens, String> {
             }
             Happens::Registers { extension, at, agent }
         }
+        "rejects" => {
+            let (extension, why) = (words.next("an extension")?, words.next("why")?);
+            let known = Rejection::ALL.into_iter().find(|known| known.word() == why);
+            Happens::Rejects(extension, known.ok_or_else(|| format!("no registration is rejected for {why:?}"))?)
+        }
         "unreachable" => Happens::Unreachable(words.next("an extension")?),
         "gone" => Happens::Gone(words.next("an extension")?),
         "misled" => Happens::Misled(words.parsed("the server's address")?, words.next("what is wrong, in quotes")?),
@@ -354,8 +361,8 @@ fn happens(words: &mut Words) -> Result<Happens, String> {
         "waits" => Happens::Waits,
         other => {
             return Err(format!(
-                "{other:?} does not happen: asks, gets, loses, leases, discovers, takes, announces, page, registers, unreachable, \
-                 gone, misled, banned, changes, converts or waits"
+                "{other:?} does not happen: asks, gets, loses, leases, discovers, takes, announces, page, registers, rejects, \
+                 unreachable, gone, misled, banned, changes, converts or waits"
             ));
         }
     })

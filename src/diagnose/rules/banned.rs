@@ -15,10 +15,10 @@ pub(super) const RULE: Rule = Rule {
            /etc/fail2ban/jail.local (in FreePBX: Admin, System Admin, Intrusion Detection, or the Firewall's own whitelist). \
            What blocks is read from fail2ban's log (pbx.fail2ban_log); a block that somebody took away by `iptables` alone is \
            still shown until fail2ban says so.",
+    sources: &["F2B"],
     health: Health::Banned,
     check,
     due: None,
-    sources: &["F2B"],
 };
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {

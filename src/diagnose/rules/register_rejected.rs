@@ -15,6 +15,7 @@ pub(super) const RULE: Rule = Rule {
            leaves it out. A phone that is rejected tries again and again, and fail2ban may ban its address for that. The finding \
            goes with the next registration, or an hour after the last rejection. Sources of UDP can be made up: from a network \
            that is not the phones' own, somebody else may be meant.",
+    sources: &[],
     health: Health::NeedsHands,
     check,
     due: None,

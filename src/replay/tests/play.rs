@@ -15,7 +15,8 @@ use crate::dhcp::vendor::Vendor;
 use crate::diagnose::{Finding, Misleading};
 use crate::discover::{Announcement, Protocol};
 use crate::domain::{
-    Contact, ContactState, Driver, Endpoint, EventKind, LineKind, MacAddr, ModelName, PhoneOptions, Secret, Transport,
+    Contact, ContactState, Driver, Endpoint, EventKind, LineKind, MacAddr, ModelName, PhoneOptions, Rejected, Secret,
+    Transport,
 };
 use crate::fail2ban::Word;
 use crate::files::Answer;
@@ -226,6 +227,11 @@ impl Stage {
                 let contact = self.contacts.get_mut(extension).ok_or("it is not registered")?;
                 contact.state = ContactState::Unreachable;
                 self.tell(extension, second);
+            }
+            Happens::Rejects(extension, why) => {
+                let endpoint = Endpoint::new(Driver::Pjsip, extension);
+                let rejected = Rejected { endpoint, why: *why, address: PHONE.into(), at: now };
+                self.hub.ami(AmiUpdate::Rejected(rejected), now);
             }
             Happens::Gone(extension) => {
                 self.contacts.remove(extension).ok_or("it is not registered")?;

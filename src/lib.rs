@@ -10,7 +10,7 @@
 //! desired   pbx source -> Roster -> fleet -> Snapshot (Arc, swapped) -> files::resolve -> render -> TFTP / HTTP
 //!                                     ^ catalog
 //! firmware  archive -> import -> store -> Index -> convert (a path for each phone) -> Offer -> files::resolve
-//! observed  tftp/web -> BootEvent -> timeline -> diagnose -> Finding --+-> web, CLI
+//! observed  tftp/dhcp/web -> BootEvent -> timeline -> diagnose -> Finding --+-> web, CLI; each event to whoever watches
 //!           AMI      -> Contact ------------------> status -> PhoneStatus -> sinks -> PBX
 //! ```
 //!

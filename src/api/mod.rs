@@ -1,6 +1,7 @@
 //! The shapes that the socket and the command line share. Pure; the contract names the fields.
 
 mod dhcp;
+mod timeline;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -10,9 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::convert::StepState;
 use crate::convert::belief::Confidence;
 use crate::discover::Protocol;
-use crate::domain::{BootEvent, EventKind, MacAddr};
+use crate::domain::MacAddr;
 
 pub use dhcp::{DhcpHeard, DhcpListen, DhcpProblem, DhcpServer, DhcpSilent};
+pub use timeline::{Boot, Entry, Event};
 
 /// A phone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,67 +98,6 @@ pub struct PhoneLine {
     pub label: String,
     /// Whether the PBX has a contact for it.
     pub registered: bool,
-}
-
-/// One line of a timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    /// When.
-    pub at: Timestamp,
-    /// Which phone.
-    pub mac: MacAddr,
-    /// Kebab-case kind.
-    pub kind: String,
-    /// One sentence.
-    pub summary: String,
-    /// Details by kind.
-    pub data: serde_json::Value,
-}
-
-impl From<&BootEvent> for Event {
-    fn from(event: &BootEvent) -> Self {
-        let mut data = serde_json::to_value(&event.what).unwrap_or_default();
-        let kind = data.as_object_mut().and_then(|map| map.remove("kind"));
-        if let (Some(map), Some(ip)) = (data.as_object_mut(), event.ip) {
-            map.insert("ip".to_owned(), ip.to_string().into());
-        }
-        Self {
-            at: event.at,
-            mac: event.mac,
-            kind: kind.and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default(),
-            summary: summary(&event.what),
-            data,
-        }
-    }
-}
-
-fn summary(what: &EventKind) -> String {
-    match what {
-        EventKind::FileAsked { name, refused: None, .. } => format!("asks for {name}"),
-        EventKind::FileAsked { name, refused: Some(why), .. } => format!("asks for {name}: not served ({why})"),
-        EventKind::FileSent { name, octets, millis, resent, .. } => {
-            let again = if *resent == 0 { String::new() } else { format!(", {resent} datagrams sent again") };
-            format!("has {name}, {octets} octets in {millis} ms{again}")
-        }
-        EventKind::FileFailed { name, reason, said: Some(said), .. } => {
-            format!("{name} was not delivered ({reason}: \"{said}\")")
-        }
-        EventKind::FileFailed { name, reason, .. } => format!("{name} was not delivered ({reason})"),
-        EventKind::Registered { extension, uri, .. } => format!("extension {extension} registered as {uri}"),
-        EventKind::Unregistered { extension } => format!("extension {extension} is not registered any more"),
-        EventKind::Unreachable { extension } => format!("extension {extension} does not answer"),
-        EventKind::Banned { jail, banned: true } => format!("its address is blocked by fail2ban ({jail})"),
-        EventKind::Banned { jail, banned: false } => format!("its address is blocked by fail2ban no more ({jail})"),
-        EventKind::Leased { address } => format!("has the address {address}"),
-        EventKind::Rejected { extension, why, address } => {
-            format!("was rejected by the PBX as {extension} from {address} ({why})")
-        }
-        EventKind::Syslog { severity, text } => format!("says ({severity}): {text}"),
-        EventKind::Told { what }
-        | EventKind::Assigned { what }
-        | EventKind::Firmware { what }
-        | EventKind::Sighted { what } => what.clone(),
-    }
 }
 
 /// Status of a check.

@@ -358,6 +358,7 @@ impl Running {
 
     /// Ends: no new requests, transfers under way get 20 s, then the last state and the last events are written.
     pub async fn stop(mut self) {
+        self.hub.end_live();
         if !self.edges.end(DRAIN + WRITING).await {
             tracing::warn!(code = "drain-cut", "some transfers did not end in time and were cut");
         }

@@ -11,23 +11,24 @@ use tokio_util::sync::CancellationToken;
 use super::stage::Stage;
 use super::{TICK, faults};
 use crate::access;
-use crate::domain::{BootEvent, MacAddr};
+use crate::domain::MacAddr;
 use crate::hub::Hub;
 use crate::pbx::roster::{Assignment, Roster};
 use crate::store::Store;
+use crate::timeline::{Change, Row};
 
 /// How long the timeline of a phone that is assigned no more is kept.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The timelines of an earlier life, without those of phones that are long gone: they are deleted. None of it may keep
 /// phones from being served.
-pub(super) async fn past(store: &Store, own: &[Assignment], roster: Option<&Roster>, now: Timestamp) -> Vec<BootEvent> {
+pub(super) async fn past(store: &Store, own: &[Assignment], roster: Option<&Roster>, now: Timestamp) -> Vec<Row> {
     let unread = |why| tracing::error!(code = "events-unreadable", "{why}; timelines begin anew");
     let mut past = store.events().await.map_err(unread).unwrap_or_default();
     let Some(roster) = roster else { return past };
     let assigned = |mac: MacAddr| roster.assignments.contains_key(&mac) || own.iter().any(|own| own.mac == mac);
     let mut gone: BTreeMap<MacAddr, Timestamp> = BTreeMap::new();
-    for event in past.iter().filter(|event| !assigned(event.mac)) {
+    for event in past.iter().map(|row| &row.event).filter(|event| !assigned(event.mac)) {
         gone.insert(event.mac, event.at);
     }
     gone.retain(|_, last| now.duration_since(*last) > REMEMBERED);
@@ -36,7 +37,7 @@ pub(super) async fn past(store: &Store, own: &[Assignment], roster: Option<&Rost
         if let Err(why) = store.forget(&macs).await {
             tracing::error!(code = "events-not-kept", "{why}; timelines of phones that are long gone stay on disk");
         }
-        past.retain(|event| !gone.contains_key(&event.mac));
+        past.retain(|row| !gone.contains_key(&row.event.mac));
     }
     past
 }
@@ -53,7 +54,7 @@ pub(super) async fn access(store: &Store) -> access::Kept {
 const GATHER: Duration = Duration::from_millis(250);
 
 /// Keeps what happened: batches of events into the store. At its end everything that waits is written.
-pub(super) fn spawn_events(stage: &mut Stage, events: mpsc::Receiver<BootEvent>, store: &Arc<Store>) {
+pub(super) fn spawn_events(stage: &mut Stage, events: mpsc::Receiver<Change>, store: &Arc<Store>) {
     let (store, events, ending) = (Arc::clone(store), Arc::new(Mutex::new(events)), stage.ending());
     stage.keep("the keeping of events", move || {
         let (store, events, ending) = (Arc::clone(&store), Arc::clone(&events), ending.clone());
@@ -64,7 +65,7 @@ pub(super) fn spawn_events(stage: &mut Stage, events: mpsc::Receiver<BootEvent>,
     });
 }
 
-async fn keep_events(events: &mut mpsc::Receiver<BootEvent>, store: &Store, ending: &CancellationToken) {
+async fn keep_events(events: &mut mpsc::Receiver<Change>, store: &Store, ending: &CancellationToken) {
     let mut batch = Vec::new();
     let (mut open, mut failing) = (true, false);
     loop {

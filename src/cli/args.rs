@@ -72,6 +72,8 @@ pub(super) enum Command {
     /// DHCP: what another server has to tell phones, and what it does tell
     #[command(subcommand)]
     Dhcp(Dhcp),
+    /// What happens, as it happens: a live view on a terminal, else one line for each event
+    Watch,
     /// Take apart the archive on standard input; the daemon runs this for itself
     #[command(hide = true)]
     FirmwareUnpack { name: OsString },
@@ -161,10 +163,16 @@ pub(super) enum Phones {
         #[arg(long, value_name = "IP")]
         address: Option<Ipv4Addr>,
     },
-    /// What happened to a phone, oldest first
+    /// What happened to a phone, oldest first: by boots, with what repeats in one line
     Timeline {
         /// The phone, in any spelling
         mac: MacAddr,
+        /// Each event that is kept in a line of its own
+        #[arg(long)]
+        all: bool,
+        /// With --json: boots with their entries, not single events
+        #[arg(long, conflicts_with_all = ["all", "follow"])]
+        boots: bool,
         /// Go on as things happen
         #[arg(long)]
         follow: bool,

@@ -8,13 +8,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::report::Failure;
-use crate::api::Refused;
+use crate::api::{Event, Refused};
 
 /// How long an answer may take that needs no time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long an archive may take, its import included.
 const UPLOAD: Duration = Duration::from_mins(6);
+
+/// What goes on for as long as somebody looks; a time that is no bound any more.
+const ENDLESS: Duration = Duration::from_hours(24 * 365);
 
 /// A connection to the daemon's socket.
 pub(super) struct Client {
@@ -105,7 +108,20 @@ impl Client {
             Ok(refused) => refused.error,
             Err(_) => format!("the daemon refused {path}: {status}"),
         };
-        Err(if status == StatusCode::BAD_REQUEST { Failure::usage(sentence) } else { Failure::failed(sentence) })
+        Err(match status {
+            StatusCode::BAD_REQUEST => Failure::usage(sentence),
+            // It is about to end.
+            StatusCode::SERVICE_UNAVAILABLE => Failure::unreachable(sentence),
+            _ => Failure::failed(sentence),
+        })
+    }
+
+    async fn stream(&self, path: &str, after: Option<u64>) -> Result<reqwest::Response, Failure> {
+        let mut request = self.http.get(format!("http://offhook{path}")).timeout(ENDLESS);
+        if let Some(after) = after {
+            request = request.header("last-event-id", after);
+        }
+        self.answer(request, path).await
     }
 
     fn unreachable(&self, why: &reqwest::Error) -> Failure {
@@ -134,5 +150,58 @@ impl Client {
             "the daemon's answer on {} could not be read: {why}; are both of the same version?",
             self.socket.display()
         ))
+    }
+}
+
+/// What the stream of events says.
+pub(super) enum Said {
+    /// Something happened.
+    Event(Box<Event>),
+    /// So many events are not in it, or nobody knows how many.
+    Lost(Option<u64>),
+    /// It goes on.
+    Nothing,
+}
+
+/// The daemon's events, as they come.
+pub(super) struct Stream {
+    answer: reqwest::Response,
+    /// What came and is no whole event yet.
+    begun: Vec<u8>,
+}
+
+impl Stream {
+    /// Events of that path; `after` = what was had last.
+    pub(super) async fn open(client: &Client, path: &str, after: Option<u64>) -> Result<Self, Failure> {
+        Ok(Self { answer: client.stream(path, after).await?, begun: Vec::new() })
+    }
+
+    /// What it says next; `None` = it ended.
+    pub(super) async fn next(&mut self) -> Option<Said> {
+        loop {
+            let end = self.begun.windows(2).position(|two| two == b"\n\n");
+            if let Some(end) = end {
+                let rest = self.begun.split_off(end + 2);
+                let said = std::mem::replace(&mut self.begun, rest);
+                return Some(read(&String::from_utf8_lossy(&said)));
+            }
+            // Where nobody is there any more it ended as well.
+            let more = self.answer.chunk().await.ok()??;
+            self.begun.extend_from_slice(&more);
+        }
+    }
+}
+
+/// One block of server-sent events; what is of no concern is nothing.
+fn read(block: &str) -> Said {
+    let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    let Some(data) = field("data") else { return Said::Nothing };
+    match field("event") {
+        None => serde_json::from_str(data).map_or(Said::Nothing, |event| Said::Event(Box::new(event))),
+        Some("lost") => {
+            let lost = serde_json::from_str(data).unwrap_or(serde_json::Value::Null);
+            Said::Lost(lost.get("lost").and_then(serde_json::Value::as_u64))
+        }
+        Some(_) => Said::Nothing,
     }
 }

@@ -16,6 +16,7 @@ mod report;
 mod serve;
 mod setup;
 mod simulate;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -100,6 +101,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Convert(verb) => convert::run(verb, context).await,
         Command::Firmware(verb) => firmware::run(verb, context).await,
         Command::Dhcp(verb) => dhcp::run(verb, context).await,
+        Command::Watch => watch::watch(context).await,
         // Done before any thread was started.
         Command::FirmwareUnpack { .. } => Ok(()),
         Command::Generate { what, folder } => generate::generate(what, &folder),

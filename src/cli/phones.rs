@@ -1,14 +1,13 @@
 //! `offhook phones …`
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use rand::seq::IndexedRandom;
 
 use super::args::Phones;
-use super::report::{Failure, Out, is_read, line, table, warn};
-use super::{Context, planned};
-use crate::api::{AddPhone, Approve, Done, Event, Outcome, Phone};
+use super::client::{Client, Stream};
+use super::report::{Failure, Out, line, table, warn};
+use super::{Context, planned, watch};
+use crate::api::{AddPhone, Approve, Boot, Done, Event, Outcome, Phone};
 use crate::domain::MacAddr;
 use crate::notify::Verb;
 
@@ -48,7 +47,9 @@ pub(super) async fn run(verb: Phones, context: &Context) -> Result<(), Failure> 
             let done: Done = client.post(&format!("/api/v1/phones/{mac}/approve"), &Approve { address }).await?;
             context.out.show(&done, |done| done.summary.clone());
         }
-        Phones::Timeline { mac, follow } => timeline(&client, mac, follow, context.out).await?,
+        Phones::Timeline { mac, all, boots, follow } => {
+            timeline(&client, mac, Shown { all, boots, follow }, context.out).await?;
+        }
         Phones::Resync { macs } => tell(&client, Verb::Resync, &macs, context.out).await?,
         Phones::Restart { macs } => tell(&client, Verb::Restart, &macs, context.out).await?,
         Phones::Reset { macs } => tell(&client, Verb::Reset, &macs, context.out).await?,
@@ -167,40 +168,60 @@ fn show(phone: &Phone) -> String {
     text
 }
 
-async fn timeline(client: &super::client::Client, mac: MacAddr, follow: bool, out: Out) -> Result<(), Failure> {
-    let path = format!("/api/v1/phones/{mac}/timeline");
-    let mut shown: Vec<Event> = client.get(&path).await?;
-    if !follow {
-        out.show(&shown, |events| events.iter().map(one_line).collect::<Vec<_>>().join("\n"));
-        return Ok(());
-    }
-    shown.iter().for_each(|event| print(event, out));
-    let mut pause = tokio::time::interval(Duration::from_millis(500));
-    while is_read() {
-        pause.tick().await;
-        let events: Vec<Event> = client.get(&path).await?;
-        // The ring loses its oldest: what is new stands behind the last one shown.
-        let from = shown.last().and_then(|last| events.iter().rposition(|event| event == last)).map_or(0, |at| at + 1);
-        events.iter().skip(from).for_each(|event| print(event, out));
-        shown = events;
-    }
-    Ok(())
+/// How much of a timeline, and how.
+#[derive(Clone, Copy)]
+struct Shown {
+    all: bool,
+    boots: bool,
+    follow: bool,
 }
 
-fn print(event: &Event, out: Out) {
-    if out.json() {
-        line(&serde_json::to_string(event).unwrap_or_default());
-    } else {
-        line(&one_line(event));
+async fn timeline(client: &Client, mac: MacAddr, how: Shown, out: Out) -> Result<(), Failure> {
+    let path = format!("/api/v1/phones/{mac}/timeline");
+    if !how.follow {
+        if how.boots || !(how.all || out.json()) {
+            let boots: Vec<Boot> = client.get(&format!("/api/v1/phones/{mac}/boots")).await?;
+            out.show(&boots, |boots| boots.iter().map(boot).collect());
+        } else {
+            let events: Vec<Event> = client.get(&path).await?;
+            out.show(&events, |events| events.iter().map(one_line).collect::<Vec<_>>().join("\n"));
+        }
+        return Ok(());
     }
+    // What happens between the two is in both.
+    let live = format!("/api/v1/events?mac={mac}");
+    let stream = Stream::open(client, &live, None).await?;
+    let shown: Vec<Event> = client.get(&path).await?;
+    shown.iter().for_each(|event| watch::print(event, out, one_line));
+    let last = shown.iter().map(|event| event.id).max().unwrap_or_default();
+    let show = |event: &Event| {
+        if event.id > last {
+            watch::print(event, out, one_line);
+        }
+    };
+    watch::follow(client, stream, &live, &show).await
+}
+
+/// A boot: its heading, and what happened in it.
+fn boot(boot: &Boot) -> String {
+    let began = boot.began.or_else(|| boot.entries.first().map(|entry| entry.first));
+    let mut text = format!("{}  {}\n", began.map(to_the_second).unwrap_or_default(), boot.summary);
+    for entry in &boot.entries {
+        text += &format!("  {}  {}\n", entry.first.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"), entry.summary);
+    }
+    text
 }
 
 fn one_line(event: &Event) -> String {
-    format!("{}  {}", event.at, event.summary)
+    let again = match (event.data.get("times"), event.data.get("since").and_then(serde_json::Value::as_str)) {
+        (Some(times), Some(since)) => format!(" ({times} times since {since})"),
+        _ => String::new(),
+    };
+    format!("{}  {}{again}", event.at, event.summary)
 }
 
 /// One after another, as the daemon would have them wait anyway; each is said as it comes.
-async fn tell(client: &super::client::Client, verb: Verb, macs: &[MacAddr], out: Out) -> Result<(), Failure> {
+async fn tell(client: &Client, verb: Verb, macs: &[MacAddr], out: Out) -> Result<(), Failure> {
     let mut outcomes: Vec<Outcome> = Vec::new();
     for mac in macs {
         if outcomes.iter().any(|outcome| outcome.mac == *mac) {

@@ -44,7 +44,7 @@ pub(super) fn line(text: &str) {
 }
 
 /// The text with what would steer a terminal as escapes.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         if c.is_control() && c != '\n' { clean.extend(c.escape_default()) } else { clean.push(c) }

@@ -96,6 +96,25 @@ pub enum EventKind {
         /// The address.
         address: Ipv4Addr,
     },
+    /// DHCP said something of its address, and gave it none of ours.
+    Dhcp {
+        /// What.
+        step: DhcpStep,
+        /// Of which address, where one was named.
+        address: Option<Ipv4Addr>,
+        /// By which server, where it was not ours.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        server: Option<Ipv4Addr>,
+    },
+    /// Somebody asked for its file and was denied it, who is not known to be the phone.
+    Denied {
+        /// Name as asked.
+        name: String,
+        /// From where.
+        from: Ipv4Addr,
+        /// Why, one word.
+        why: String,
+    },
     /// What it announces on its link changed.
     Sighted {
         /// One sentence.
@@ -123,6 +142,54 @@ pub enum EventKind {
         /// One sentence.
         what: String,
     },
+    /// Somebody did something with it.
+    Admin {
+        /// Who, as in the audit log.
+        who: String,
+        /// What, in the past tense.
+        what: String,
+    },
+}
+
+impl EventKind {
+    /// The word for it, everywhere.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::FileAsked { .. } => "file-asked",
+            Self::FileSent { .. } => "file-sent",
+            Self::FileFailed { .. } => "file-failed",
+            Self::Registered { .. } => "registered",
+            Self::Unregistered { .. } => "unregistered",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Rejected { .. } => "rejected",
+            Self::Banned { .. } => "banned",
+            Self::Syslog { .. } => "syslog",
+            Self::Leased { .. } => "leased",
+            Self::Dhcp { .. } => "dhcp",
+            Self::Denied { .. } => "denied",
+            Self::Sighted { .. } => "sighted",
+            Self::Told { .. } => "told",
+            Self::Firmware { .. } => "firmware",
+            Self::Assigned { .. } => "assigned",
+            Self::Admin { .. } => "admin",
+        }
+    }
+}
+
+/// What DHCP said of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DhcpStep {
+    /// Our server offered it.
+    Offered,
+    /// Our server refused it, and the phone begins anew.
+    Refused,
+    /// The phone says that somebody else has it.
+    Declined,
+    /// The phone gave it back.
+    Released,
+    /// The phone took it from another server.
+    Elsewhere,
 }
 
 /// One timed fact about one phone.

@@ -171,7 +171,8 @@ impl Hub {
         };
         // A source that was made up concerns nobody who waits for a phone.
         if why != Why::Silent && state.access.deny(asked.mac, asked.ip, why, now) {
-            state.judge(&snapshot, asked.mac, now);
+            let what = EventKind::Denied { name: printable(name), from: asked.ip, why: why.word().to_owned() };
+            self.note(&mut state, &snapshot, BootEvent { at: now, mac: asked.mac, ip: None, what });
         }
         if state.access.may_log(asked.ip, now) {
             let (ip, name, why) = (asked.ip, printable(name), why.word());
@@ -256,7 +257,8 @@ impl Hub {
             format!("phone {mac} was not approved at {ip}: {other} is there; see which device that is")
         })?;
         state.converting.did(who, format!("approved phone {mac} at {ip}"), now);
-        state.judge(&snapshot, mac, now);
+        let what = EventKind::Admin { who: who.to_owned(), what: format!("approved it at {ip}") };
+        self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: None, what });
         Ok(format!("phone {mac} gets its files at {ip}; restart it, or wait until it asks again"))
     }
 

@@ -13,7 +13,7 @@ use crate::api;
 use crate::config;
 use crate::convert::campaign::Mode;
 use crate::convert::{Campaign, Conversion, Step, StepState, Turn};
-use crate::domain::{MacAddr, ModelName};
+use crate::domain::{BootEvent, EventKind, MacAddr, ModelName};
 use crate::firmware::store::Index;
 use crate::fleet::Snapshot;
 use crate::status::word;
@@ -336,6 +336,21 @@ impl Hub {
                 && converting.offer(c.mac).is_some()
         };
         converting.conversions.values().filter(waits).map(|c| c.mac).collect()
+    }
+
+    /// Somebody did something with a phone: it stands in the audit log, and in its timeline.
+    pub fn did(&self, who: &str, mac: MacAddr, what: &str, now: Timestamp) {
+        let (mut state, snapshot) = self.locked();
+        state.converting.did(who, format!("{what}, phone {mac}"), now);
+        let what = EventKind::Admin { who: who.to_owned(), what: what.to_owned() };
+        self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: None, what });
+    }
+
+    /// Somebody began its conversion: the audit log names all phones of it at once.
+    pub(super) fn began(&self, who: &str, mac: MacAddr, way: &str, now: Timestamp) {
+        let (mut state, snapshot) = self.locked();
+        let what = EventKind::Admin { who: who.to_owned(), what: format!("started its conversion: {way}") };
+        self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: None, what });
     }
 
     /// Somebody did something.

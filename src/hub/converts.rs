@@ -85,6 +85,9 @@ impl Operations {
             }
             let of = made_of(begun.iter().flat_map(|conversion| &conversion.steps));
             let taken = self.hub.start_conversions(begun, asked.limit, now);
+            for (mac, way) in ways.iter().filter(|(mac, _)| taken.contains(mac)) {
+                self.hub.began(who, *mac, way, now);
+            }
             let list = ways.iter().map(|(mac, way)| format!("{mac} {way}")).collect::<Vec<_>>().join("; ");
             self.hub.audit(
                 who,

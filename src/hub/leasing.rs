@@ -1,16 +1,42 @@
-//! What our DHCP server says of phones.
+//! What DHCP says of phones.
 
 use std::net::Ipv4Addr;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Hub;
-use crate::domain::{BootEvent, EventKind, MacAddr, ModelName};
+use crate::domain::{BootEvent, DhcpStep, EventKind, MacAddr, ModelName};
 
 /// A phone that gets the address again that it has, within this, renews it, which is nothing to tell.
 const RENEWS: SignedDuration = SignedDuration::from_mins(2);
 
+/// One word of a phone that is heard at two places, by the server and on the link, is one within this.
+const ONE_WORD: SignedDuration = SignedDuration::from_secs(2);
+
 impl Hub {
+    /// DHCP said something of an address and this phone, which got none of ours by it. Of who was never heard of as a phone,
+    /// an offer alone says that it is one.
+    pub fn dhcp_said(
+        &self,
+        mac: MacAddr,
+        step: DhcpStep,
+        address: Option<Ipv4Addr>,
+        server: Option<Ipv4Addr>,
+        now: Timestamp,
+    ) {
+        let (mut state, snapshot) = self.locked();
+        let known = || snapshot.assignment(mac).is_some() || state.directory.get(mac).is_some();
+        if !matches!(step, DhcpStep::Offered | DhcpStep::Refused) && !known() {
+            return;
+        }
+        let what = EventKind::Dhcp { step, address, server };
+        let heard = |event: &BootEvent| now.duration_since(event.at).abs() <= ONE_WORD && event.what == what;
+        if step == DhcpStep::Elsewhere && state.timeline.of(mac).rev().take(4).any(heard) {
+            return;
+        }
+        self.note(&mut state, &snapshot, BootEvent { at: now, mac, ip: None, what });
+    }
+
     /// A phone has an address of ours. `model` = by its vendor class.
     pub fn has_address(&self, mac: MacAddr, ip: Ipv4Addr, model: Option<ModelName>, now: Timestamp) {
         let (mut state, snapshot) = self.locked();

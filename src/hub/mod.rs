@@ -15,6 +15,7 @@ mod firmware;
 mod holding;
 mod keeping;
 mod leasing;
+mod live;
 mod looking;
 mod notify;
 mod operations;
@@ -45,7 +46,9 @@ use crate::pbx::ami::client::AmiUpdate;
 use crate::pbx::poll::PbxView;
 use crate::pbx::roster::Assignment;
 use crate::status::Statuses;
+use crate::timeline::{Change, Row};
 
+pub use live::{Live, Since, Watch};
 pub use looking::Look;
 pub use operations::{Dhcp, Operations, Surroundings, absent};
 pub use outlook::Parts;
@@ -58,8 +61,8 @@ pub struct Hub {
     snapshot: ArcSwap<Snapshot>,
     state: Mutex<State>,
     statuses: watch::Sender<Statuses>,
-    /// Events on their way to the store. Full = dropped there: the ring in memory has them.
-    events: mpsc::Sender<BootEvent>,
+    /// What of timelines is to be kept, on its way to the store. Full = dropped there: the ring in memory has it.
+    events: mpsc::Sender<Change>,
     /// Whose an address is by the link, for phones that cannot say so.
     neighbour: fn(Ipv4Addr) -> Neighbour,
     /// Whether an address is on a link at all: what the link says of one behind a router is the router.
@@ -84,14 +87,19 @@ impl Hub {
     pub fn new(
         snapshot: Snapshot,
         own: Vec<Assignment>,
-        past: Vec<BootEvent>,
-        events: mpsc::Sender<BootEvent>,
+        past: Vec<Row>,
+        events: mpsc::Sender<Change>,
         now: Timestamp,
     ) -> Self {
         let mut state = State { own, ..State::default() };
-        for event in past {
-            state.recall(&event, &snapshot);
-            state.timeline.push(event, true);
+        for row in &past {
+            state.recall(&row.event, &snapshot);
+        }
+        state.stream.recall(&past);
+        let folded = state.timeline.recall(past);
+        // What another version kept.
+        if folded != Change::default() {
+            let _ = events.try_send(folded);
         }
         let hub = Self {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -158,14 +166,9 @@ impl Hub {
 
     fn note(&self, state: &mut State, snapshot: &Snapshot, event: BootEvent) {
         let (mac, at) = (event.mac, event.at);
-        let assigned = snapshot.assignment(mac).is_some();
         Self::note_access(state, &event);
         state.rejections.heard(&event);
-        state.timeline.push(event.clone(), assigned);
-        if assigned {
-            // A full queue loses the stored copy of an event, never the phone's file.
-            let _ = self.events.try_send(event);
-        }
+        self.remember(state, snapshot, event);
         state.judge(snapshot, mac, at);
     }
 
@@ -226,7 +229,7 @@ impl Hub {
                     let what = if had { "its assignment changed" } else { "assigned" };
                     let event =
                         BootEvent { at: now, mac, ip: None, what: EventKind::Assigned { what: what.to_owned() } };
-                    state.timeline.push(event, true);
+                    self.remember(&mut state, &snapshot, event);
                 }
                 state.meet(&snapshot, mac, now);
                 state.judge(&snapshot, mac, now);

@@ -73,6 +73,15 @@ struct Addressee {
 }
 
 impl Operations {
+    /// Tells a phone, on the word of `who`.
+    ///
+    /// # Errors
+    /// Why it was not told, or what it answered, in one sentence.
+    pub async fn notify_for(&self, mac: MacAddr, verb: Verb, who: &str) -> Result<String, String> {
+        self.hub.did(who, mac, &format!("asked it to {}", verb.word()), Timestamp::now());
+        self.notify(mac, verb).await
+    }
+
     /// Tells a phone.
     ///
     /// # Errors

@@ -130,11 +130,11 @@ impl Operations {
         self.around.restart.store(Arc::new(sections.to_vec()));
     }
 
-    /// Assigns a phone here. PBX assignments are the PBX's to make.
+    /// Assigns a phone here, on the word of `who`. PBX assignments are the PBX's to make.
     ///
     /// # Errors
     /// Why not, in one sentence.
-    pub async fn add(&self, add: &AddPhone) -> Result<String, String> {
+    pub async fn add(&self, add: &AddPhone, who: &str) -> Result<String, String> {
         let snapshot = self.hub.snapshot();
         let model = ModelName::new(&add.model);
         if add.model != "auto" && snapshot.catalog.get(&model).is_none() {
@@ -162,14 +162,15 @@ impl Operations {
         own.retain(|other| other.mac != add.mac);
         own.push(assignment);
         self.hub.own(own, Timestamp::now());
+        self.hub.did(who, add.mac, &format!("gave it {}", add.lines.join(", ")), Timestamp::now());
         Ok(format!("phone {} has {}; plug it in, or restart it", add.mac, add.lines.join(", ")))
     }
 
-    /// Takes an own assignment away.
+    /// Takes an own assignment away, on the word of `who`.
     ///
     /// # Errors
     /// Why not, in one sentence.
-    pub async fn remove(&self, mac: MacAddr) -> Result<String, String> {
+    pub async fn remove(&self, mac: MacAddr, who: &str) -> Result<String, String> {
         let _alone = self.assigning.lock().await;
         let removed =
             self.store.drop_assignment(mac).await.map_err(|why| format!("phone {mac} could not be removed: {why}"))?;
@@ -180,6 +181,8 @@ impl Operations {
         }
         let mut own = self.hub.own_assignments();
         own.retain(|other| other.mac != mac);
+        // Kept as long as it is assigned.
+        self.hub.did(who, mac, "took its assignment away", Timestamp::now());
         self.hub.own(own, Timestamp::now());
         Ok(format!("phone {mac} is not assigned here any more; it keeps what is in its flash until it is reset"))
     }

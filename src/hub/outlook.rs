@@ -13,9 +13,10 @@ use super::{Hub, Operations};
 use crate::api;
 use crate::catalog::Model;
 use crate::config::{self, Shown};
-use crate::domain::{BootEvent, Load, MacAddr};
+use crate::domain::{Load, MacAddr};
 use crate::firmware::plan::{self, Stock};
 use crate::status::Statuses;
+use crate::timeline::Row;
 
 /// How the daemon's own parts are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,14 +86,14 @@ impl Hub {
             Some(mac) => BTreeSet::from([mac]),
             None => state.judged.keys().copied().chain(state.directory.iter().map(|(mac, _)| mac)).collect(),
         };
-        let mut rings: Vec<_> = macs.iter().map(|mac| state.timeline.of(*mac).rev().peekable()).collect();
+        let mut rings: Vec<_> = macs.iter().map(|mac| state.timeline.rows(*mac).rev().peekable()).collect();
         let head = |(at, ring): (usize, &mut Peekable<_>)| Some((head_of(ring)?, at));
         let mut newest: BinaryHeap<(Timestamp, usize)> = rings.iter_mut().enumerate().filter_map(head).collect();
         let mut events = Vec::new();
         for _ in 0..LOOKED_AT {
             let Some((_, at)) = newest.pop().filter(|_| events.len() < count) else { break };
             let Some(ring) = rings.get_mut(at) else { continue };
-            events.extend(ring.next().map(api::Event::from).filter(|event| wanted(&event.kind)));
+            events.extend(ring.next().as_ref().map(api::Event::from).filter(|event| wanted(&event.kind)));
             newest.extend(head_of(ring).map(|moment| (moment, at)));
         }
         events
@@ -116,6 +117,6 @@ impl Hub {
 /// Events that a search goes through at most: who looks for one kind among all phones does not hold up their requests.
 const LOOKED_AT: usize = 4_000;
 
-fn head_of<'a>(ring: &mut Peekable<impl Iterator<Item = &'a BootEvent>>) -> Option<Timestamp> {
-    ring.peek().map(|event| event.at)
+fn head_of(ring: &mut Peekable<impl Iterator<Item = Row>>) -> Option<Timestamp> {
+    ring.peek().map(|row| row.event.at)
 }

@@ -9,7 +9,7 @@ use crate::convert::belief::{Runs, Source};
 use crate::dhcp::asked::Asked;
 use crate::dhcp::vendor::Vendor;
 use crate::discover::{Announcement, Protocol};
-use crate::domain::{BootEvent, EventKind, Load};
+use crate::domain::{BootEvent, DhcpStep, EventKind, Load};
 
 /// Between two looks at strangers.
 const SWEEP: SignedDuration = SignedDuration::from_mins(1);
@@ -41,7 +41,7 @@ impl Hub {
     /// A client asked DHCP servers on a link with these networks: who has which address there, and which phones are there.
     pub fn asked_dhcp(&self, asked: Asked, networks: &[Ipv4Net], now: Timestamp) {
         self.asks_for_an_address(&asked, now);
-        let Asked { mac, vendor, address, .. } = asked;
+        let Asked { mac, vendor, address, server } = asked;
         // Of other networks nobody there can say anything.
         let ip = address.filter(|ip| networks.iter().any(|network| network.contains(ip)));
         if let Some(ip) = ip {
@@ -54,6 +54,9 @@ impl Hub {
             let model = model.map(|model| model.to_string());
             let (load, hardware, serial, vlan) = Default::default();
             self.announced(Announcement { mac, by: Protocol::Dhcp, model, load, hardware, serial, vlan, ip }, now);
+        }
+        if server.is_some() && ip.is_some() && burnt_in {
+            self.dhcp_said(mac, DhcpStep::Elsewhere, ip, server, now);
         }
     }
 

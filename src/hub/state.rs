@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::Ami;
 use super::converting::Converting;
 use super::facts::Told;
+use super::live::Stream;
 use super::rejecting::Rejections;
 use crate::access::Access;
 use crate::api;
@@ -25,6 +26,8 @@ use crate::timeline::{Boot, Timeline};
 pub(super) struct State {
     pub(super) directory: Directory,
     pub(super) timeline: Timeline,
+    /// Those who watch.
+    pub(super) stream: Stream,
     /// Contacts by endpoint.
     pub(super) contacts: HashMap<Endpoint, Vec<Contact>>,
     /// Phones by the endpoints of their lines.

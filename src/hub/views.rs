@@ -15,6 +15,7 @@ use crate::files::{Answer, Asker, Secrets, Unknown, resolve};
 use crate::fleet::Desired;
 use crate::pbx::roster::Assignment;
 use crate::status::{Health, Stage};
+use crate::timeline::Row;
 
 impl Hub {
     /// What is known of the manager session.
@@ -65,7 +66,14 @@ impl Hub {
 
     /// The timeline of a phone, oldest first.
     pub fn timeline(&self, mac: MacAddr) -> Vec<api::Event> {
-        self.lock().timeline.of(mac).map(api::Event::from).collect()
+        let rows: Vec<Row> = self.lock().timeline.rows(mac).collect();
+        rows.iter().map(api::Event::from).collect()
+    }
+
+    /// The same by boots, with what repeats folded.
+    pub fn boots(&self, mac: MacAddr, now: Timestamp) -> Vec<api::Boot> {
+        let boots = self.lock().timeline.boots(mac, now);
+        boots.iter().map(api::Boot::from).collect()
     }
 
     /// The findings of a phone, worst first.

@@ -6,13 +6,13 @@
 
 mod access;
 mod conversions;
+mod events;
 mod folder;
 mod leases;
 mod recover;
 mod roster;
 mod snapshots;
 mod sound;
-mod talk;
 
 use std::fs;
 use std::io;
@@ -24,9 +24,8 @@ use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 use tokio::sync::Notify;
 
-use crate::domain::{BootEvent, MacAddr};
+use crate::domain::MacAddr;
 use crate::pbx::roster::{Assignment, Roster};
-use crate::timeline::EVENTS_PER_PHONE;
 pub use conversions::{Kept, ToKeep};
 use folder::{inode, lock, private};
 pub use leases::{KeptLeases, LeaseWrite};
@@ -308,63 +307,6 @@ impl Store {
         self.write(Kind::Assignment, async |connection| {
             let delete = sqlx::query("delete from assignment where mac = ?").bind(mac.to_string());
             Ok(delete.execute(connection).await?.rows_affected() > 0)
-        })
-        .await
-    }
-
-    /// The tails of all timelines, oldest first.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn events(&self) -> Result<Vec<BootEvent>, StoreError> {
-        let rows: Vec<(String,)> = sqlx::query_as("select body from event order by id").fetch_all(&self.pool).await?;
-        Ok(rows.iter().filter_map(|(body,)| serde_json::from_str(body).ok()).collect())
-    }
-
-    /// Deletes the timelines of these phones.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn forget(&self, macs: &[MacAddr]) -> Result<(), StoreError> {
-        self.write(Kind::Passing, async |connection| {
-            for mac in macs {
-                sqlx::query("delete from event where mac = ?").bind(mac.to_string()).execute(&mut *connection).await?;
-            }
-            Ok(())
-        })
-        .await
-    }
-
-    /// Appends events and trims each phone's tail.
-    ///
-    /// # Errors
-    /// See [`StoreError`].
-    pub async fn append(&self, events: &[BootEvent]) -> Result<(), StoreError> {
-        let mut macs: Vec<MacAddr> = events.iter().map(|event| event.mac).collect();
-        macs.sort_unstable();
-        macs.dedup();
-        let keep = i64::try_from(EVENTS_PER_PHONE).unwrap_or(i64::MAX);
-        let row = |event: &BootEvent| Ok([event.mac.to_string(), event.at.to_string(), serde_json::to_string(event)?]);
-        let rows = serde_json::to_string(&events.iter().map(row).collect::<Result<Vec<_>, serde_json::Error>>()?)?;
-        let macs = serde_json::to_string(&macs)?;
-        // One statement for all: each is a way to the database's thread and back.
-        self.write(Kind::Passing, async |connection| {
-            sqlx::query(
-                "insert into event (mac, at, body) select value ->> 0, value ->> 1, value ->> 2 from json_each(?)",
-            )
-            .bind(rows)
-            .execute(&mut *connection)
-            .await?;
-            talk::trim(&mut *connection, events).await?;
-            sqlx::query(
-                "delete from event where id in (select old.id from json_each(?1) as phone join event as old on old.mac = phone.value \
-                 where old.id <= (select id from event where mac = phone.value order by id desc limit 1 offset ?2))",
-            )
-            .bind(macs)
-            .bind(keep)
-            .execute(&mut *connection)
-            .await?;
-            Ok(())
         })
         .await
     }

@@ -1,8 +1,10 @@
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 
-use crate::domain::{EventKind, LineKind, PhoneOptions};
+use crate::domain::{BootEvent, EventKind, LineKind, PhoneOptions};
 use crate::pbx::roster::{Account, Button, Origin};
+use crate::timeline::{Change, Row};
 
 fn a_roster() -> Roster {
     let account = Account {
@@ -278,42 +280,32 @@ async fn a_folder_has_one_daemon_and_no_other_reader() {
 }
 
 #[tokio::test]
-async fn tails_are_trimmed() {
+async fn tails_are_trimmed_and_folds_kept() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).await.unwrap();
-    let event = |n: i64| BootEvent {
-        at: Timestamp::from_second(n).unwrap(),
-        mac: "001B54AABB01".parse().unwrap(),
-        ip: None,
-        what: EventKind::Unregistered { extension: n.to_string() },
+    let row = |n: u64| Row {
+        id: n + 1,
+        event: Arc::new(BootEvent {
+            at: Timestamp::from_second(n.try_into().unwrap()).unwrap(),
+            mac: "001B54AABB01".parse().unwrap(),
+            ip: None,
+            what: EventKind::Unregistered { extension: n.to_string() },
+        }),
+        times: 1,
+        since: None,
+        cycle: 1,
     };
-    let many: Vec<_> = (0..500).map(event).collect();
-    store.append(&many[..300]).await.unwrap();
-    store.append(&many[300..]).await.unwrap();
-    let kept = store.events().await.unwrap();
-    assert_eq!(kept.len(), EVENTS_PER_PHONE);
-    assert_eq!(kept, many[300..]);
-}
-
-#[tokio::test]
-async fn what_a_phone_says_pushes_out_nothing_that_it_did() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).await.unwrap();
-    let event = |n: i64, mac: &str, what| BootEvent {
-        at: Timestamp::from_second(n).unwrap(),
-        mac: mac.parse().unwrap(),
-        ip: None,
-        what,
-    };
-    let did = |n: i64, mac| event(n, mac, EventKind::Unregistered { extension: n.to_string() });
-    let said = |n: i64, mac| event(n, mac, EventKind::Syslog { severity: "debug".into(), text: n.to_string() });
-    let (talker, other) = ("001B54AABB01", "001B54AABB02");
-    let quiet: Vec<_> = (0..100).map(|n| did(n, talker)).chain([said(0, other), did(1, other)]).collect();
-    let many: Vec<_> = (100..400).map(|n| said(n, talker)).collect();
-    store.append(&quiet).await.unwrap();
-    store.append(&many).await.unwrap();
-    let kept = store.events().await.unwrap();
-    assert_eq!(kept, [&quiet, &many[300 - crate::timeline::TALK..]].concat());
+    let change = |put: Vec<Row>, gone: &[u64]| Change { id: 0, put, gone: gone.to_vec() };
+    let many: Vec<_> = (0..500).map(row).collect();
+    store.append(&[change(many[..300].to_vec(), &[])]).await.unwrap();
+    store.append(&[change(many[300..].to_vec(), &[])]).await.unwrap();
+    assert_eq!(store.events().await.unwrap(), many[300..], "what was lost on the way leaves no more than a tail");
+    // A fold takes the place of what it stands for; what came and went in one batch is nowhere.
+    let fold = Row { times: 7, since: Some(Timestamp::UNIX_EPOCH), cycle: 1, ..row(499) };
+    let gone: Vec<u64> = (301..=499).collect();
+    let passing = change(vec![row(600)], &[]);
+    store.append(&[passing, change(vec![fold.clone()], &gone), change(Vec::new(), &[601])]).await.unwrap();
+    assert_eq!(store.events().await.unwrap(), [fold]);
 }
 
 /// Who is where outlives a restart; what is too old or unreadable does not.

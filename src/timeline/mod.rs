@@ -1,18 +1,28 @@
-//! What happened to each phone, in order: a bounded ring per phone, and what the ring says of the present boot.
+//! What happened to each phone, in order: a bounded ring per phone, by boots and with what repeats folded, and what the ring
+//! says of the present boot.
 //!
-//! Pure. Phones that are assigned are always kept; of strangers only the last ones.
+//! Pure. Phones that are assigned are always kept; of strangers only the last ones. What is kept in memory is what is kept on
+//! the disk: each event that comes in says what to write and what to delete there ([`Change`]).
+
+mod boots;
+mod fold;
+mod ring;
 
 mod signs;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{BootEvent, EventKind, MacAddr};
 use crate::files::name::{FileRequest, PhoneFile, SharedFile};
+pub use boots::{Began, Ended, Run};
+pub use fold::{Entry, Numbered};
+use ring::Ring;
 pub use signs::{Counted, Signs};
 
-/// Events kept per phone.
+/// Events kept per phone, those of a fold counted once.
 pub const EVENTS_PER_PHONE: usize = 200;
 
 /// Of them lines that the phone itself wrote.
@@ -26,23 +36,63 @@ const EVENTS_PER_STRANGER: usize = 50;
 /// flashing loader is silent for up to 65 s.
 const BOOT_GAP: SignedDuration = SignedDuration::from_secs(120);
 
-/// A phone's last events, and what all of them came to.
-#[derive(Clone, Debug, Default)]
-struct Ring {
-    events: VecDeque<BootEvent>,
-    boot: Boot,
-}
-
 /// All rings.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     phones: BTreeMap<MacAddr, Ring>,
     strangers: VecDeque<MacAddr>,
+    /// The number of the last event.
+    last: u64,
+}
+
+/// An event as the disk keeps it. A fold is so many rows as it has events, each with how often it happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its number.
+    pub id: u64,
+    /// The event, as it was the last time.
+    pub event: Arc<BootEvent>,
+    /// How often it happened.
+    pub times: u32,
+    /// When the fold began that it is of.
+    pub since: Option<Timestamp>,
+    /// Events of that fold.
+    pub cycle: usize,
+}
+
+impl Row {
+    fn of(one: &Numbered, fold: Option<&Entry>) -> Self {
+        let (times, since, cycle) = fold.map_or((1, None, 1), |fold| (fold.times, Some(fold.since), fold.events.len()));
+        Self { id: one.id, event: Arc::clone(&one.event), times, since, cycle }
+    }
+
+    fn all(entry: &Entry) -> impl DoubleEndedIterator<Item = Self> + '_ {
+        let fold = Some(entry).filter(|entry| entry.times > 1);
+        entry.events.iter().map(move |one| Self::of(one, fold))
+    }
+
+    /// What rows of one fold have in common.
+    fn round(&self) -> (u32, Option<Timestamp>, usize) {
+        (self.times, self.since, self.cycle)
+    }
+}
+
+/// What an event changes of what is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// The event's number.
+    pub id: u64,
+    /// Rows that are new, or other than they were.
+    pub put: Vec<Row>,
+    /// Numbers of those that are no more.
+    pub gone: Vec<u64>,
 }
 
 impl Timeline {
-    /// Adds an event of a phone that is assigned, or of a stranger; the stranger seen first is forgotten for a new one.
-    pub fn push(&mut self, event: BootEvent, assigned: bool) {
+    /// Adds an event of a phone that is assigned, or of a stranger; the stranger seen first is forgotten for a new one. Says
+    /// what is to be kept of it, where the phone is assigned.
+    pub fn push(&mut self, event: impl Into<Arc<BootEvent>>, assigned: bool) -> Change {
+        let event = event.into();
         if !assigned && !self.phones.contains_key(&event.mac) {
             if self.strangers.len() >= STRANGERS
                 && let Some(oldest) = self.strangers.pop_front()
@@ -53,23 +103,41 @@ impl Timeline {
         } else if assigned && let Some(at) = self.strangers.iter().position(|mac| *mac == event.mac) {
             self.strangers.remove(at);
         }
-        let ring = self.phones.entry(event.mac).or_default();
-        ring.boot.see(&event);
-        if is_talk(&event) && ring.events.iter().filter(|event| is_talk(event)).count() >= TALK {
-            // A phone that talks pushes out what it said, not what it did.
-            if let Some(first) = ring.events.iter().position(is_talk) {
-                ring.events.remove(first);
-            }
-        }
-        if ring.events.len() >= if assigned { EVENTS_PER_PHONE } else { EVENTS_PER_STRANGER } {
-            ring.events.pop_front();
-        }
-        ring.events.push_back(event);
+        // Numbers that grow across lives without anybody keeping the last one.
+        self.last = u64::try_from(event.at.as_microsecond()).unwrap_or_default().max(self.last.saturating_add(1));
+        let most = if assigned { EVENTS_PER_PHONE } else { EVENTS_PER_STRANGER };
+        self.phones.entry(event.mac).or_default().push(self.last, event, most, assigned)
     }
 
-    /// The events of a phone, oldest first.
+    /// Takes in what an earlier life kept, in its order. Says what is to be kept otherwise.
+    pub fn recall(&mut self, rows: Vec<Row>) -> Change {
+        let mut phones: BTreeMap<MacAddr, Vec<Row>> = BTreeMap::new();
+        for row in rows {
+            self.last = self.last.max(row.id);
+            phones.entry(row.event.mac).or_default().push(row);
+        }
+        let mut change = Change::default();
+        for (mac, rows) in phones {
+            let of_one = self.phones.entry(mac).or_default().recall(&rows, EVENTS_PER_PHONE);
+            change.put.extend(of_one.put);
+            change.gone.extend(of_one.gone);
+        }
+        change
+    }
+
+    /// The events of a phone, oldest first; those of a fold as they were the last time.
     pub fn of(&self, mac: MacAddr) -> impl DoubleEndedIterator<Item = &BootEvent> + Clone {
-        self.phones.get(&mac).into_iter().flat_map(|ring| &ring.events)
+        self.phones.get(&mac).into_iter().flat_map(Ring::events).map(|one| &*one.event)
+    }
+
+    /// Likewise, with what each stands for.
+    pub fn rows(&self, mac: MacAddr) -> impl DoubleEndedIterator<Item = Row> + '_ {
+        self.phones.get(&mac).into_iter().flat_map(Ring::rows)
+    }
+
+    /// The boots of a phone, oldest first, with what repeats folded.
+    pub fn boots(&self, mac: MacAddr, now: Timestamp) -> Vec<Run> {
+        self.phones.get(&mac).map(|ring| ring.boots(now)).unwrap_or_default()
     }
 
     /// The file that a phone asked for last.
@@ -172,6 +240,9 @@ impl Boot {
             | EventKind::Syslog { .. }
             | EventKind::Assigned { .. }
             | EventKind::Firmware { .. }
+            | EventKind::Dhcp { .. }
+            | EventKind::Denied { .. }
+            | EventKind::Admin { .. }
             | EventKind::Sighted { .. } => {}
         }
         self.signs.see(event);
@@ -289,14 +360,118 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_is_bounded() {
+    fn a_ring_is_bounded_and_keeps_how_a_long_boot_began() {
         let mut timeline = Timeline::default();
+        let mut kept = BTreeMap::new();
         for n in 0..1_000 {
-            timeline.push(asked(n, "x"), true);
+            keep(&mut kept, timeline.push(asked(n, &format!("x{n}")), true));
         }
-        let kept: Vec<_> = timeline.of("001B54AABB01".parse().unwrap()).collect();
-        assert_eq!(kept.len(), EVENTS_PER_PHONE);
-        assert_eq!(kept.last().unwrap().at, at(999));
+        let mac = "001B54AABB01".parse().unwrap();
+        let names: Vec<_> = timeline.of(mac).map(|event| event.at.as_second() - 1_700_000_000).collect();
+        assert_eq!(names.len(), EVENTS_PER_PHONE);
+        assert_eq!((&names[..3], &names[198..]), (&[0, 1, 2][..], &[998, 999][..]));
+        assert_eq!(kept.into_values().collect::<Vec<_>>(), timeline.rows(mac).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn of_many_boots_the_oldest_goes_first() {
+        let mut timeline = Timeline::default();
+        for n in 0..100 {
+            for (second, name) in [(0, "SIPDefault.cnf"), (1, "SIP001B54AABB01.cnf"), (2, "a"), (3, "b")] {
+                timeline.push(asked(n * 1_000 + second, &format!("{name}{}", if second < 2 { "" } else { "x" })), true);
+            }
+        }
+        let mac = "001B54AABB01".parse().unwrap();
+        let boots = timeline.boots(mac, at(99_010));
+        assert_eq!(boots.len(), EVENTS_PER_PHONE / 4);
+        assert!(boots.iter().all(|boot| boot.entries.len() == 4 && boot.began.is_some()));
+    }
+
+    /// What the disk has after so many changes.
+    fn keep(disk: &mut BTreeMap<u64, Row>, change: Change) {
+        for row in change.put {
+            disk.insert(row.id, row);
+        }
+        for id in change.gone {
+            disk.remove(&id);
+        }
+    }
+
+    /// A phone that asks ten thousand times keeps how its boot began, in memory, on the disk and after a restart.
+    #[test]
+    fn a_flood_pushes_nothing_out() {
+        let mac: MacAddr = "001B54AABB01".parse().unwrap();
+        let (mut timeline, mut disk) = (Timeline::default(), BTreeMap::new());
+        let first = [asked(0, "SIPDefault.cnf"), sent(1, "SIPDefault.cnf"), asked(2, "OS79XX.TXT")];
+        for event in first
+            .iter()
+            .cloned()
+            .chain((0..10_000).map(|n| asked(3 + n, ["CTLSEP001B54AABB01.tlv", "x"][usize::try_from(n % 2).unwrap()])))
+        {
+            keep(&mut disk, timeline.push(event, true));
+        }
+        let boots = timeline.boots(mac, at(10_010));
+        assert_eq!(boots.len(), 1);
+        let entries: Vec<_> = boots[0].entries.iter().map(|entry| (entry.events.len(), entry.times)).collect();
+        assert_eq!(entries, [(1, 1), (1, 1), (1, 1), (2, 5_000)]);
+        assert!(timeline.of(mac).count() < 50);
+        assert!(timeline.of(mac).zip(&first).all(|(kept, first)| kept == first));
+        let mut again = Timeline::default();
+        let change = again.recall(disk.values().cloned().collect());
+        assert_eq!(change, Change::default(), "what is read back is kept as it is");
+        assert_eq!(again.boots(mac, at(10_010)), boots);
+        assert_eq!(again.rows(mac).collect::<Vec<_>>(), disk.into_values().collect::<Vec<_>>());
+        assert_eq!(again.boot(mac).unwrap().last, timeline.boot(mac).unwrap().last);
+        // And it goes on where it was.
+        again.push(asked(10_003, "CTLSEP001B54AABB01.tlv"), true);
+        again.push(asked(10_004, "x"), true);
+        assert_eq!(again.boots(mac, at(10_010))[0].entries.last().unwrap().times, 5_001);
+    }
+
+    /// An older version kept the last two hundred as they were.
+    #[test]
+    fn what_was_kept_unfolded_is_folded() {
+        let mac: MacAddr = "001B54AABB01".parse().unwrap();
+        let row = |id: u64| Row {
+            id,
+            event: Arc::new(asked(i64::try_from(id).unwrap(), "x")),
+            times: 1,
+            since: None,
+            cycle: 1,
+        };
+        let mut disk: BTreeMap<u64, Row> = (1..=200).map(|id| (id, row(id))).collect();
+        let mut timeline = Timeline::default();
+        let change = timeline.recall(disk.values().cloned().collect());
+        keep(&mut disk, change);
+        assert_eq!(timeline.boots(mac, at(300))[0].entries.iter().map(|entry| entry.times).collect::<Vec<_>>(), [200]);
+        assert_eq!(disk.into_values().collect::<Vec<_>>(), timeline.rows(mac).collect::<Vec<_>>());
+        assert!(timeline.push(asked(201, "x"), true).id > 1_700_000_201_000_000 - 1);
+    }
+
+    /// Several tasks tell of events, and one of them a moment later than it happened.
+    #[test]
+    fn events_stand_in_the_order_of_their_times() {
+        let seconds = |events: &[i64]| {
+            let mut timeline = Timeline::default();
+            for second in events {
+                timeline.push(asked(*second, &second.to_string()), true);
+            }
+            let of = timeline.of("001B54AABB01".parse().unwrap()).map(|event| event.at.as_second() - 1_700_000_000);
+            of.collect::<Vec<_>>()
+        };
+        assert_eq!(seconds(&[1, 2, 4, 3, 5]), [1, 2, 3, 4, 5]);
+        assert_eq!(seconds(&[2, 1]), [1, 2]);
+        // The clock was put back: what happened after that stands after it.
+        assert_eq!(seconds(&[100, 101, 10, 11]), [100, 101, 10, 11]);
+    }
+
+    #[test]
+    fn an_adopted_phone_takes_what_it_did_before_to_the_disk() {
+        let mut timeline = Timeline::default();
+        assert_eq!(timeline.push(asked(0, "a"), false).put, []);
+        timeline.push(asked(1, "b"), false);
+        assert_eq!(timeline.push(asked(2, "c"), true).put.len(), 3);
+        assert_eq!(timeline.push(asked(3, "d"), true).put.len(), 1);
     }
 
     #[test]

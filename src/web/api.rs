@@ -22,6 +22,7 @@ use crate::hub::Operations;
 pub fn router(desk: Arc<Operations>) -> Router {
     let people = super::admin_router(Arc::clone(&desk));
     let own = Router::new()
+        .route("/api/v1/events", get(super::events::events))
         .route("/api/v1/phones", post(add))
         .route("/api/v1/phones/{mac}", delete(remove))
         .route("/api/v1/phones/{mac}/approve", post(approve))
@@ -49,6 +50,7 @@ fn for_the_pbx() -> Router<Arc<Operations>> {
         .route("/api/v1/phones", get(phones))
         .route("/api/v1/phones/{mac}", get(phone))
         .route("/api/v1/phones/{mac}/timeline", get(timeline))
+        .route("/api/v1/phones/{mac}/boots", get(boots))
         .route("/api/v1/phones/{mac}/findings", get(findings))
         .route("/api/v1/phones/{mac}/{verb}", post(notify))
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "this path is not served by this version of offhook") })
@@ -93,6 +95,14 @@ async fn timeline(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) 
     }
 }
 
+async fn boots(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) -> Response {
+    match mac_of(&mac) {
+        Ok(mac) if desk.hub().phone(mac).is_some() => Json(desk.hub().boots(mac, Timestamp::now())).into_response(),
+        Ok(mac) => unknown(mac),
+        Err(response) => *response,
+    }
+}
+
 async fn findings(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) -> Response {
     match mac_of(&mac) {
         Ok(mac) if desk.hub().phone(mac).is_some() => Json(desk.hub().findings(mac)).into_response(),
@@ -103,6 +113,7 @@ async fn findings(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) 
 
 async fn add(
     State(desk): State<Arc<Operations>>,
+    Extension(peer): Extension<Peer>,
     body: Result<Json<serde_json::Map<String, serde_json::Value>>, JsonRejection>,
 ) -> Response {
     // An object: a list would be taken for one, key by key.
@@ -113,15 +124,19 @@ async fn add(
         Ok(add) => add,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, format!("the phone to add cannot be read: {why}")),
     };
-    match desk.add(&add).await {
+    match desk.add(&add, &peer.who()).await {
         Ok(summary) => Json(Done { summary }).into_response(),
         Err(why) => refuse(StatusCode::CONFLICT, why),
     }
 }
 
-async fn remove(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) -> Response {
+async fn remove(
+    State(desk): State<Arc<Operations>>,
+    Extension(peer): Extension<Peer>,
+    Path(mac): Path<String>,
+) -> Response {
     match mac_of(&mac) {
-        Ok(mac) => match desk.remove(mac).await {
+        Ok(mac) => match desk.remove(mac, &peer.who()).await {
             Ok(summary) => Json(Done { summary }).into_response(),
             Err(why) => refuse(StatusCode::CONFLICT, why),
         },
@@ -149,7 +164,11 @@ async fn approve(
     }
 }
 
-async fn notify(State(desk): State<Arc<Operations>>, Path((mac, verb)): Path<(String, String)>) -> Response {
+async fn notify(
+    State(desk): State<Arc<Operations>>,
+    Extension(peer): Extension<Peer>,
+    Path((mac, verb)): Path<(String, String)>,
+) -> Response {
     let mac = match mac_of(&mac) {
         Ok(mac) => mac,
         Err(response) => return *response,
@@ -161,7 +180,7 @@ async fn notify(State(desk): State<Arc<Operations>>, Path((mac, verb)): Path<(St
         return unknown(mac);
     }
     // To the end, also where the asker leaves: what was begun is noted.
-    match tokio::spawn(async move { desk.notify(mac, verb).await }).await {
+    match tokio::spawn(async move { desk.notify_for(mac, verb, &peer.who()).await }).await {
         Ok(Ok(summary)) => Json(Done { summary }).into_response(),
         Ok(Err(why)) => refuse(StatusCode::CONFLICT, why),
         Err(why) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("phone {mac} was not told: {why}; see the log")),

@@ -51,6 +51,11 @@ impl Peer {
     }
 }
 
+/// In the extensions of an answer that goes on until its reader leaves or the daemon ends: the bound on a whole answer is not
+/// for it. Who does not read is still hung up on over TCP, and the answer has to say something now and then.
+#[derive(Clone, Copy, Debug)]
+pub struct Endless;
+
 /// What a listener allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -193,13 +198,17 @@ async fn connection<S, C, H>(
     S: AsyncRead + AsyncWrite + Unpin + Send,
     C: Clone + Send + Sync + 'static,
 {
-    let asked = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&asked);
+    let (asked, endless) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (told, goes_on) = (Arc::clone(&asked), Arc::clone(&endless));
     let service = service_fn(move |mut request: Request<Incoming>| {
         told.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(caller.clone());
-        let mut router = router.clone();
-        async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
+        let (mut router, goes_on) = (router.clone(), Arc::clone(&goes_on));
+        async move {
+            let answer = router.call(request).await.unwrap_or_else(|never| match never {});
+            goes_on.store(answer.extensions().get::<Endless>().is_some(), Ordering::Relaxed);
+            Ok::<_, Infallible>(answer)
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -207,13 +216,24 @@ async fn connection<S, C, H>(
         .max_buf_size(limits.head_octets)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    let served = tokio::time::timeout(limits.whole, served);
+    let served = async move {
+        let too_long = async {
+            tokio::time::sleep(limits.whole).await;
+            if endless.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            served = served => drop(served),
+            () = too_long => {}
+        }
+    };
     tokio::pin!(served);
     tokio::select! {
         // What a caller does wrong is the caller's; hyper has answered what can be answered.
-        _ = &mut served => {}
+        () = &mut served => {}
         () = shutdown.cancelled() => if asked.load(Ordering::Relaxed) {
-            let _ = served.await;
+            served.await;
         },
     }
 }

@@ -7,6 +7,7 @@ mod bring;
 mod connections;
 mod conversions;
 mod dhcp;
+mod events;
 mod firmware;
 mod pages;
 mod phone_files;

@@ -18,6 +18,7 @@
 //! - `access`: a configuration goes to its own phone
 //! - `dhcp`, `dhcp_phone`: offhook's DHCP server, what others are to say and what they do say; scripted phones come up with it
 //! - `banned`: a phone whose address a real fail2ban blocks
+//! - `timeline`: what happened to a phone and what happens, across restarts, for whoever watches
 //! - `sntp`: the time, asked of the daemon by a time client
 //! - `syslog`: what phones say, sent by real senders
 //! - `catalogue`: every row of the bad-input catalogue, by its id
@@ -61,3 +62,4 @@ mod sipp;
 mod sntp;
 mod stuck;
 mod syslog;
+mod timeline;

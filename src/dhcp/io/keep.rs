@@ -27,7 +27,7 @@ impl Edge {
             let now = self.handle.now();
             let reply = self.handle.lock().failed(commit, now);
             if let Some(reply) = reply {
-                self.send(&Ready { link: link.to_owned(), reply });
+                self.send(&Ready { link: link.to_owned(), reply, offered: None });
             }
         }
     }
@@ -83,7 +83,7 @@ impl Edge {
                 reply
             };
             if let Some(reply) = reply {
-                self.send(&Ready { link, reply });
+                self.send(&Ready { link, reply, offered: None });
             }
         }
     }

@@ -8,6 +8,7 @@ mod socket;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,12 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
+use super::lease::LeaseState;
 use super::link;
 use super::reply::Reply;
 use super::server::{Arrival, Dropped, Outcome, Server, Settings};
 use super::watch::Watch;
+use crate::domain::{DhcpStep, MacAddr};
 use crate::hub::Hub;
 use crate::probe::own_addresses;
 use crate::store::Store;
@@ -45,6 +48,8 @@ const BUFFER: usize = 2_048;
 struct Ready {
     link: String,
     reply: Reply,
+    /// The phone that is offered an address by it, which is told once it goes out.
+    offered: Option<(MacAddr, Ipv4Addr)>,
 }
 
 /// Where it serves.
@@ -190,17 +195,34 @@ impl Edge {
             Outcome::Drop(_) => {}
             Outcome::Overheard { ip, mac, server } => {
                 self.hub.overheard(ip, mac, Timestamp::now());
+                self.hub.dhcp_said(mac, DhcpStep::Elsewhere, Some(ip), Some(server), Timestamp::now());
                 self.place.rivals.chosen(link, server);
             }
-            Outcome::Send(reply) => self.send(&Ready { link: link.to_owned(), reply }),
-            Outcome::Offer { ip, mac, new, reply } => {
-                let offer = Ready { link: link.to_owned(), reply };
+            Outcome::Send(reply) => self.send(&Ready { link: link.to_owned(), reply, offered: None }),
+            Outcome::Refuse { ip, mac, phone, reply } => {
+                self.send(&Ready { link: link.to_owned(), reply, offered: None });
+                if phone {
+                    self.hub.dhcp_said(mac, DhcpStep::Refused, ip, None, Timestamp::now());
+                }
+            }
+            Outcome::Offer { ip, mac, phone, new, reply } => {
+                let offer = Ready { link: link.to_owned(), reply, offered: phone.then_some((mac, ip)) };
                 let ready = if new { self.probes.ask(ip, mac, offer, Instant::now()) } else { Some(offer) };
                 if let Some(ready) = ready {
                     self.send(&ready);
                 }
             }
-            Outcome::Commit(commit) => self.change(link, *commit),
+            Outcome::Commit(commit) => {
+                let step = match commit.lease.state {
+                    LeaseState::Declined => Some(DhcpStep::Declined),
+                    LeaseState::Released => Some(DhcpStep::Released),
+                    LeaseState::Bound => None,
+                };
+                if let Some(step) = step {
+                    self.hub.dhcp_said(commit.lease.mac, step, Some(commit.lease.ip), None, Timestamp::now());
+                }
+                self.change(link, *commit);
+            }
         }
     }
 
@@ -210,6 +232,8 @@ impl Edge {
             && why.kind() != io::ErrorKind::WouldBlock
         {
             tracing::debug!(link = ready.link, to = %ready.reply.to, "an answer could not be sent: {why}");
+        } else if let Some((mac, ip)) = ready.offered {
+            self.hub.dhcp_said(mac, DhcpStep::Offered, Some(ip), None, Timestamp::now());
         }
     }
 

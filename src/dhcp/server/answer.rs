@@ -50,7 +50,8 @@ impl Server {
         self.leases.hold(ip, Held { mac: asked.mac, class: asked.class, since: asked.now });
         self.offers.make(asked.mac, ip, asked.now);
         let told = self.told(asked, subnet, Some(lease_time(asked.raw, subnet)));
-        Outcome::Offer { ip, mac: asked.mac, new, reply: reply(asked.raw, MessageType::Offer, ip, &told) }
+        let phone = asked.class >= Class::Phone;
+        Outcome::Offer { ip, mac: asked.mac, phone, new, reply: reply(asked.raw, MessageType::Offer, ip, &told) }
     }
 
     /// The address that a client is offered, and its network: what is reserved for it, what it was just offered, what it has;
@@ -178,7 +179,9 @@ impl Server {
         }
         let server = asked.here.server(asked.here.subnets.first().copied());
         let told = Told { server: Some(server), ..Told::default() };
-        Outcome::Send(reply(asked.raw, MessageType::Nak, Ipv4Addr::UNSPECIFIED, &told))
+        let ip = asked.raw.address(50).or_else(|| Some(asked.raw.ciaddr).filter(|ip| !ip.is_unspecified()));
+        let reply = reply(asked.raw, MessageType::Nak, Ipv4Addr::UNSPECIFIED, &told);
+        Outcome::Refuse { ip, mac: asked.mac, phone: asked.class >= Class::Phone, reply }
     }
 
     pub(super) fn decline(&mut self, asked: &Asked<'_>) -> Outcome {

@@ -95,12 +95,25 @@ pub enum Outcome {
     },
     /// It is answered.
     Send(Reply),
+    /// It is refused an address.
+    Refuse {
+        /// The address.
+        ip: Option<Ipv4Addr>,
+        /// Whom.
+        mac: MacAddr,
+        /// It is a phone.
+        phone: bool,
+        /// The answer.
+        reply: Reply,
+    },
     /// It is offered an address, unless somebody is found there: then [`Server::taken`], and the packet again.
     Offer {
         /// The address.
         ip: Ipv4Addr,
         /// Whom.
         mac: MacAddr,
+        /// It is a phone.
+        phone: bool,
         /// The client did not have it before.
         new: bool,
         /// The answer.

@@ -187,7 +187,7 @@ fn read(reply: &Reply) -> Answer {
 /// The answer, as if what was to be written was.
 fn answer(outcome: &Outcome) -> Answer {
     match outcome {
-        Outcome::Send(reply) | Outcome::Offer { reply, .. } => read(reply),
+        Outcome::Send(reply) | Outcome::Refuse { reply, .. } | Outcome::Offer { reply, .. } => read(reply),
         Outcome::Commit(commit) => read(commit.reply.as_ref().expect("an answer")),
         Outcome::Drop(_) | Outcome::Overheard { .. } => panic!("no answer: {outcome:?}"),
     }

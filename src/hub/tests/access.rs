@@ -58,6 +58,12 @@ fn first_contact_ends_with_the_registration() {
     assert!(hub.approve(MAC.parse().unwrap(), None, "root", at(7)).is_err(), "nobody was denied");
 }
 
+/// What the timeline tells of the phone itself: not who was denied its files.
+fn own_events(hub: &Hub) -> Vec<crate::api::Event> {
+    let all = hub.timeline(MAC.parse().unwrap()).into_iter();
+    all.filter(|event| event.kind != "denied").collect()
+}
+
 /// Who is proven another says nothing of the phone: not where it is, not what it runs.
 #[test]
 fn a_foreign_request_leaves_the_phone_as_it_was() {
@@ -66,9 +72,13 @@ fn a_foreign_request_leaves_the_phone_as_it_was() {
         .with_links(|_| true);
     let name = format!("SIP{MAC}.cnf");
     assert_eq!(ask_from(&hub, &name, IP, 1), Ok(()));
-    let before = hub.timeline(MAC.parse().unwrap()).len();
+    let before = own_events(&hub);
     assert_eq!(ask_from(&hub, &name, PC, 2), Err("foreign-request"));
-    assert_eq!(hub.timeline(MAC.parse().unwrap()).len(), before);
+    assert_eq!(own_events(&hub), before);
+    let denied = hub.timeline(MAC.parse().unwrap()).pop().unwrap();
+    assert_eq!((denied.kind.as_str(), denied.data["from"].as_str()), ("denied", Some(PC.to_string().as_str())));
+    let (boots, of_the_phone) = (hub.boots(MAC.parse().unwrap(), at(3)), Some(at(1)));
+    assert_eq!(boots.last().unwrap().began, of_the_phone, "{boots:?}");
     assert_eq!(hub.phone(MAC.parse().unwrap()).unwrap().ip, Some(IP.into()));
     assert_eq!(codes(&hub), ["foreign-request"]);
     is(&hub, "booting", "waiting", "booting");
@@ -119,11 +129,11 @@ fn who_asks_from_elsewhere_is_not_the_phone() {
     assert_eq!(ask_from(&hub, &own, IP, 1), Ok(()));
     sent(&hub, &own, IP, 1);
     register(&hub, "1001", "Cisco-CP7960G/8.0", 2);
-    let noted = hub.timeline(mac).len();
+    let noted = own_events(&hub);
     for (second, name) in (3..).zip([&own, &format!("SEP{MAC}.cnf.xml"), &format!("CTLSEP{MAC}.tlv")]) {
         assert!(ask_from(&hub, name, PC, second).is_err(), "{name}");
     }
-    assert_eq!((hub.phone(mac).unwrap().ip, hub.timeline(mac).len()), (Some(IP.into()), noted));
+    assert_eq!((hub.phone(mac).unwrap().ip, own_events(&hub)), (Some(IP.into()), noted));
     assert_eq!(ask_from(&hub, "syncinfo.xml", PC, 6), Err("not-found"));
     assert_eq!(ask_from(&hub, "syncinfo.xml", IP, 6), Ok(()));
     let page = super::looking::page(MAC, "P0S3-8-12-00");

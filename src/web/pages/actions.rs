@@ -37,14 +37,14 @@ fn mac_of(text: &str) -> Result<MacAddr, String> {
 
 /// A phone that may never have been seen.
 pub(super) async fn add(visit: Visit, State(desk): State<Arc<Operations>>, form: Filled) -> Response {
-    visit.told("/", added(&desk, fields(form)).await)
+    visit.told("/", added(&desk, fields(form), &visit.who).await)
 }
 
-async fn added(desk: &Operations, fields: Result<Fields, String>) -> Result<String, String> {
+async fn added(desk: &Operations, fields: Result<Fields, String>, who: &str) -> Result<String, String> {
     let fields = fields?;
     let mac = mac_of(&fields.mac)?;
     let model = if fields.model.is_empty() { "auto".to_owned() } else { fields.model };
-    desk.add(&AddPhone { mac, model, lines: lines(&fields.line) }).await
+    desk.add(&AddPhone { mac, model, lines: lines(&fields.line) }, who).await
 }
 
 fn lines(text: &str) -> Vec<String> {
@@ -53,10 +53,10 @@ fn lines(text: &str) -> Vec<String> {
 
 /// A phone that was only seen, from the overview.
 pub(super) async fn adopt(visit: Visit, State(desk): State<Arc<Operations>>, form: Filled) -> Response {
-    visit.told("/", adopted(&desk, fields(form)).await)
+    visit.told("/", adopted(&desk, fields(form), &visit.who).await)
 }
 
-async fn adopted(desk: &Operations, fields: Result<Fields, String>) -> Result<String, String> {
+async fn adopted(desk: &Operations, fields: Result<Fields, String>, who: &str) -> Result<String, String> {
     let fields = fields?;
     let mac = mac_of(&fields.mac)?;
     let phone =
@@ -68,7 +68,7 @@ async fn adopted(desk: &Operations, fields: Result<Fields, String>) -> Result<St
         return Err(format!("phone {mac} was not adopted: choose an extension for it"));
     }
     let model = if fields.model.is_empty() { phone.model } else { fields.model };
-    desk.add(&AddPhone { mac, model, lines: lines(&fields.line) }).await
+    desk.add(&AddPhone { mac, model, lines: lines(&fields.line) }, who).await
 }
 
 /// `POST /phones/<MAC>/<verb>`
@@ -86,14 +86,15 @@ pub(super) async fn act(
     let outcome = match verb.as_str() {
         "adopt" => {
             let fields = fields(form).map(|fields| Fields { mac: mac.to_string(), ..fields });
-            adopted(&desk, fields).await
+            adopted(&desk, fields, &visit.who).await
         }
-        "remove" => desk.remove(mac).await,
+        "remove" => desk.remove(mac, &visit.who).await,
         "approve" => approved(&desk, mac, fields(form), &visit.who),
         verb => match verb.parse() {
             // To the end, also where the asker leaves: what was begun is noted.
             Ok(verb) => {
-                let told = tokio::spawn(async move { desk.notify(mac, verb).await }).await;
+                let who = visit.who.clone();
+                let told = tokio::spawn(async move { desk.notify_for(mac, verb, &who).await }).await;
                 told.unwrap_or_else(|why| {
                     Err(format!("phone {mac} may have been told or not: {why}; see its timeline"))
                 })

@@ -58,7 +58,7 @@ pub(super) struct Sort {
 pub(super) const SORTS: &[Sort] = &[
     Sort { key: "files", name: "Files", kinds: "file-asked file-sent file-failed" },
     Sort { key: "registration", name: "Registrations", kinds: "registered unregistered unreachable rejected" },
-    Sort { key: "dhcp", name: "DHCP", kinds: "leased" },
+    Sort { key: "dhcp", name: "DHCP", kinds: "leased dhcp" },
     Sort { key: "discovery", name: "CDP and LLDP", kinds: "sighted" },
     Sort { key: "syslog", name: "Syslog", kinds: "syslog" },
     Sort { key: "firmware", name: "Conversion", kinds: "firmware" },

@@ -161,7 +161,15 @@ fn a_phone_on_a_bare_switch() {
     let fetched = run(&mut inside(at_phone.0.id(), "curl", &["-sS", "--max-time", "20", &url]));
     assert!(text(&fetched.stdout).contains("CANARY1009"), "{}", text(&fetched.stderr));
     let timeline = text(&daemon.cli(&["phones", "timeline", "001B54CE0009"]).stdout);
+    assert!(timeline.contains("is offered the address 192.0.2.10"), "{timeline}");
     assert!(timeline.contains("has the address 192.0.2.10"), "{timeline}");
+    let boots = daemon.json(&["phones", "timeline", "001B54CE0009", "--boots"]);
+    let boot = boots.as_array().and_then(|boots| boots.last()).cloned().unwrap_or_default();
+    assert_eq!(
+        (&boot["because"], &boot["entries"][0]["events"][0]["kind"]),
+        (&"address".into(), &"dhcp".into()),
+        "{boots}"
+    );
     let table = text(&daemon.cli(&["dhcp", "leases"]).stdout);
     assert!(table.contains("001B54CE0009"), "{table}");
 }

@@ -155,11 +155,11 @@ impl Bench {
         let known = |mac: MacAddr| (KNOWN..8).any(|of| mac.octets() == octets(of));
         match self.server.receive(packet, &at, known, self.now) {
             Outcome::Drop(_) | Outcome::Overheard { .. } => {}
-            Outcome::Send(reply) => {
+            Outcome::Send(reply) | Outcome::Refuse { reply, .. } => {
                 let said = self.said(packet, &reply);
                 assert!(said.yiaddr.is_unspecified(), "an address that is neither offered nor written down");
             }
-            Outcome::Offer { ip, mac, new, reply } => {
+            Outcome::Offer { ip, mac, new, reply, .. } => {
                 let said = self.said(packet, &reply);
                 assert_eq!((said.kind, said.yiaddr, said.mac), (2, ip, mac.octets()));
                 assert!(self.others(ip, said.mac).is_none(), "{ip} is offered, and is somebody's");

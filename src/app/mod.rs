@@ -45,7 +45,7 @@ use crate::hub::{self, Hub, Operations, Prober, Surroundings};
 use crate::neighbour;
 use crate::pbx::poll::Poll;
 use crate::store::{Kept, Store};
-use crate::web;
+use crate::web::{self, Side};
 use place::{Place, Waiting};
 use stage::{Panics, Stage};
 
@@ -216,7 +216,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let progress = parts::spawn_tick(&mut edges, &hub);
     tftp::spawn(&mut edges, tftp, &limits, &hub, &shelves);
     sntp::spawn(&mut edges, time, &config.server.phone_networks);
-    let said = Arc::default();
+    let (said, answers) = (Arc::default(), Arc::<web::Answers>::default());
     syslog::spawn(&mut edges, syslog, &config.server.phone_networks, &said, &hub);
 
     let rivals = watching::spawn(&mut edges, &config, &hub);
@@ -236,6 +236,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
             held: waiting.held(),
             dropped,
             said,
+            answers: Arc::clone(&answers),
             networks: config.server.phone_networks.clone(),
             firmware: Arc::clone(&firmware),
             fall_through: fall_through.clone(),
@@ -254,6 +255,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     incoming::spawn(&mut edges, &operations, &config.server.state_dir);
     for (place, bound) in http {
         let router = faults::in_requests("http", web::phone_router(Arc::clone(&hub), shelves.clone()));
+        let router = web::counted(router, Side::Phones, &answers);
         let (networks, ending) = (config.server.phone_networks.clone(), edges.ending());
         edges.spawn(async move {
             let Some(listener) = place.take(bound, listen, &ending).await? else { return Ok(()) };
@@ -264,6 +266,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     }
     for (place, bound) in admin {
         let router = faults::in_requests("admin", web::admin_router(Arc::clone(&operations)));
+        let router = web::counted(router, Side::People, &answers);
         let ending = edges.ending();
         edges.spawn(async move {
             let Some(listener) = place.take(bound, listen, &ending).await? else { return Ok(()) };
@@ -274,7 +277,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     let sockets =
         [(socket, web::api_router(Arc::clone(&operations))), (pbx_socket, web::pbx_router(Arc::clone(&operations)))];
     for (socket, router) in sockets {
-        let ending = edges.ending();
+        let (router, ending) = (web::counted(router, Side::Socket, &answers), edges.ending());
         edges.spawn(async move {
             let serve = web::serve_unix(socket, router, web::Limits::default(), ending);
             serve.await.map_err(|why| format!("the socket ended: {why}"))

@@ -70,6 +70,28 @@ pub struct Reply {
     pub bytes: Vec<u8>,
 }
 
+/// Octets before the options (RFC 2131 section 2, and the cookie of RFC 2132).
+const FIXED: usize = 240;
+
+impl Reply {
+    /// The type of the message, for metrics.
+    pub fn word(&self) -> &'static str {
+        let mut options = self.bytes.get(FIXED..).unwrap_or_default();
+        while let [code, length, rest @ ..] = options {
+            match (code, rest) {
+                (53, [2, ..]) => return "offer",
+                (53, [5, ..]) => return "ack",
+                (53, [6, ..]) => return "nak",
+                (53, _) => return "other",
+                // Padding has no length.
+                (0, _) => options = options.get(1..).unwrap_or_default(),
+                _ => options = rest.get(usize::from(*length)..).unwrap_or_default(),
+            }
+        }
+        "other"
+    }
+}
+
 /// Options that a client gets whether it asks for them or not; of the others, each is asked for.
 const ALWAYS: &[u8] = &[1, 28, 51, 54, 58, 59, 150, 66];
 

@@ -17,6 +17,16 @@ pub enum Transport {
     Http,
 }
 
+impl Transport {
+    /// Its name, as it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tftp => "tftp",
+            Self::Http => "http",
+        }
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -204,4 +214,28 @@ pub struct BootEvent {
     /// What.
     #[serde(flatten)]
     pub what: EventKind,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The word is the tag under which the event is kept.
+    #[test]
+    fn words_are_tags() {
+        let text = String::new;
+        let (address, transport) = (Ipv4Addr::LOCALHOST, Transport::Tftp);
+        for what in [
+            EventKind::FileAsked { name: text(), transport, refused: None },
+            EventKind::FileSent { name: text(), transport, octets: 0, millis: 0, resent: 0 },
+            EventKind::FileFailed { name: text(), transport, reason: text(), said: None },
+            EventKind::Registered { extension: text(), uri: text(), user_agent: text() },
+            EventKind::Rejected { extension: text(), why: text(), address: address.into() },
+            EventKind::Syslog { severity: text(), text: text() },
+            EventKind::Leased { address },
+        ] {
+            assert_eq!(serde_json::to_value(&what).unwrap()["kind"], what.word());
+        }
+        assert_eq!(serde_json::to_value(Transport::Http).unwrap(), Transport::Http.word());
+    }
 }

@@ -25,7 +25,9 @@ impl Hub {
         self.meet_neighbour(&request, ip, server, now);
         let (asked, admission) = self.admit(&request, ip, now);
         if admission == Admission::Muted {
-            return Answer::Refuse(Refusal::Muted);
+            let answer = Answer::Refuse(Refusal::Muted);
+            self.lock().counts.asked(transport, &answer);
+            return answer;
         }
         let (mut state, snapshot) = self.locked();
         let strange = asked.as_ref().is_some_and(|asked| state.access.strange(asked, admission));
@@ -64,9 +66,12 @@ impl Hub {
         if decided {
             answer = self.guard(answer, asked.as_ref(), admission, name, now);
         }
+        let mut state = self.lock();
+        state.counts.asked(transport, &answer);
         if let Answer::Image(file) = &answer {
-            self.lock().converting.taken.note(&file.sha256, now);
+            state.converting.taken.note(&file.sha256, now);
         }
+        drop(state);
         if let Some(mac) = mac.filter(|_| !strange) {
             let refused = match &answer {
                 Answer::Serve(_) | Answer::Image(_) | Answer::FallThrough(_) => None,

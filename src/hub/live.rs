@@ -121,6 +121,7 @@ impl Hub {
     /// Takes an event into the timeline, and tells it to the store and to those who watch.
     pub(super) fn remember(&self, state: &mut State, snapshot: &Snapshot, event: BootEvent) {
         let assigned = snapshot.assignment(event.mac).is_some();
+        state.counts.event(&event.what);
         let event = Arc::new(event);
         let change = state.timeline.push(Arc::clone(&event), assigned);
         state.stream.send(change.id, event);

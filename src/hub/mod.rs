@@ -9,6 +9,8 @@ mod banning;
 mod conversions;
 mod converting;
 mod converts;
+mod counted;
+mod counts;
 mod dhcp;
 mod facts;
 mod firmware;
@@ -49,6 +51,7 @@ use crate::status::Statuses;
 use crate::timeline::{Change, Row};
 
 pub use live::{Live, Since, Watch};
+pub use counts::{Counts, Lines};
 pub use looking::Look;
 pub use operations::{Dhcp, Operations, Surroundings, absent};
 pub use outlook::Parts;
@@ -137,9 +140,10 @@ impl Hub {
     /// A file was delivered, or was not.
     pub fn delivered(&self, name: &str, ip: Ipv4Addr, what: impl FnOnce(String) -> EventKind, now: Timestamp) {
         let (mut state, snapshot) = self.locked();
+        let what = what(printable(name));
+        state.counts.delivered(&what);
         let mac = FileRequest::parse(name).mac().or_else(|| state.directory.at_address(ip.into()));
         if let Some(mac) = mac {
-            let what = what(printable(name));
             if matches!(what, EventKind::FileSent { .. }) {
                 state.access.fetched(mac, ip);
             }

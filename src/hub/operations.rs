@@ -27,6 +27,7 @@ use crate::simulate;
 use crate::store::{Damaged, Store};
 use crate::syslog::gate::Fates;
 use crate::tftp::exchange::Dropped;
+use crate::web::Answers;
 use crate::{neighbour, ports, probe};
 
 /// What the daemon stands in, as far as a check looks at it.
@@ -45,6 +46,8 @@ pub struct Surroundings {
     pub dropped: Arc<Dropped>,
     /// What came of lines that phones said.
     pub said: Arc<Fates>,
+    /// What came of HTTP requests.
+    pub answers: Arc<Answers>,
     /// Who is served.
     pub networks: Vec<Ipv4Net>,
     /// The firmware of the house.
@@ -108,16 +111,6 @@ impl Operations {
     /// The hub.
     pub fn hub(&self) -> &Hub {
         &self.hub
-    }
-
-    /// What TFTP got and did not answer.
-    pub fn dropped(&self) -> &Dropped {
-        &self.around.dropped
-    }
-
-    /// What came of lines that phones said.
-    pub fn said(&self) -> &Fates {
-        &self.around.said
     }
 
     /// What the configuration wants said, after it was read again.

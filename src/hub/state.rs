@@ -9,6 +9,7 @@ use super::Ami;
 use super::converting::Converting;
 use super::facts::Told;
 use super::live::Stream;
+use super::counts::Counts;
 use super::rejecting::Rejections;
 use crate::access::Access;
 use crate::api;
@@ -51,6 +52,8 @@ pub(super) struct State {
     pub(super) access: Access,
     /// Whom fail2ban blocks.
     pub(super) bans: Bans,
+    /// For metrics.
+    pub(super) counts: Counts,
     /// Why the PBX rejects phones.
     pub(super) rejections: Rejections,
     /// What others tell of phones.

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api;
 use crate::dhcp::clock::Clock;
-use crate::dhcp::lease::Lease;
+use crate::dhcp::lease::{Lease, Usage};
 use crate::dhcp::server::Server;
 
 /// What other parts see of it.
@@ -19,6 +19,16 @@ pub struct Handle {
     pub(super) started: Instant,
     /// Interfaces that are not served, and why.
     pub(super) waiting: Arc<Mutex<BTreeMap<String, String>>>,
+    pub(super) tallies: Arc<Mutex<Tallies>>,
+}
+
+/// What was done so far.
+#[derive(Clone, Debug, Default)]
+pub struct Tallies {
+    /// Messages sent, by type.
+    pub sent: BTreeMap<&'static str, u64>,
+    /// Packets without an answer, by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
 }
 
 impl Handle {
@@ -45,6 +55,24 @@ impl Handle {
     /// Why not, as the end of a sentence.
     pub fn serves(&self, interface: &str) -> Result<(), String> {
         self.waiting().get(interface).cloned().map_or(Ok(()), Err)
+    }
+
+    pub(super) fn count(&self, which: impl FnOnce(&mut Tallies) -> &mut u64, more: u64) {
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = which(&mut tallies);
+        *count = count.saturating_add(more);
+    }
+
+    /// What was done so far.
+    pub fn tallies(&self) -> Tallies {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How full each pool is, by network.
+    pub fn pools(&self) -> Vec<(String, Usage)> {
+        let server = self.lock();
+        let subnets = &server.settings().subnets;
+        subnets.iter().map(|subnet| (subnet.network.to_string(), server.leases().usage(subnet))).collect()
     }
 
     /// The leases that are used now, by address; their ends by the wall clock.

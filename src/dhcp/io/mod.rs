@@ -26,7 +26,7 @@ use crate::domain::{DhcpStep, MacAddr};
 use crate::hub::Hub;
 use crate::probe::own_addresses;
 use crate::store::Store;
-pub use handle::Handle;
+pub use handle::{Handle, Tallies};
 use keep::{Change, Writing, written};
 use probe::{Probed, Probes};
 use say::{refused, say, sentence};
@@ -106,6 +106,7 @@ impl Edge {
             clock: Arc::new(Mutex::new(clock)),
             started: Instant::now(),
             waiting: Arc::default(),
+            tallies: Arc::default(),
         };
         Self {
             handle,
@@ -228,12 +229,15 @@ impl Edge {
 
     fn send(&mut self, ready: &Ready) {
         let Some(port) = self.ports.iter().find(|port| port.link.name == ready.link) else { return };
-        if let Err(why) = port.send(&ready.reply)
-            && why.kind() != io::ErrorKind::WouldBlock
-        {
-            tracing::debug!(link = ready.link, to = %ready.reply.to, "an answer could not be sent: {why}");
-        } else if let Some((mac, ip)) = ready.offered {
-            self.hub.dhcp_said(mac, DhcpStep::Offered, Some(ip), None, Timestamp::now());
+        match port.send(&ready.reply) {
+            Ok(()) => {
+                self.handle.count(|tallies| tallies.sent.entry(ready.reply.word()).or_default(), 1);
+                if let Some((mac, ip)) = ready.offered {
+                    self.hub.dhcp_said(mac, DhcpStep::Offered, Some(ip), None, Timestamp::now());
+                }
+            }
+            Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
+            Err(why) => tracing::debug!(link = ready.link, to = %ready.reply.to, "an answer could not be sent: {why}"),
         }
     }
 
@@ -284,6 +288,7 @@ impl Edge {
         self.changes.extend(all.into_iter().map(|commit| (String::new(), commit)));
         notices.iter().for_each(say);
         for (why, count) in std::mem::take(&mut self.dropped) {
+            self.handle.count(|tallies| tallies.dropped.entry(why.word()).or_default(), count);
             tracing::debug!(count, "DHCP packets were not answered: {why:?}");
         }
     }

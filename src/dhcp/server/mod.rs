@@ -140,6 +140,20 @@ pub enum Dropped {
     PoolFull,
 }
 
+impl Dropped {
+    /// The word for it in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::NotAPhone => "not-a-phone",
+            Self::TooOften => "too-often",
+            Self::NotOurs => "not-ours",
+            Self::Unknown => "unknown",
+            Self::PoolFull => "pool-full",
+        }
+    }
+}
+
 /// A change of a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
@@ -204,6 +218,11 @@ impl Server {
         };
         server.own(own.iter().copied());
         server
+    }
+
+    /// What it is to do.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// All leases.

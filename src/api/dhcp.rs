@@ -2,12 +2,13 @@
 
 use std::net::Ipv4Addr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::CheckStatus;
 
 /// What is to be listened to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DhcpListen {
     /// Links; none = those that the configuration names, else those with an address in `server.phone_networks`.
     pub interfaces: Vec<String>,
@@ -16,7 +17,7 @@ pub struct DhcpListen {
 }
 
 /// What was heard.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DhcpHeard {
     /// Servers, by link and address.
     pub servers: Vec<DhcpServer>,
@@ -25,7 +26,7 @@ pub struct DhcpHeard {
 }
 
 /// A link without an answer.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct DhcpSilent {
     /// Its name.
     pub interface: String,
@@ -36,7 +37,7 @@ pub struct DhcpSilent {
 }
 
 /// What a DHCP server tells phones.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DhcpServer {
     /// The link that it was heard on.
     pub interface: String,
@@ -61,7 +62,7 @@ pub struct DhcpServer {
 }
 
 /// One thing that is wrong with what a server tells.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DhcpProblem {
     /// Kebab-case.
     pub code: String,

@@ -1,11 +1,13 @@
 //! The shapes that the socket and the command line share. Pure; the contract names the fields.
 
 mod dhcp;
+mod problem;
 mod timeline;
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::convert::StepState;
@@ -14,10 +16,11 @@ use crate::discover::Protocol;
 use crate::domain::MacAddr;
 
 pub use dhcp::{DhcpHeard, DhcpListen, DhcpProblem, DhcpServer, DhcpSilent};
+pub use problem::Problem;
 pub use timeline::{Boot, Entry, Event};
 
 /// A phone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Phone {
     /// 12 upper-case hex digits.
     pub mac: MacAddr,
@@ -58,7 +61,7 @@ pub struct Phone {
 }
 
 /// What a phone announces by CDP and LLDP. Anybody on its link could.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Announced {
     /// `cdp`, `lldp`.
     pub by: Vec<Protocol>,
@@ -79,7 +82,7 @@ pub struct Announced {
 }
 
 /// What approves a phone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Approve {
     /// Where it is; `None` = where its files were denied last.
@@ -88,7 +91,7 @@ pub struct Approve {
 }
 
 /// A line key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PhoneLine {
     /// 1-based.
     pub button: u8,
@@ -101,7 +104,7 @@ pub struct PhoneLine {
 }
 
 /// Status of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckStatus {
     /// As it should be.
@@ -113,7 +116,7 @@ pub enum CheckStatus {
 }
 
 /// One line of `offhook check`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// What was checked.
     pub name: String,
@@ -126,7 +129,7 @@ pub struct Check {
 }
 
 /// An address that our DHCP server has given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lease {
     /// The address.
     pub ip: Ipv4Addr,
@@ -141,7 +144,7 @@ pub struct Lease {
 }
 
 /// An assignment to make.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AddPhone {
     /// Which phone.
     pub mac: MacAddr,
@@ -152,14 +155,14 @@ pub struct AddPhone {
 }
 
 /// What was done, in one sentence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Done {
     /// One sentence.
     pub summary: String,
 }
 
 /// What came of one phone of many.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Outcome {
     /// Which phone.
     pub mac: MacAddr,
@@ -169,15 +172,8 @@ pub struct Outcome {
     pub summary: String,
 }
 
-/// What was refused: what, on what, why, what to do, in one sentence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refused {
-    /// The sentence.
-    pub error: String,
-}
-
 /// Names of the files of a phone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileName {
     /// As the phone asks for it.
     pub name: String,
@@ -188,7 +184,7 @@ pub struct FileName {
 }
 
 /// The conversion of one phone, begun or only planned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Conversion {
     /// Which phone.
     pub mac: MacAddr,
@@ -230,7 +226,7 @@ pub struct Conversion {
 }
 
 /// A step of a conversion.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConversionStep {
     /// What runs before.
     pub from: String,
@@ -253,7 +249,7 @@ pub struct ConversionStep {
 }
 
 /// Which phones are to be converted, and to what.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Convert {
     /// These phones.
@@ -273,7 +269,7 @@ pub struct Convert {
 }
 
 /// What was done, by whom.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Audited {
     /// When, RFC 3339.
     pub at: String,

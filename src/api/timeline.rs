@@ -1,13 +1,14 @@
 //! What happened to a phone: events one by one, and the same by boots with what repeats folded.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{BootEvent, DhcpStep, EventKind, MacAddr};
 use crate::timeline::{self, Began, Ended, Row};
 
 /// One event of a timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Its number: who has it is told what came after it.
     #[serde(default)]
@@ -25,7 +26,7 @@ pub struct Event {
 }
 
 /// A boot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Boot {
     /// When it began; `None` = what began it is not kept, or was not heard.
     pub began: Option<Timestamp>,
@@ -42,7 +43,7 @@ pub struct Boot {
 }
 
 /// What happened once, or again and again.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// When first.
     pub first: Timestamp,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::report::Failure;
-use crate::api::{Event, Refused};
+use crate::api::{Event, Problem};
 
 /// How long an answer may take that needs no time.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -104,9 +104,9 @@ impl Client {
         if status.is_success() {
             return Ok(answer);
         }
-        let sentence = match answer.json::<Refused>().await {
-            Ok(refused) => refused.error,
-            Err(_) => format!("the daemon refused {path}: {status}"),
+        let sentence = match answer.json::<Problem>().await.map(Problem::sentence) {
+            Ok(sentence) if !sentence.is_empty() => sentence,
+            _ => format!("the daemon refused {path}: {status}"),
         };
         Err(match status {
             StatusCode::BAD_REQUEST => Failure::usage(sentence),

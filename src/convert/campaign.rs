@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::step::shifted;
@@ -13,7 +14,7 @@ use super::{Conversion, Lacks, StepState};
 use crate::domain::{MacAddr, ModelName, Window};
 
 /// What a campaign does at present.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Phones begin as their turn comes.
@@ -28,7 +29,7 @@ pub enum Mode {
 }
 
 /// The campaign.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Campaign {
     /// When it was started.
     pub started: Timestamp,

@@ -11,6 +11,7 @@ mod octets;
 
 use std::net::Ipv4Addr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{MacAddr, printable};
@@ -20,7 +21,7 @@ use octets::Octets;
 const TEXT: usize = 64;
 
 /// Which protocol said it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// Cisco Discovery Protocol.

@@ -1,9 +1,10 @@
 //! Firmware load names, as phones report them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The call signalling a load speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Signalling {
     /// SIP.

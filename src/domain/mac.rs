@@ -1,8 +1,10 @@
 //! Hardware addresses: read in any spelling, printed one way (12 upper-case hex digits).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// A phone's hardware address: six octets, unicast, not all zero.
@@ -12,6 +14,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MacAddr([u8; 6]);
+
+impl JsonSchema for MacAddr {
+    fn schema_name() -> Cow<'static, str> {
+        "MacAddr".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // Unicast: the last bit of the first octet is 0.
+        json_schema!({
+            "type": "string",
+            "description": "A phone's hardware address: 12 hexadecimal digits",
+            "pattern": "^[0-9A-Fa-f][02468ACEace][0-9A-Fa-f]{10}$",
+            "not": {"const": "000000000000"},
+        })
+    }
+}
 
 /// Why a text is not the hardware address of a phone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -50,8 +50,8 @@ use crate::pbx::roster::Assignment;
 use crate::status::Statuses;
 use crate::timeline::{Change, Row};
 
-pub use live::{Live, Since, Watch};
 pub use counts::{Counts, Lines};
+pub use live::{Live, Since, Watch};
 pub use looking::Look;
 pub use operations::{Dhcp, Operations, Surroundings, absent};
 pub use outlook::Parts;

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::Ami;
 use super::converting::Converting;
+use super::counts::Counts;
 use super::facts::Told;
 use super::live::Stream;
-use super::counts::Counts;
 use super::rejecting::Rejections;
 use crate::access::Access;
 use crate::api;

@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::connections::Peer;
-use crate::api::{AddPhone, Approve, Done, FileName, Refused};
+use super::openapi::openapi;
+use super::problem::{refuse, with_problems};
+use crate::api::{AddPhone, Approve, Done, FileName};
 use crate::domain::MacAddr;
 use crate::files::{Answer, Secrets};
 use crate::hub::Operations;
@@ -28,18 +30,14 @@ pub fn router(desk: Arc<Operations>) -> Router {
         .route("/api/v1/phones/{mac}/approve", post(approve))
         .route("/api/v1/phones/{mac}/files", get(files))
         .route("/api/v1/phones/{mac}/files/{*name}", get(file));
-    own.merge(super::firmware::own())
-        .merge(super::conversions::own())
-        .merge(super::dhcp::own())
-        .merge(super::pages::router())
-        .merge(for_the_pbx())
-        .with_state(desk)
-        .merge(people)
+    let api = own.merge(super::firmware::own()).merge(super::conversions::own()).merge(super::dhcp::own());
+    let pages = super::pages::router().with_state(Arc::clone(&desk));
+    with_problems(api.merge(for_the_pbx()).with_state(desk)).merge(pages).merge(people)
 }
 
 /// What the PBX's pages have of it.
 pub fn pbx_router(desk: Arc<Operations>) -> Router {
-    for_the_pbx().with_state(desk)
+    with_problems(for_the_pbx().with_state(desk))
 }
 
 fn for_the_pbx() -> Router<Arc<Operations>> {
@@ -47,6 +45,7 @@ fn for_the_pbx() -> Router<Arc<Operations>> {
         .route("/api/v1/check", get(check))
         .route("/api/v1/firmware", get(super::firmware::list))
         .route("/api/v1/leases", get(leases))
+        .route("/api/v1/openapi.json", get(openapi))
         .route("/api/v1/phones", get(phones))
         .route("/api/v1/phones/{mac}", get(phone))
         .route("/api/v1/phones/{mac}/timeline", get(timeline))
@@ -54,10 +53,6 @@ fn for_the_pbx() -> Router<Arc<Operations>> {
         .route("/api/v1/phones/{mac}/findings", get(findings))
         .route("/api/v1/phones/{mac}/{verb}", post(notify))
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "this path is not served by this version of offhook") })
-}
-
-pub(super) fn refuse(status: StatusCode, sentence: impl Into<String>) -> Response {
-    (status, Json(Refused { error: sentence.into() })).into_response()
 }
 
 fn mac_of(text: &str) -> Result<MacAddr, Box<Response>> {

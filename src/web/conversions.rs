@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 
-use super::api::refuse;
 use super::connections::Peer;
+use super::problem::refuse;
 use crate::api::{Convert, Done};
 use crate::convert::Mode;
 use crate::hub::Operations;

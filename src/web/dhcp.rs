@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 
-use super::api::refuse;
+use super::problem::refuse;
 use crate::api::DhcpListen;
 use crate::hub::Operations;
 

@@ -20,8 +20,8 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::api::refuse;
 use super::connections::Endless;
+use super::problem::refuse;
 use crate::api::Event;
 use crate::domain::MacAddr;
 use crate::hub::{Live, Operations, Since};

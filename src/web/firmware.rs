@@ -14,8 +14,8 @@ use axum::{Json, Router};
 use hyper::body::Frame;
 use serde::Deserialize;
 
-use super::api::refuse;
 use super::bring::{Bring, NotBrought};
+use super::problem::refuse;
 use crate::api::Done;
 use crate::firmware::import::ImportError;
 use crate::firmware::store::StoreError;

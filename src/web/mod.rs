@@ -10,8 +10,10 @@ mod dhcp;
 mod events;
 mod firmware;
 mod metrics;
+mod openapi;
 mod pages;
 mod phone_files;
+mod problem;
 mod socket;
 
 pub use admin::router as admin_router;

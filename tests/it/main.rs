@@ -8,6 +8,7 @@
 //! - `path`: from a MAC in the PBX to a registered phone, and back
 //! - `clients`, `sipp`, `advice`: every client, a foreign user agent, what `check` says
 //! - `manager`: contacts and AstDB as a real Asterisk tells of them
+//! - `openapi`: the API against its own description
 //! - `metrics`: as Prometheus' tool reads them, and what is made of them
 //! - `models`: the catalogue, from spellings in the PBX to files
 //! - `module`: the FreePBX module, its PHP on both generations
@@ -54,6 +55,7 @@ mod metrics;
 mod models;
 mod module;
 mod notify;
+mod openapi;
 mod path;
 mod rejected;
 mod requests;

@@ -123,6 +123,8 @@ pub(crate) enum Component {
     Php,
     /// PHP 7.4, unpacked by `tests/env/php74`.
     Php74,
+    /// Schemathesis, in a folder of its own by `tests/env/schemathesis`.
+    Schemathesis,
     /// The right to put packets together by hand, and to use ports below 1024.
     RawPackets,
 }
@@ -148,6 +150,10 @@ impl Component {
             Self::Php74 => {
                 let version = run(Command::new(in_repository("tests/env/php74")).arg("version"));
                 version.status.success().then_some(()).ok_or_else(|| "PHP 7.4 is absent".to_owned())
+            }
+            Self::Schemathesis => {
+                let version = run(Command::new(in_repository("tests/env/schemathesis")).arg("version"));
+                version.status.success().then_some(()).ok_or_else(|| "schemathesis is absent".to_owned())
             }
             Self::RawPackets => {
                 let raw = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::RAW, Some(socket2::Protocol::UDP));

@@ -12,6 +12,7 @@
 //! - `metrics`: as Prometheus' tool reads them, and what is made of them
 //! - `models`: the catalogue, from spellings in the PBX to files
 //! - `module`: the FreePBX module, its PHP on both generations
+//! - `pages`: the people's pages in a browser, with and without script, for everybody
 //! - `chan_sip`: phones on either channel driver of one PBX
 //! - `rejected`: phones whose registration a real Asterisk rejects
 //! - `config`, `rows`, `saves`, `requests`, `lifecycle`: bad input, starting and ending
@@ -56,6 +57,7 @@ mod models;
 mod module;
 mod notify;
 mod openapi;
+mod pages;
 mod path;
 mod rejected;
 mod requests;

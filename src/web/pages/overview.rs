@@ -29,6 +29,8 @@ const GROUPS: usize = 6;
 const NAMED: usize = 6;
 /// Phones that nobody assigned, the last heard ones.
 const STRANGERS: usize = 20;
+/// What the checks are called among the parts.
+const CHECKS: &str = "Checks";
 /// Extensions without a phone that are proposed.
 const PROPOSED: usize = 100;
 
@@ -307,8 +309,17 @@ fn parts(desk: &Operations, snapshot: &Snapshot, checked: &Checked, now: Timesta
 }
 
 impl Part {
+    fn word(&self) -> &'static str {
+        match self.class {
+            "bad" if self.name == CHECKS => "failed",
+            "bad" => "down",
+            "warn" => "look",
+            word => word,
+        }
+    }
+
     /// Of the checks.
     pub fn of_checks(class: &'static str, state: String) -> Self {
-        Self { name: "Checks", class, state, link: Some("/check") }
+        Self { name: CHECKS, class, state, link: Some("/check") }
     }
 }

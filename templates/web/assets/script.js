@@ -65,7 +65,7 @@
     due = setTimeout(refresh, Math.max(wait, last + EVERY - Date.now()));
   };
   const later = () => {
-    if (idle && due === null) due = setTimeout(refresh, Math.min(idle * 2 ** Math.min(failures, 2), 60000));
+    if (idle && due === null) due = setTimeout(refresh, failures ? Math.min(idle, 1000 * 2 ** failures) : idle);
   };
   async function refresh() {
     due = null;

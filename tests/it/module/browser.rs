@@ -1,38 +1,18 @@
-//! The host's pages in a headless Chromium: what a person types, presses and reads. `OFFHOOK_SCREENSHOTS` is a folder for
-//! pictures of the pages, for whoever wants to look at them.
+//! The host's pages in a headless Chromium: what a person types, presses and reads.
 
-use std::net::{Ipv4Addr, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-use fantoccini::elements::Element;
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::Locator;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::super::support::browser::{BROWSER, Browser, Running, drive, listens};
 use super::super::support::sql::MariaDb;
 use super::super::support::{Component, free_port, have, in_repository, wait_for};
 
 const MAC: &str = "001B54AABB01";
 const SEEN: &str = "001B54AABB07";
-
-/// A program that ends with this value.
-struct Running(Child);
-
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// The host under PHP's own web server, with a database and a stand-in for the daemon.
 struct Host {
@@ -87,99 +67,14 @@ impl Host {
     }
 }
 
-fn listens(port: u16) {
-    wait_for("a listener", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).map_err(|why| why.to_string()));
-}
-
-/// A browser on that host.
-struct Browser {
-    driver: Client,
-    base: String,
-}
-
-impl Browser {
-    async fn go(&self, query: &str) {
-        self.driver.goto(&format!("{}?{query}", self.base)).await.unwrap();
-    }
-
-    async fn find(&self, css: &str) -> Element {
-        self.driver.find(Locator::Css(css)).await.unwrap_or_else(|why| panic!("{css}: {why}"))
-    }
-
-    async fn type_in(&self, css: &str, text: &str) {
-        let field = self.find(css).await;
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
-    }
-
-    async fn press(&self, css: &str) {
-        self.find(css).await.click().await.unwrap();
-    }
-
-    /// Presses what leads to another page, and waits until that page is there: a click may return before its form is sent.
-    async fn follow(&self, css: &str) {
-        self.driver.execute("window.left = true", vec![]).await.unwrap();
-        self.press(css).await;
-        let arrived = "return !window.left && document.readyState === 'complete'";
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(40);
-        // Between two pages the driver may have none to ask.
-        while self.driver.execute(arrived, vec![]).await.ok() != Some(Value::Bool(true)) {
-            assert!(tokio::time::Instant::now() < deadline, "{css} led nowhere");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    async fn choose(&self, select: &str, value: &str) {
-        self.press(&format!("{select} option[value='{value}']")).await;
-    }
-
-    async fn value(&self, css: &str) -> String {
-        self.find(css).await.prop("value").await.unwrap().unwrap_or_default()
-    }
-
-    async fn text(&self) -> String {
-        self.find("body").await.text().await.unwrap()
-    }
-
-    /// The text of the page, which must hold these words.
-    async fn reads(&self, words: &[&str]) {
-        let text = self.text().await;
-        for word in words {
-            assert!(text.contains(word), "{word:?} is not on the page:\n{text}");
-        }
-    }
-
-    async fn picture(&self, name: &str) {
-        if let Some(folder) = std::env::var_os("OFFHOOK_SCREENSHOTS").filter(|folder| !folder.is_empty()) {
-            let path = Path::new(&folder).join(format!("{name}.png"));
-            std::fs::write(path, self.driver.screenshot().await.unwrap()).unwrap();
-        }
-    }
-}
-
-/// Runs the steps in a browser, and ends the browser whatever they did.
+/// Runs the steps in a browser on that host.
 fn in_browser(host: &mut Host, steps: impl AsyncFnOnce(&mut Host, &Browser)) {
-    let port = free_port();
-    let _chromedriver = Running::start(Command::new("chromedriver").arg(format!("--port={port}")));
-    listens(port);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let profile = format!("--user-data-dir={}", host.folder.path().join("profile").display());
-    let wanted = json!({"goog:chromeOptions": {"args": [
-        "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,1000", profile,
-    ]}});
-    runtime.block_on(async {
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(wanted.as_object().unwrap().clone());
-        let driver = builder.connect(&format!("http://127.0.0.1:{port}")).await.unwrap();
-        let browser = Browser { driver: driver.clone(), base: format!("http://127.0.0.1:{}/config.php", host.port) };
-        // The browser is chromedriver's child and ends with its session; a failed step ends the session too.
-        steps(host, &browser).await;
-        driver.close().await.unwrap();
-    });
+    let base = format!("http://127.0.0.1:{}/config.php?", host.port);
+    drive(&base, &json!({}), async |browser| steps(host, browser).await);
 }
 
 fn can_run() -> bool {
-    have(&[Component::Php, Component::MariaDb, Component::Program("chromium"), Component::Program("chromedriver")])
+    have(&[&[Component::Php, Component::MariaDb], BROWSER.as_slice()].concat())
 }
 
 fn live(mac: &str, with: &Value) -> Value {

@@ -2,6 +2,8 @@
 
 pub(crate) mod agent;
 pub(crate) mod asterisk;
+pub(crate) mod axe;
+pub(crate) mod browser;
 mod chan_sip;
 pub(crate) mod clients;
 pub(crate) mod crowd;
@@ -14,6 +16,7 @@ pub(crate) mod manager;
 pub(crate) mod net;
 pub(crate) mod pbx;
 pub(crate) mod phone;
+pub(crate) mod relay;
 pub(crate) mod shim;
 pub(crate) mod small;
 pub(crate) mod sql;
@@ -125,6 +128,8 @@ pub(crate) enum Component {
     Php74,
     /// Schemathesis, in a folder of its own by `tests/env/schemathesis`.
     Schemathesis,
+    /// axe-core, which finds what keeps people from reading a page; fetched by `tests/env/axe`.
+    Axe,
     /// The right to put packets together by hand, and to use ports below 1024.
     RawPackets,
 }
@@ -155,6 +160,7 @@ impl Component {
                 let version = run(Command::new(in_repository("tests/env/schemathesis")).arg("version"));
                 version.status.success().then_some(()).ok_or_else(|| "schemathesis is absent".to_owned())
             }
+            Self::Axe => axe::is_there(),
             Self::RawPackets => {
                 let raw = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::RAW, Some(socket2::Protocol::UDP));
                 raw.map(|_| ()).map_err(|why| format!("the right to open a raw socket is absent ({why}; root has it)"))

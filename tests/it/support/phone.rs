@@ -14,6 +14,7 @@ pub(crate) struct Phone {
     secret: &'static str,
     registrar: u16,
     sequence: u32,
+    agent: &'static str,
 }
 
 impl Phone {
@@ -21,7 +22,12 @@ impl Phone {
     pub(crate) fn new(user: &'static str, secret: &'static str, registrar: u16) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self { socket, user, secret, registrar, sequence: 0 }
+        Self { socket, user, secret, registrar, sequence: 0, agent: "Cisco-CP7960G/8.0" }
+    }
+
+    /// The same that calls itself this.
+    pub(crate) fn called(self, agent: &'static str) -> Self {
+        Self { agent, ..self }
     }
 
     /// Where it listens.
@@ -72,11 +78,11 @@ impl Phone {
     fn send(&mut self, expires: u32, authorization: &str) -> String {
         self.sequence += 1;
         let (port, sip, sequence) = (self.port(), self.registrar, self.sequence);
-        let user = self.user;
+        let (user, agent) = (self.user, self.agent);
         let request = format!(
             "REGISTER sip:127.0.0.1:{sip} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{port}{sequence}\r\n\
              From: <sip:{user}@127.0.0.1>;tag=t{port}\r\nTo: <sip:{user}@127.0.0.1>\r\nCall-ID: call-{port}\r\nCSeq: {sequence} REGISTER\r\n\
-             Contact: <sip:{user}@127.0.0.1:{port}>\r\nExpires: {expires}\r\nUser-Agent: Cisco-CP7960G/8.0\r\nMax-Forwards: 70\r\n\
+             Contact: <sip:{user}@127.0.0.1:{port}>\r\nExpires: {expires}\r\nUser-Agent: {agent}\r\nMax-Forwards: 70\r\n\
              {authorization}Content-Length: 0\r\n\r\n"
         );
         self.socket.send_to(request.as_bytes(), (Ipv4Addr::LOCALHOST, sip)).unwrap();

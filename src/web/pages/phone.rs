@@ -108,6 +108,8 @@ fn page_of(visit: &Visit, desk: &Operations, phone: &api::Phone, now: Timestamp)
         _ if is_seen => "Give it an extension, or leave it.".to_owned(),
         _ => String::new(),
     };
+    // Said once: the sentence of a phone that converts has it already.
+    let next = if phone.summary.contains(&next) { String::new() } else { next };
     let lot = if is_seen { Lot::NeedsHands } else { Lot::of_words(&phone.stage, &phone.health) };
     Page {
         chrome: visit.chrome(format!("Phone {mac}"), ""),

@@ -12,6 +12,7 @@
 //! handed in by [`Server::shift`].
 
 mod answer;
+mod commit;
 mod found;
 mod offers;
 mod place;
@@ -24,7 +25,7 @@ use dhcproto::v4::MessageType;
 use ipnet::Ipv4Net;
 use jiff::{SignedDuration, Timestamp};
 
-use super::lease::{Lease, LeaseState, Leases};
+use super::lease::{Lease, Leases};
 use super::limit::{Class, Limits};
 use super::reply::{Reply, Zone};
 use super::squatters::Answerer;
@@ -33,6 +34,7 @@ use super::wire::{Op, RELAY, Raw, Refused};
 use crate::config::dhcp::{Clients, Subnet};
 use crate::domain::MacAddr;
 use answer::Asked;
+pub use commit::Commit;
 use offers::Offers;
 use place::place;
 
@@ -152,19 +154,6 @@ impl Dropped {
             Self::PoolFull => "pool-full",
         }
     }
-}
-
-/// A change of a lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Commit {
-    /// As it is from now on.
-    pub lease: Lease,
-    /// The address that its client left for it.
-    pub left: Option<Ipv4Addr>,
-    /// The answer, sent when that is written.
-    pub reply: Option<Reply>,
-    /// Changes in their order.
-    serial: u64,
 }
 
 /// What people are to hear.
@@ -308,67 +297,6 @@ impl Server {
             MessageType::Inform => self.inform(&asked),
             _ => Outcome::Drop(Dropped::Unknown),
         }
-    }
-
-    /// Writes down a lease, and has it written.
-    fn put(&mut self, lease: Lease) -> Commit {
-        let left = self.leases.put(lease.clone());
-        Commit { left, ..self.commit(lease) }
-    }
-
-    fn commit(&mut self, lease: Lease) -> Commit {
-        self.serial = self.serial.wrapping_add(1);
-        self.on_the_way.insert(lease.ip, self.serial);
-        Commit { lease, left: None, reply: None, serial: self.serial }
-    }
-
-    /// Leases as they are, to be written again.
-    pub fn again(&mut self, which: impl Fn(&Lease) -> bool) -> Vec<Commit> {
-        let all: Vec<Lease> = self.leases.all().filter(|lease| which(lease)).cloned().collect();
-        all.into_iter().map(|lease| self.commit(lease)).collect()
-    }
-
-    /// Whether no later change of its address is on its way to the disk.
-    fn is_last(&mut self, commit: &Commit) -> bool {
-        let last = self.on_the_way.get(&commit.lease.ip) == Some(&commit.serial);
-        if last {
-            self.on_the_way.remove(&commit.lease.ip);
-        }
-        last
-    }
-
-    /// What was to be written is on the disk. Returns whether the address is its client's still, who may have gone to another
-    /// while it waited for the disk.
-    #[must_use]
-    pub fn wrote(&mut self, commit: &Commit) -> bool {
-        self.is_last(commit);
-        if let Some(left) = commit.left {
-            self.on_disk.remove(&left);
-        }
-        self.on_disk.insert(commit.lease.ip, commit.lease.clone());
-        self.leases.at(commit.lease.ip).is_some_and(|lease| lease.mac == commit.lease.mac)
-    }
-
-    /// What was to be written could not be. A client that goes on using what it has may (F4): its answer is returned.
-    /// Everything else is as the disk has it, unless a later change of the same address is on its way there.
-    pub fn failed(&mut self, commit: Commit, now: Timestamp) -> Option<Reply> {
-        let (ip, last) = (commit.lease.ip, self.is_last(&commit));
-        let kept = self.on_disk.get(&ip).cloned();
-        let goes_on = kept.as_ref().is_some_and(|kept| kept.mac == commit.lease.mac && kept.active(now));
-        if goes_on && commit.lease.state == LeaseState::Bound {
-            // It is told so, and counts on it: the next one that fails goes on from here.
-            self.on_disk.insert(ip, commit.lease);
-            return commit.reply;
-        }
-        if last && self.leases.at(ip) == Some(&commit.lease) {
-            self.leases.forget(ip);
-            let left = commit.left.filter(|left| self.leases.at(*left).is_none());
-            for kept in kept.into_iter().chain(left.and_then(|left| self.on_disk.get(&left).cloned())) {
-                self.leases.put_back(kept);
-            }
-            self.leases.tick(now);
-        }
-        None
     }
 
     /// Addresses that this host has now: they are given to nobody. One that it has no more is the pool's again.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::dhcp::lease::LeaseState;
 use crate::domain::ModelName;
 
 const PHONE: &[u8] = b"Cisco Systems, Inc. IP Phone CP-7960G\0";

@@ -38,7 +38,9 @@ pub struct Signs {
     pub hunts: u32,
     /// Where it last asked from.
     pub from: Option<IpAddr>,
-    /// Its assignment changed since it last got its configuration.
+    /// It got its configuration from here, in this boot or before.
+    pub configured: bool,
+    /// Its assignment changed since it last did.
     pub changed: Option<Timestamp>,
 }
 
@@ -50,8 +52,8 @@ impl Signs {
 
     /// It took its configuration, or registered.
     pub(super) fn accepted(&mut self) {
-        let (delivered, from, changed) = (self.delivered, self.from, self.changed);
-        *self = Self { delivered, from, changed, ..Self::default() };
+        let Self { delivered, from, configured, changed, .. } = *self;
+        *self = Self { delivered, from, configured, changed, ..Self::default() };
     }
 
     pub(super) fn see(&mut self, event: &BootEvent) {
@@ -64,7 +66,8 @@ impl Signs {
                     self.stalled = Some(count(self.stalled.take(), name, event.at));
                 }
             }
-            EventKind::Assigned { .. } => self.changed = Some(event.at),
+            // What it has of others nobody here changes.
+            EventKind::Assigned { .. } if self.configured => self.changed = Some(event.at),
             _ => {}
         }
     }
@@ -93,7 +96,9 @@ impl Signs {
             FileRequest::Firmware(name) if is_manifest(&name) => {
                 self.manifest = Some(count(self.manifest.take(), &name, at));
             }
-            FileRequest::Phone(PhoneFile::SipCnf | PhoneFile::SepXml, _) => self.changed = None,
+            FileRequest::Phone(PhoneFile::SipCnf | PhoneFile::SepXml, _) => {
+                (self.configured, self.changed) = (true, None);
+            }
             _ => {}
         }
     }

@@ -261,6 +261,9 @@ p += b'\\x35\\x01\\x02\\x36\\x04' + four(sys.argv[1]) + b'\\x96\\x04' + four(sys
 s.sendto(p, ('255.255.255.255', 68))
 ";
 
+/// A phone that is assigned and not there.
+const EXPECTED: &str = "001B54AABB01";
+
 /// T12, T13: a server appears, says something else, and disappears; answers are forged in its name and in another.
 #[test]
 fn t13_a_rival_comes_and_goes_and_is_forged() {
@@ -268,6 +271,8 @@ fn t13_a_rival_comes_and_goes_and_is_forged() {
         return;
     }
     let (pbx, cable, folder) = (Pbx::tables(), Cable::new(), tempfile::tempdir().unwrap());
+    pbx.add_extension("1001", "Ada Lovelace", "abcdef123456");
+    pbx.add_phone(EXPECTED, "7960", &["1001"]);
     let site = site(&pbx, "\"v0\"");
     let daemon = serve(&site, &cable);
     wait_for_check(&daemon, "dhcp-offer", "warning", "no DHCP server answered on v0");
@@ -301,8 +306,16 @@ fn t13_a_rival_comes_and_goes_and_is_forged() {
         "192.0.2.2 on v0: option 150 has the octets of 192.0.2.1 the wrong",
     );
     assert!(check["remedy"].as_str().unwrap().contains("dhcp snippet --for NAME --server 192.0.2.1"), "{check}");
+    // Of a phone that is expected and did not come, that is said as long as the server is there.
+    let misled = || text(&daemon.cli(&["explain", EXPECTED]).stdout);
+    let wrong = "dhcp-misleads: the phone did not come, and of the DHCP server 192.0.2.2: option 150 has the octets";
+    wait_for("the phone to be told misled", || if misled().contains(wrong) { Ok(()) } else { Err(misled()) });
     drop(server);
     wait_for_check(&daemon, "dhcp-offer", "warning", "no DHCP server answered on v0");
+    wait_for(
+        "the phone to be misled no more",
+        || if misled().contains("dhcp-misleads") { Err(misled()) } else { Ok(()) },
+    );
     let log = daemon.log();
     for (code, words) in [
         ("dhcp-server", "192.0.2.2 on v0 sends phones to this host"),

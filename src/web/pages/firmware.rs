@@ -86,6 +86,8 @@ fn set_view(set: &FirmwareSet, models: String, running: usize) -> SetView {
 
 /// One for each load family of which there are phones, or sets.
 fn graphs(desk: &Operations, phones: &[Phone]) -> Vec<Ways> {
+    // What was brought a moment ago counts.
+    desk.hub().firmware_index(desk.firmware().index());
     let snapshot = desk.hub().snapshot();
     let mut families: BTreeMap<&str, Vec<&Model>> = BTreeMap::new();
     snapshot.catalog.models().for_each(|model| families.entry(&model.load_family).or_default().push(model));

@@ -50,6 +50,7 @@
 //!   line what. `setup` writes more, when root runs it; nothing but the command line uses it.
 //! - `simulate` uses no module of ours but `domain`; it shares no parser, constant or template with `render`.
 //! - A file with a secret goes out through [`access`] alone, whatever carries it.
+//! - What people's side answers over TCP has passed `web::door`, all of it; the unix sockets' permissions are theirs.
 //! - No secret implements `Display` or `Serialize`, reaches a log or the timeline, or lands in a file that the daemon
 //!   did not make private.
 //! - A PBX that is down changes nothing for phones: the last good roster keeps serving, and its age is shown.

@@ -1,5 +1,6 @@
 //! The shapes that the socket and the command line share. Pure; the contract names the fields.
 
+mod admin;
 mod dhcp;
 mod problem;
 mod timeline;
@@ -15,6 +16,7 @@ use crate::convert::belief::Confidence;
 use crate::discover::Protocol;
 use crate::domain::MacAddr;
 
+pub use admin::{AddToken, FirstRun, MadeToken, SetPassword, Token};
 pub use dhcp::{DhcpHeard, DhcpListen, DhcpProblem, DhcpServer, DhcpSilent};
 pub use problem::Problem;
 pub use timeline::{Boot, Entry, Event};

@@ -83,7 +83,7 @@ fn take_in(desk: &Operations, folder: &Path, seen: &mut Seen) -> io::Result<()> 
             continue;
         }
         let sentence = open(&entry.path()).map_err(|why| format!("{name} was not taken in: {why}")).and_then(|file| {
-            desk.add_firmware(&name, file, false)
+            desk.add_firmware(&name, file, false, "the folder incoming")
                 .map(|imported| {
                     let left = imported.refused.iter().map(|left| format!("\n{}: {}", left.name, left.why));
                     imported.summary.clone() + &left.collect::<String>()

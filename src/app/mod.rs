@@ -45,7 +45,7 @@ use crate::hub::{self, Hub, Operations, Prober, Surroundings};
 use crate::neighbour;
 use crate::pbx::poll::Poll;
 use crate::store::{Kept, Store};
-use crate::web::{self, Side};
+use crate::web::{self, Door, Side};
 use place::{Place, Waiting};
 use stage::{Panics, Stage};
 
@@ -91,6 +91,8 @@ pub struct Running {
     pub hub: Arc<Hub>,
     /// What people may do with it.
     pub operations: Arc<Operations>,
+    /// Who of them may come in over TCP.
+    pub door: Arc<Door>,
     store: Arc<Store>,
     /// The configuration of the start: what needs a restart is as it says there.
     started: Config,
@@ -264,18 +266,22 @@ pub async fn start(config: Config) -> Result<Running, String> {
             serve.await.map_err(|why| format!("HTTP for phones ended: {why}"))
         });
     }
+    let door = Door::open(Arc::clone(&hub), Arc::clone(&store), &config.server.state_dir, &config.admin_hosts);
+    let door = Arc::new(door.await.map_err(|why| why.to_string())?);
     for (place, bound) in admin {
-        let router = faults::in_requests("admin", web::admin_router(Arc::clone(&operations)));
+        let router = faults::in_requests("admin", web::people_router(Arc::clone(&operations), &door));
         let router = web::counted(router, Side::People, &answers);
         let ending = edges.ending();
         edges.spawn(async move {
             let Some(listener) = place.take(bound, listen, &ending).await? else { return Ok(()) };
-            let serve = web::serve(listener, |_| true, router, web::Limits::default(), ending);
+            let serve = web::serve(listener, |_| true, router, web::Limits::people(), ending);
             serve.await.map_err(|why| format!("HTTP for people ended: {why}"))
         });
     }
-    let sockets =
-        [(socket, web::api_router(Arc::clone(&operations))), (pbx_socket, web::pbx_router(Arc::clone(&operations)))];
+    let sockets = [
+        (socket, web::socket_router(Arc::clone(&operations), Arc::clone(&door))),
+        (pbx_socket, web::pbx_router(Arc::clone(&operations))),
+    ];
     for (socket, router) in sockets {
         let (router, ending) = (web::counted(router, Side::Socket, &answers), edges.ending());
         edges.spawn(async move {
@@ -287,6 +293,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
         addresses,
         hub,
         operations,
+        door,
         store,
         started: config,
         accept,

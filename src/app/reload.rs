@@ -32,7 +32,7 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("ami", old.ami != new.ami),
         ("tftp", old.tftp != new.tftp),
         ("http", old.http != new.http),
-        ("admin", old.admin != new.admin),
+        ("admin", (&old.admin, &old.admin_hosts) != (&new.admin, &new.admin_hosts)),
         ("dhcp", old.dhcp != new.dhcp),
         ("sntp", old.sntp != new.sntp),
         ("syslog", old.syslog != new.syslog),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use ipnet::Ipv4Net;
 
+use super::admin::Admin;
 use super::convert::Convert;
 use super::dhcp::Dhcp;
 use super::firmware::Firmware;
@@ -69,6 +70,9 @@ pub(super) enum Command {
     /// Conversion: each phone to its load by the legal steps, many at once
     #[command(subcommand)]
     Convert(Convert),
+    /// Who may come in by the page, and programs with a token
+    #[command(subcommand)]
+    Admin(Admin),
     /// DHCP: what another server has to tell phones, and what it does tell
     #[command(subcommand)]
     Dhcp(Dhcp),

@@ -1,5 +1,6 @@
 //! The command line: one file per noun. Speaks to the running daemon over its socket, in the shapes of [`crate::api`].
 
+mod admin;
 mod args;
 mod check;
 mod client;
@@ -100,6 +101,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Models(verb) => models::run(verb, context.out),
         Command::Convert(verb) => convert::run(verb, context).await,
         Command::Firmware(verb) => firmware::run(verb, context).await,
+        Command::Admin(verb) => admin::run(verb, context).await,
         Command::Dhcp(verb) => dhcp::run(verb, context).await,
         Command::Watch => watch::watch(context).await,
         // Done before any thread was started.

@@ -223,7 +223,9 @@ fn next(facts: &Facts, steps: &[Step]) -> Vec<String> {
         phone.to_owned(),
         format!("on your DHCP server, set options 150 and 66 to {address}; its lines: offhook dhcp snippet --for NAME"),
         "offhook check".to_owned(),
-        format!("ssh -L 8150:127.0.0.1:8150 root@{address}, then open http://127.0.0.1:8150/"),
+        format!(
+            "the page: ssh -L 8150:127.0.0.1:8150 root@{address}, then open http://127.0.0.1:8150/; offhook admin token prints what it asks for first"
+        ),
         "offhook setup --undo takes everything back".to_owned(),
     ]
 }

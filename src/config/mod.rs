@@ -3,6 +3,7 @@
 //! [`load`] reads all layers and reports every problem at once; `wire` is the shape as written, [`Config`] the shape
 //! as used. Checking needs no network and no root; only `load` touches files.
 
+mod admin;
 pub mod dhcp;
 mod firmware;
 mod load;
@@ -40,6 +41,8 @@ pub struct Config {
     pub http: Vec<SocketAddrV4>,
     /// `admin.listen`, the people's side.
     pub admin: Vec<SocketAddrV4>,
+    /// `admin.hosts`: names by which people ask for it, besides this host's own.
+    pub admin_hosts: Vec<String>,
     /// `[dhcp]`
     pub dhcp: Dhcp,
     /// `discovery.interfaces`: where announcements of phones are listened to.

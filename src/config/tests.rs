@@ -74,6 +74,20 @@ fn each_value_is_shown_with_the_layer_that_said_so() {
 }
 
 #[test]
+fn hosts_of_the_page_are_names_and_nothing_more() {
+    let with = |hosts: &str, listen: &str| with(&format!("{LEAST}[admin]\nhosts = {hosts}\nlisten = [{listen}]\n"));
+    let config = with("[\"PBX.example.com\", \"192.0.2.1\"]", "\"127.0.0.1:8150\"").unwrap();
+    assert_eq!(config.admin_hosts, ["pbx.example.com", "192.0.2.1"]);
+    assert!(config.notes.is_empty(), "{:?}", config.notes);
+    let notes = with("[]", "\"127.0.0.1:8150\", \"192.0.2.1:8150\"").unwrap().notes;
+    assert!(notes.len() == 1 && notes[0].contains("192.0.2.1:8150") && notes[0].contains("plain"), "{notes:?}");
+    for bad in ["", "*", "pbx:8150", "https://pbx", "a b", "pbx/", "-x", "ü"] {
+        let problems = with(&format!("[\"{bad}\"]"), "").unwrap_err().problems;
+        assert!(problems.len() == 1 && problems[0].key == "admin.hosts", "{bad}: {problems:?}");
+    }
+}
+
+#[test]
 fn no_password_is_in_a_complaint() {
     for (section, key) in [("ami", "secret"), ("phones", "phone_password"), ("pbx", "database_url"), ("store", "url")] {
         for value in ["83746152", "8374.6152", "true", "[\"83746152\"]", "1979-05-27"] {

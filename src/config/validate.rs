@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 
 use super::wire::{self, Wire};
 use super::{Access, Ami, AmiSecret, Config, ConfigProblem, PbxSource, Policy, Publish, Server, Tftp};
-use super::{dhcp, firmware, pbx};
+use super::{admin, dhcp, firmware, pbx};
 use crate::domain::{PhoneOptions, Secret, SipTransport};
 use crate::pbx::sources::freepbx_conf;
 use crate::sntp;
@@ -51,7 +51,7 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
         report.add("tftp.listen", "name at least one address, such as \"0.0.0.0:69\"");
     }
     let http = sockets(&mut report, "http.listen", &wire.http.listen);
-    let admin = sockets(&mut report, "admin.listen", &wire.admin.listen);
+    let (admin, admin_hosts) = admin::validate(&mut report, &mut notes, &wire.admin);
     let discovery = interfaces(&mut report, "discovery.interfaces", &wire.discovery.interfaces);
     let access = access(&mut report, &mut notes, &wire.access);
     let time = sockets(&mut report, "sntp.listen", &wire.sntp.listen);
@@ -73,6 +73,7 @@ pub(super) fn validate(wire: Wire) -> Result<Config, Vec<ConfigProblem>> {
             tftp,
             http,
             admin,
+            admin_hosts,
             dhcp,
             discovery,
             access,
@@ -250,7 +251,7 @@ fn ami(report: &mut Report, wire: wire::Ami) -> Option<Ami> {
     Some(Ami { address: wire.address, username: wire.username, secret })
 }
 
-fn sockets(report: &mut Report, key: &str, texts: &[String]) -> Vec<SocketAddrV4> {
+pub(super) fn sockets(report: &mut Report, key: &str, texts: &[String]) -> Vec<SocketAddrV4> {
     let mut addresses: Vec<SocketAddrV4> = Vec::new();
     for text in texts {
         match text.parse::<SocketAddrV4>() {

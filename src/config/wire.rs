@@ -108,7 +108,7 @@ section! {
 
 section! {
     /// `[admin]`, the people's side.
-    Admin { listen: Vec<String> = texts(&["127.0.0.1:8150"]) }
+    Admin { listen: Vec<String> = texts(&["127.0.0.1:8150"]), hosts: Vec<String> = Vec::new() }
 }
 
 section! {
@@ -208,6 +208,7 @@ pub const LISTS: &[&str] = &[
     "tftp.listen",
     "http.listen",
     "admin.listen",
+    "admin.hosts",
     "dhcp.interfaces",
     "discovery.interfaces",
     "phones.emergency",

@@ -56,7 +56,8 @@ pub(super) async fn bring(
         std::fs::write(&path, &archive.bytes).map_err(failed)?;
         let (file, name) = (File::open(&path).map_err(failed)?, archive.name.clone());
         let operations = Arc::clone(operations);
-        let imported = tokio::task::spawn_blocking(move || operations.add_firmware(&name, file, false)).await;
+        let imported =
+            tokio::task::spawn_blocking(move || operations.add_firmware(&name, file, false, "the demo")).await;
         let imported = imported.map_err(|why| why.to_string())?.map_err(|why| why.to_string())?;
         say(&format!("firmware add: {}", imported.summary));
     }

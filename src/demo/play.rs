@@ -116,9 +116,9 @@ pub async fn play(say: &mut impl FnMut(&str)) -> Result<Demo, String> {
     let tftp = at.tftp.ok_or("the demo's TFTP has no port: another program took the one that the kernel chose")?;
     say(&format!("offhook serves TFTP on {tftp}, HTTP for phones on {}", shown(at.http)));
     say(&format!(
-        "for people: http://{}/metrics, and `offhook --config … phones list` over {}",
+        "for people: http://{}/setup, whose token is {}; figures at /metrics",
         shown(at.admin),
-        at.socket.display()
+        running.door.first_run().unwrap_or_default()
     ));
 
     for cast in CAST {
@@ -262,6 +262,7 @@ fn config(folder: &Path, database: &Path, stand_in: &StandIn) -> Config {
         sntp: Vec::new(),
         syslog: Vec::new(),
         admin: vec![anywhere],
+        admin_hosts: Vec::new(),
         dhcp: crate::config::Dhcp::default(),
         discovery: Vec::new(),
         // On loopback nothing shows who is who: each phone is known by its first contact, then by its registration.

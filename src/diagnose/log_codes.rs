@@ -37,15 +37,41 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "Before it was offered it was called, and somebody answered who has no lease: a host with a fixed address, or another DHCP server's client. It is given to nobody for a day. Take fixed addresses out of dhcp.subnet.pool; see `offhook dhcp listen` for other servers.",
     ),
     (
+        "admin-host",
+        "The page was asked for by a name that is not known",
+        "A browser came by a name that is neither this host's nor in admin.hosts, and got 421: another site may have had its name \
+         lead here. Where the name is yours (a proxy's), add it to admin.hosts and restart.",
+    ),
+    ("admin-login", "Somebody logged in to the page", "Who, and from where; behind a proxy, the proxy's address."),
+    (
+        "admin-login-failed",
+        "A login to the page failed",
+        "src= is where it came from; what was typed is not written. After five, tries have to wait, longer each time and a minute \
+         at most. A password that is lost: `offhook admin password`, as root.",
+    ),
+    (
+        "admin-login-limited",
+        "Passwords of the page are being tried",
+        "src= has to wait before its next try counts. See which device that is; where the page listens beyond 127.0.0.1, think of \
+         taking that back (docs/admin.md).",
+    ),
+    (
+        "admin-not-kept",
+        "The account of the page could not be written",
+        "Nothing was changed. See the disk of server.state_dir.",
+    ),
+    (
+        "admin-refused",
+        "Something asked over the network was refused",
+        "A token that may only look asked for a change, or a request came with somebody's login and from another site's page. \
+         who= is whose. Behind a proxy that replaces the Host header all forms are refused so: docs/admin.md.",
+    ),
+    (
         "answers-for-all",
         "Somebody answers at addresses that nobody has",
         "Before an address is offered it is called, and the same host answered at three of them: a router with proxy ARP, a captive portal, a firewall. What it says is ignored, and phones get those addresses. A host that sits at an address of the pool is not noticed behind it, so keep fixed addresses out of dhcp.subnet.pool, and switch that off for the phones' network (Linux: net.ipv4.conf.*.proxy_arp; Cisco IOS: no ip proxy-arp).",
     ),
-    (
-        "audit",
-        "Somebody changed what phones are to run, or approved one",
-        "Who did what; `offhook convert log` prints all of it.",
-    ),
+    ("audit", "Somebody changed something", "Who did what; `offhook convert log` prints all of it."),
     (
         "circuit-not-trusted",
         "A switch adds option 82 to DHCP packets",
@@ -220,6 +246,12 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "What came of a dropped archive could not be written",
         "The archive in `firmware-drop/` was looked at; the log says what came of it. Make room, or see that the \
          folder is writable.",
+    ),
+    (
+        "first-run",
+        "The page has no account yet",
+        "Whoever has the token of the first run makes it at /setup: `offhook admin token`, as root, prints the token, which also \
+         lies in first-run-token in server.state_dir. `offhook admin password` makes the account without it.",
     ),
     (
         "http-accept",

@@ -32,26 +32,30 @@ impl Operations {
         self.hub.taken_of_late(files, Timestamp::now()).map(stays)
     }
 
-    /// Takes an archive in; blocks.
+    /// Takes an archive in, on the word of `who`; blocks.
     ///
     /// # Errors
     /// Nothing of it was taken.
-    pub fn add_firmware(&self, name: &str, archive: File, replace: bool) -> Result<Imported, ImportError> {
+    pub fn add_firmware(&self, name: &str, archive: File, replace: bool, who: &str) -> Result<Imported, ImportError> {
         let outcome = self.firmware().import(name, archive, replace, &|load, files| self.use_of(load, files));
         match &outcome {
-            Ok(imported) => tracing::info!(code = "firmware-added", "{}", imported.summary),
+            Ok(imported) => {
+                tracing::info!(code = "firmware-added", "{}", imported.summary);
+                self.hub.audit(who, format!("brought firmware: {}", imported.summary), Timestamp::now());
+            }
             Err(why) => tracing::warn!(code = "firmware-refused", "{why}"),
         }
         outcome
     }
 
-    /// Removes a load; blocks.
+    /// Removes a load, on the word of `who`; blocks.
     ///
     /// # Errors
     /// It is not there, phones are on their way to it, or one took files of it within the last day.
-    pub fn remove_firmware(&self, load: &str) -> Result<FirmwareSet, StoreError> {
+    pub fn remove_firmware(&self, load: &str, who: &str) -> Result<FirmwareSet, StoreError> {
         let removed = self.firmware().remove(load, &|load, files| self.use_of(load, files))?;
         tracing::info!(code = "firmware-removed", load, "load {load} was removed from the store");
+        self.hub.audit(who, format!("removed load {load} from the store"), Timestamp::now());
         Ok(removed)
     }
 

@@ -23,6 +23,7 @@ mod notify;
 mod operations;
 mod outlook;
 mod planning;
+mod previews;
 mod prober;
 mod rejecting;
 mod saying;

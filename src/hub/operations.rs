@@ -1,12 +1,11 @@
 //! What people ask of the daemon: look, check, assign. An edge: reaches the store and fetches over its own TFTP.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 use ipnet::Ipv4Net;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -19,16 +18,14 @@ use crate::config::{self, Listen};
 use crate::dhcp::watch::Watch;
 use crate::domain::{Extension, LineKind, MacAddr, ModelName, PhoneOptions};
 use crate::files::fall_through::FallThrough;
-use crate::files::{Answer, Secrets};
 use crate::pbx::ami::client::AmiHandle;
 use crate::pbx::roster::{Assignment, Button, Origin};
-use crate::render;
 use crate::simulate;
 use crate::store::{Damaged, Store};
 use crate::syslog::gate::Fates;
 use crate::tftp::exchange::Dropped;
 use crate::web::Answers;
-use crate::{neighbour, ports, probe};
+use crate::{neighbour, ports};
 
 /// What the daemon stands in, as far as a check looks at it.
 pub struct Surroundings {
@@ -178,47 +175,6 @@ impl Operations {
         self.hub.did(who, mac, "took its assignment away", Timestamp::now());
         self.hub.own(own, Timestamp::now());
         Ok(format!("phone {mac} is not assigned here any more; it keeps what is in its flash until it is reset"))
-    }
-
-    /// Names of the files of a phone; `None` when it is not assigned.
-    pub fn file_names(&self, mac: MacAddr) -> Option<Vec<String>> {
-        let desired = self.hub.desired(mac)?;
-        Some(render::file_names(&desired.model, mac).into_iter().map(|(_, name)| name).collect())
-    }
-
-    /// What that phone would get under that name.
-    pub fn preview(&self, mac: MacAddr, name: &str, secrets: Secrets) -> Answer {
-        let server = if self.around.tftp.ip().is_unspecified() {
-            probe::own_address(&self.around.networks)
-        } else {
-            Some(*self.around.tftp.ip())
-        };
-        self.hub.preview(mac, name, server.unwrap_or(Ipv4Addr::LOCALHOST), secrets)
-    }
-
-    /// The bytes that phone would get, secrets masked unless told otherwise.
-    ///
-    /// # Errors
-    /// Why there are none, in one sentence.
-    pub fn rendered(&self, mac: MacAddr, name: &str, reveal: bool) -> Result<Bytes, String> {
-        let secrets = if reveal { Secrets::Shown } else { Secrets::Masked };
-        match self.preview(mac, name, secrets) {
-            Answer::Serve(bytes) => {
-                if reveal {
-                    tracing::warn!(code = "secrets-shown", %mac, file = name, "a phone's file was shown with its secrets");
-                }
-                Ok(bytes)
-            }
-            Answer::Image(file) => {
-                Err(format!("{name} is firmware of {} octets (SHA-256 {}), which is not shown", file.size, file.sha256))
-            }
-            Answer::FallThrough(name) => {
-                Err(format!("{name} is none of our files; a phone gets it from tftp.fall_through, if it is there"))
-            }
-            Answer::Refuse(why) => {
-                Err(format!("{name} is not served to {mac}: {}; see `offhook explain {mac}`", why.code()))
-            }
-        }
     }
 
     /// Runs all checks.

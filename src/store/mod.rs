@@ -9,6 +9,7 @@ mod conversions;
 mod events;
 mod folder;
 mod leases;
+mod people;
 mod recover;
 mod roster;
 mod snapshots;
@@ -56,7 +57,7 @@ enum Kind {
     Roster,
     /// Assignments: whoever asked hears of a failure.
     Assignment,
-    /// Timelines, and when the PBX last confirmed the roster: in no copy.
+    /// Timelines, when the PBX last confirmed the roster, who may come in: in no copy.
     Passing,
 }
 

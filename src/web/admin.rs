@@ -1,4 +1,4 @@
-//! The people's side over TCP: health and metrics only, until there is a login.
+//! What the people's side tells whoever asks: health and metrics.
 
 use std::sync::Arc;
 

@@ -1,6 +1,9 @@
-//! The API on the unix sockets: no login, because a socket's permissions are one. Root and group `offhook` have all of it;
-//! the PBX's own pages have what they show and the few things they do, and nothing that holds a secret.
+//! The API. On the unix sockets there is no login, because a socket's permissions are one: root and group `offhook` have all of
+//! it; the PBX's own pages have what they show and the few things they do, and nothing that holds a secret. Over TCP it is behind
+//! the door.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
@@ -10,8 +13,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Json, Router};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
+use super::Door;
 use super::connections::Peer;
 use super::openapi::openapi;
 use super::problem::{refuse, with_problems};
@@ -20,8 +26,17 @@ use crate::domain::MacAddr;
 use crate::files::{Answer, Secrets};
 use crate::hub::Operations;
 
-/// `/api/v1/…`, and what the people's side has over TCP.
-pub fn router(desk: Arc<Operations>) -> Router {
+/// What root and group `offhook` have on the socket: all of it, and who may come in over TCP.
+pub fn socket_router(desk: Arc<Operations>, door: Arc<Door>) -> Router {
+    router(desk).merge(super::door::own(door))
+}
+
+/// The people's side over TCP: the same, behind the door.
+pub fn people_router(desk: Arc<Operations>, door: &Arc<Door>) -> Router {
+    door.before(router(desk))
+}
+
+fn router(desk: Arc<Operations>) -> Router {
     let people = super::admin_router(Arc::clone(&desk));
     let own = Router::new()
         .route("/api/v1/events", get(super::events::events))
@@ -106,18 +121,39 @@ async fn findings(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) 
     }
 }
 
+/// A body that is an object, in which no key stands twice. serde takes a list for one, value by value.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Visit<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Visit<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        from.deserialize_map(Visit(PhantomData)).map(Self)
+    }
+}
+
 async fn add(
     State(desk): State<Arc<Operations>>,
     Extension(peer): Extension<Peer>,
-    body: Result<Json<serde_json::Map<String, serde_json::Value>>, JsonRejection>,
+    body: Result<Json<Object<AddPhone>>, JsonRejection>,
 ) -> Response {
-    // An object: a list would be taken for one, key by key.
-    let add = body.map_err(|why| why.body_text()).and_then(|Json(object)| {
-        AddPhone::deserialize(serde_json::Value::Object(object)).map_err(|why| why.to_string())
-    });
-    let add = match add {
-        Ok(add) => add,
-        Err(why) => return refuse(StatusCode::BAD_REQUEST, format!("the phone to add cannot be read: {why}")),
+    let add = match body {
+        Ok(Json(Object(add))) => add,
+        Err(why) => {
+            let large = why.status() == StatusCode::PAYLOAD_TOO_LARGE;
+            let status = if large { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+            return refuse(status, format!("the phone to add cannot be read: {}", why.body_text()));
+        }
     };
     match desk.add(&add, &peer.who()).await {
         Ok(summary) => Json(Done { summary }).into_response(),
@@ -207,6 +243,7 @@ struct Reveal {
 
 async fn file(
     State(desk): State<Arc<Operations>>,
+    Extension(peer): Extension<Peer>,
     Path((mac, name)): Path<(String, String)>,
     Query(how): Query<Reveal>,
 ) -> Response {
@@ -214,7 +251,13 @@ async fn file(
         Ok(mac) => mac,
         Err(response) => return *response,
     };
-    match desk.rendered(mac, &name, how.reveal) {
+    if how.reveal && !peer.is_local() {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            format!("secrets are not shown over the network; on the server: offhook render {mac} {name} --reveal"),
+        );
+    }
+    match desk.rendered(mac, &name, how.reveal, &peer.who()) {
         Ok(bytes) => bytes.into_response(),
         Err(why) => refuse(StatusCode::NOT_FOUND, why),
     }

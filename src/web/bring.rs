@@ -37,12 +37,12 @@ pub(super) enum NotBrought {
 }
 
 impl Bring {
-    /// An archive of this name begins; `stated` octets, 0 = its sender does not say.
-    pub fn begin(desk: &Arc<Operations>, name: String, replace: bool, stated: u64) -> Self {
+    /// An archive of this name begins, on the word of `who`; `stated` octets, 0 = its sender does not say.
+    pub fn begin(desk: &Arc<Operations>, name: String, replace: bool, who: String, stated: u64) -> Self {
         let (pieces, taken) = mpsc::channel(PIECES);
         let desk = Arc::clone(desk);
         // To the end, also where the sender leaves after the last octet.
-        let import = tokio::task::spawn_blocking(move || take(&desk, &name, replace, stated, taken));
+        let import = tokio::task::spawn_blocking(move || take(&desk, &name, replace, &who, stated, taken));
         Self { pieces, import }
     }
 
@@ -67,6 +67,7 @@ fn take(
     desk: &Operations,
     name: &str,
     replace: bool,
+    who: &str,
     stated: u64,
     mut pieces: mpsc::Receiver<Piece>,
 ) -> Result<Imported, ImportError> {
@@ -81,5 +82,5 @@ fn take(
             }
         }
     }
-    desk.add_firmware(name, spool.archive()?, replace)
+    desk.add_firmware(name, spool.archive()?, replace, who)
 }

@@ -33,21 +33,42 @@ pub struct Ends {
     pub local: Ipv4Addr,
 }
 
-/// Who asks on a unix socket, as the kernel says (unix(7), SO_PEERCRED).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// Its user; `None` = the kernel does not say.
-    pub uid: Option<u32>,
+/// Who asks, as far as somebody vouches for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// On a unix socket, the user that the kernel names (unix(7), SO_PEERCRED); `None` = it does not say.
+    User(Option<u32>),
+    /// Over TCP, who is logged in to this account.
+    Account {
+        /// Its name.
+        name: Arc<str>,
+        /// Where from; behind a proxy, the proxy.
+        from: Ipv4Addr,
+    },
+    /// Over TCP, a program with this token.
+    Token {
+        /// Its name.
+        name: Arc<str>,
+        /// Where from.
+        from: Ipv4Addr,
+    },
 }
 
 impl Peer {
-    /// The user, for the audit log.
-    pub fn who(self) -> String {
-        match self.uid {
-            Some(0) => "root".to_owned(),
-            Some(uid) => format!("uid {uid}"),
-            None => "a user of this host".to_owned(),
+    /// For the audit log.
+    pub fn who(&self) -> String {
+        match self {
+            Self::User(Some(0)) => "root".to_owned(),
+            Self::User(Some(uid)) => format!("uid {uid}"),
+            Self::User(None) => "a user of this host".to_owned(),
+            Self::Account { name, from } => format!("{name} ({from})"),
+            Self::Token { name, from } => format!("token {name} ({from})"),
         }
+    }
+
+    /// Whether it is a user of this host, whom a socket's permissions let in.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::User(_))
     }
 }
 
@@ -63,6 +84,9 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at once from one address; more are closed.
     pub per_source: usize,
+    /// Of all places, those that are kept for this host itself, which has so many and no more; `None` = it is a caller as any
+    /// other.
+    pub own: Option<usize>,
     /// From the connection to the end of the request's head.
     pub head: Duration,
     /// Octets of the request's head.
@@ -78,11 +102,20 @@ impl Default for Limits {
         Self {
             connections: 256,
             per_source: 16,
+            own: None,
             head: Duration::from_secs(10),
             head_octets: 16 << 10,
             stalled: Duration::from_mins(1),
             whole: Duration::from_mins(5),
         }
+    }
+}
+
+impl Limits {
+    /// For people: pages that stay open hold a connection each, and behind a proxy all come from this host. Whatever comes from
+    /// elsewhere, there is room for who sits here.
+    pub fn people() -> Self {
+        Self { connections: 512, per_source: 64, own: Some(256), ..Self::default() }
     }
 }
 
@@ -127,7 +160,7 @@ pub async fn serve(
         }
         // Counted by the kernel (tcp(7), TCP_USER_TIMEOUT), which also ends a connection whose other end is switched off.
         let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(limits.stalled));
-        if let Some(seat) = sources.sit(ends.peer, limits.per_source) {
+        if let Some(seat) = sources.sit(ends.peer, &limits) {
             connections.spawn(connection(
                 stream,
                 ConnectInfo(ends),
@@ -162,7 +195,7 @@ pub async fn serve_unix(
         tokio::select! {
             accepted = accepted => match accepted {
                 Ok((place, stream)) => {
-                    let peer = Peer { uid: stream.peer_cred().ok().map(|peer| peer.uid()) };
+                    let peer = Peer::User(stream.peer_cred().ok().map(|peer| peer.uid()));
                     connections.spawn(connection(stream, peer, router.clone(), limits, shutdown.clone(), place));
                 }
                 Err(why) => {
@@ -249,13 +282,23 @@ struct Seat {
 }
 
 impl Sources {
-    fn sit(&self, peer: Ipv4Addr, most: usize) -> Option<Seat> {
+    fn sit(&self, peer: Ipv4Addr, limits: &Limits) -> Option<Seat> {
         let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = sources.entry(peer).or_default();
-        if *count >= most {
+        let count = sources.get(&peer).copied().unwrap_or_default();
+        let there_is_room = match limits.own {
+            Some(own) => {
+                let here = peer.is_loopback();
+                let of_the_kind: usize =
+                    sources.iter().filter(|(ip, _)| ip.is_loopback() == here).map(|(_, count)| count).sum();
+                let most = if here { own } else { limits.connections.saturating_sub(own) };
+                of_the_kind < most && (here || count < limits.per_source)
+            }
+            None => count < limits.per_source,
+        };
+        if !there_is_room {
             return None;
         }
-        *count += 1;
+        sources.insert(peer, count.saturating_add(1));
         Some(Seat { sources: self.clone(), peer })
     }
 }
@@ -361,6 +404,24 @@ mod tests {
                 break;
             }
         }
+    }
+
+    /// W5: whoever fills the places from elsewhere, who sits at this host comes in; and the other way round.
+    #[test]
+    fn w5_there_is_room_for_who_sits_here() {
+        let limits = Limits { connections: 6, per_source: 2, own: Some(3), ..Limits::default() };
+        let sources = Sources::default();
+        let sit = |ip: [u8; 4]| sources.sit(Ipv4Addr::from(ip), &limits);
+        let from_elsewhere: Vec<_> = (1..=9).filter_map(|n| sit([192, 0, 2, n / 3])).collect();
+        assert_eq!(from_elsewhere.len(), 3);
+        let own: Vec<_> = (0..9).filter_map(|_| sit([127, 0, 0, 1])).collect();
+        assert_eq!(own.len(), 3);
+        drop(from_elsewhere);
+        assert!(sit([127, 0, 0, 2]).is_none());
+        let one: Vec<_> = (0..9).filter_map(|_| sit([192, 0, 2, 1])).collect();
+        assert_eq!(one.len(), 2, "one address has as many as one may");
+        drop((own, one));
+        assert!(sources.0.lock().unwrap().is_empty());
     }
 
     #[tokio::test]

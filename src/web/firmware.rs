@@ -1,4 +1,4 @@
-//! `/api/v1/firmware`: the store over the unix socket. A body is one archive, streamed to the disk as it comes.
+//! `/api/v1/firmware`: the store. A body is one archive, streamed to the disk as it comes.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,11 +10,12 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use hyper::body::Frame;
 use serde::Deserialize;
 
 use super::bring::{Bring, NotBrought};
+use super::connections::Peer;
 use super::problem::refuse;
 use crate::api::Done;
 use crate::firmware::import::ImportError;
@@ -51,6 +52,7 @@ async fn next(body: &mut Body) -> Option<Result<Frame<Bytes>, axum::Error>> {
 
 async fn add(
     State(desk): State<Arc<Operations>>,
+    Extension(peer): Extension<Peer>,
     asked: Result<Query<Adding>, QueryRejection>,
     mut body: Body,
 ) -> Response {
@@ -59,7 +61,7 @@ async fn add(
         Err(why) => return refuse(StatusCode::BAD_REQUEST, format!("the archive has no name: {why}")),
     };
     let stated = body.size_hint().exact();
-    let mut bring = Bring::begin(&desk, name, replace, stated.unwrap_or(0));
+    let mut bring = Bring::begin(&desk, name, replace, peer.who(), stated.unwrap_or(0));
     loop {
         let frame = tokio::select! {
             frame = next(&mut body) => frame,
@@ -117,8 +119,12 @@ async fn verified(desk: Arc<Operations>, load: Option<String>) -> Response {
     }
 }
 
-async fn remove(State(desk): State<Arc<Operations>>, Path(load): Path<String>) -> Response {
-    match tokio::task::spawn_blocking(move || desk.remove_firmware(&load)).await {
+async fn remove(
+    State(desk): State<Arc<Operations>>,
+    Extension(peer): Extension<Peer>,
+    Path(load): Path<String>,
+) -> Response {
+    match tokio::task::spawn_blocking(move || desk.remove_firmware(&load, &peer.who())).await {
         Ok(Ok(set)) => Json(Done { summary: format!("load {} was removed", set.load) }).into_response(),
         Ok(Err(why)) => stored(&why),
         Err(why) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("the removal ended early: {why}; see the log")),

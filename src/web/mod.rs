@@ -1,5 +1,5 @@
-//! HTTP: the phones' side (the same files as TFTP), the people's side (health, metrics), the API and the people's pages
-//! on the unix socket.
+//! HTTP: the phones' side (the same files as TFTP), and the people's, the API and pages: over TCP behind a door, on the unix
+//! socket without.
 
 mod admin;
 mod api;
@@ -7,6 +7,7 @@ mod bring;
 mod connections;
 mod conversions;
 mod dhcp;
+mod door;
 mod events;
 mod firmware;
 mod metrics;
@@ -16,9 +17,10 @@ mod phone_files;
 mod problem;
 mod socket;
 
-pub use admin::router as admin_router;
-pub use api::{pbx_router, router as api_router};
-pub use connections::{Ends, Limits, serve, serve_unix};
+use admin::router as admin_router;
+pub use api::{pbx_router, people_router, socket_router};
+pub use connections::{Ends, Limits, Peer, serve, serve_unix};
+pub use door::Door;
 pub use metrics::{Answers, Side, counted};
 pub use phone_files::router as phone_router;
 pub use socket::{Members, bind as bind_socket};

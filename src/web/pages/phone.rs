@@ -232,7 +232,7 @@ pub(super) async fn file(
     let Ok(mac) = mac.parse::<MacAddr>() else {
         return absent(&visit, format!("{mac:?} is no MAC: twelve hexadecimal digits."));
     };
-    match desk.rendered(mac, &name, false) {
+    match desk.rendered(mac, &name, false, &visit.who) {
         Ok(bytes) => shown(&Preview {
             chrome: visit.chrome(name, ""),
             mac: mac.to_string(),

@@ -23,20 +23,29 @@ pub(super) async fn add(
     form: Result<Multipart, MultipartRejection>,
 ) -> Response {
     let said = match form {
-        Ok(form) => brought(&desk, form).await,
+        Ok(form) => brought(&desk, form, &visit.who).await,
         Err(why) => vec![Err(format!("the archive did not arrive: {}", why.body_text())).into()],
     };
     visit.back("/firmware", said)
 }
 
-async fn brought(desk: &Arc<Operations>, mut form: Multipart) -> Vec<Notice> {
+/// Parts of a form: each archive is a process of its own, and a word of what came of it.
+const MOST_PARTS: usize = 64;
+
+async fn brought(desk: &Arc<Operations>, mut form: Multipart, who: &str) -> Vec<Notice> {
     let (mut said, mut replace) = (Vec::new(), false);
-    loop {
+    for part in 0.. {
+        if part == MOST_PARTS {
+            said.push(
+                Err(format!("no more than {MOST_PARTS} archives are taken at once; bring the rest after these")).into(),
+            );
+            break;
+        }
         match form.next_field().await {
             Ok(None) => break,
             Ok(Some(field)) if field.name() == Some("replace") => replace = true,
             Ok(Some(field)) if field.file_name().is_some_and(|name| !name.is_empty()) => {
-                match one(desk, field, replace).await {
+                match one(desk, field, replace, who).await {
                     Ok(imported) => said.extend(told(imported)),
                     Err(why) => said.push(Err(why).into()),
                 }
@@ -54,11 +63,11 @@ async fn brought(desk: &Arc<Operations>, mut form: Multipart) -> Vec<Notice> {
     said
 }
 
-async fn one(desk: &Arc<Operations>, mut field: Field<'_>, replace: bool) -> Result<Imported, String> {
+async fn one(desk: &Arc<Operations>, mut field: Field<'_>, replace: bool, who: &str) -> Result<Imported, String> {
     // A browser on another system may send the whole path.
     let name = field.file_name().unwrap_or_default();
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default().chars().take(LONGEST_NAME).collect();
-    let mut bring = Bring::begin(desk, name, replace, 0);
+    let mut bring = Bring::begin(desk, name, replace, who.to_owned(), 0);
     let mut refused = false;
     loop {
         match field.chunk().await {
@@ -84,9 +93,10 @@ pub(super) async fn act(
     State(desk): State<Arc<Operations>>,
     Path((load, verb)): Path<(String, String)>,
 ) -> Response {
+    let who = visit.who.clone();
     let work = move || match verb.as_str() {
         "remove" => {
-            let removed = desk.remove_firmware(&load).map_err(|why| why.to_string())?;
+            let removed = desk.remove_firmware(&load, &who).map_err(|why| why.to_string())?;
             Ok(format!("load {} was removed", removed.load))
         }
         "check" => {

@@ -14,6 +14,8 @@ use crate::web::connections::Peer;
 pub(super) struct Visit {
     /// Who, for the audit log.
     pub who: String,
+    /// Somebody is logged in.
+    leaves: bool,
     said: Vec<Notice>,
     notices: Arc<Notices>,
 }
@@ -24,6 +26,8 @@ pub(super) struct Chrome {
     /// The entry of the navigation that this is; empty = none.
     pub here: &'static str,
     pub who: String,
+    /// There is a session to end.
+    pub leaves: bool,
     pub said: Vec<Notice>,
     pub version: &'static str,
     pub entries: &'static [Entry],
@@ -49,12 +53,14 @@ impl<S: Sync> FromRequestParts<S> for Visit {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let who = parts.extensions.get::<Peer>().map_or_else(|| "somebody".to_owned(), |peer| peer.who());
+        let peer = parts.extensions.get::<Peer>();
+        let who = peer.map_or_else(|| "somebody".to_owned(), Peer::who);
+        let leaves = matches!(peer, Some(Peer::Account { .. }));
         let notices = parts.extensions.get::<Arc<Notices>>().cloned().unwrap_or_default();
         let query = parts.uri.query().unwrap_or_default();
         let id = query.split('&').find_map(|pair| pair.strip_prefix("said="));
         let said = id.map(|id| notices.of(id)).unwrap_or_default();
-        Ok(Self { who, said, notices })
+        Ok(Self { who, leaves, said, notices })
     }
 }
 
@@ -65,6 +71,7 @@ impl Visit {
             title: title.into(),
             here,
             who: self.who.clone(),
+            leaves: self.leaves,
             said: self.said.clone(),
             version: env!("CARGO_PKG_VERSION"),
             entries: ENTRIES,

@@ -1,5 +1,5 @@
-//! The bad-input catalogue: every row of its tables A (TFTP), C (rows of the PBX), D (configuration and command line) and
-//! N (manager interface) as an entry that bears the row's id, played against the daemon as a user would start it.
+//! The bad-input catalogue: every row of its tables A (TFTP), C (rows of the PBX), D (configuration and command line),
+//! N (manager interface) and W (HTTP) as an entry that bears the row's id, played against the daemon as a user would start it.
 //!
 //! Hold a table here beside the page: an entry says what is sent and what has to come of it. Where the contract says
 //! otherwise than the page (exit codes), the contract counts, and the entry says so. In every row the daemon lives on,
@@ -9,6 +9,7 @@
 //! - `c`: C1 to C17, in a real MariaDB, or a scripted one where the server itself is the villain
 //! - `d`: D1 to D14
 //! - `n`: N1 to N11, by a scripted manager: no Asterisk can be installed that misbehaves so
+//! - `w`: W1 to W18, octets over TCP
 
 mod a;
 mod a_more;
@@ -26,6 +27,8 @@ mod d_command_line;
 mod d_configuration;
 mod n;
 mod n_peer;
+mod w;
+mod w_people;
 
 use std::collections::BTreeSet;
 
@@ -43,7 +46,9 @@ const LOG_LINE: usize = 512;
 /// Every row of the page is here, and nothing that is not a row of it.
 #[test]
 fn every_row_is_here() {
-    for (letter, rows, here) in [("A", 51, a::ids()), ("C", 17, c::ids()), ("D", 14, d::ids()), ("N", 11, n::ids())] {
+    for (letter, rows, here) in
+        [("A", 51, a::ids()), ("C", 17, c::ids()), ("D", 14, d::ids()), ("N", 11, n::ids()), ("W", 18, w::ids())]
+    {
         let page: BTreeSet<String> = (1..=rows).map(|row| format!("{letter}{row}")).collect();
         let here: BTreeSet<String> = here.into_iter().map(str::to_owned).collect();
         let missing: Vec<_> = page.difference(&here).collect();

@@ -11,6 +11,7 @@ pub(crate) mod daemon;
 pub(crate) mod dice;
 pub(crate) mod firmware;
 pub(crate) mod host;
+pub(crate) mod http;
 pub(crate) mod impair;
 pub(crate) mod manager;
 pub(crate) mod net;

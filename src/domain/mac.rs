@@ -21,12 +21,11 @@ impl JsonSchema for MacAddr {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // Unicast: the last bit of the first octet is 0.
+        // Unicast: the last bit of the first octet is 0. And not all of them.
         json_schema!({
             "type": "string",
             "description": "A phone's hardware address: 12 hexadecimal digits",
-            "pattern": "^[0-9A-Fa-f][02468ACEace][0-9A-Fa-f]{10}$",
-            "not": {"const": "000000000000"},
+            "pattern": "^(?!0+$)[0-9A-Fa-f][02468ACEace][0-9A-Fa-f]{10}$",
         })
     }
 }

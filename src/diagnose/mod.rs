@@ -29,7 +29,7 @@ use crate::timeline::Boot;
 
 pub use facts::{Asking, Facts, Misleading};
 pub use probed::{Probed, Tried, Unanswered};
-pub use rules::RULES;
+pub use rules::{APPROVABLE, RULES};
 pub use settings::{Effect, Fix, SETTINGS, Setting};
 
 /// All that a rule may look at.

@@ -30,6 +30,9 @@ mod unreachable;
 
 use super::Rule;
 
+/// The code of what a person ends by approving the phone where it is.
+pub const APPROVABLE: &str = access::UNPROVEN.code;
+
 /// Every rule there is.
 pub const RULES: &[Rule] = &[
     not_assigned::RULE,

@@ -14,7 +14,7 @@ use super::visit::{Chrome, Visit};
 use super::words::{Row, When, explained, iso, size, when};
 use super::{absent, shown};
 use crate::api::{self, Event};
-use crate::diagnose::{Finding, Severity};
+use crate::diagnose::{APPROVABLE, Finding, Severity};
 use crate::domain::MacAddr;
 use crate::files::{Answer, Secrets};
 use crate::hub::Operations;
@@ -44,7 +44,7 @@ struct Page {
     announced: Vec<(&'static str, String)>,
     findings: Vec<Found>,
     ride: Option<Ride>,
-    days: Vec<Day>,
+    runs: Vec<Run>,
     files: Vec<FileRow>,
     is_seen: bool,
     is_own: bool,
@@ -65,16 +65,12 @@ struct Found {
     remedy: String,
 }
 
-/// What happened on one day, the last first.
-struct Day {
-    date: String,
-    rows: Vec<Folded>,
-}
-
-/// Events that say the same, one after another.
-struct Folded {
-    row: Row,
-    times: usize,
+/// A boot.
+struct Run {
+    /// When it began, where that is known.
+    began: Option<String>,
+    summary: String,
+    rows: Vec<Row>,
 }
 
 struct FileRow {
@@ -132,12 +128,12 @@ fn page_of(visit: &Visit, desk: &Operations, phone: &api::Phone, now: Timestamp)
         lines: phone.lines.clone(),
         announced: phone.announced.as_ref().map(announced).unwrap_or_default(),
         can_be_told: phone.lines.iter().any(|line| line.registered),
-        can_be_approved: findings.iter().any(|finding| finding.code.starts_with("access-")),
+        can_be_approved: findings.iter().any(|finding| finding.code == APPROVABLE),
         can_convert: !is_seen,
         findings: findings.into_iter().map(found).collect(),
         ride: conversion.map(|conversion| conversions::ride(&conversion, now)),
         files: files(desk, mac, &events, now),
-        days: days(events),
+        runs: runs(hub.boots(mac, now)),
         is_seen,
         is_own: assignment.is_some_and(|assignment| assignment.origin == Origin::Own),
         free: free(&snapshot),
@@ -173,20 +169,18 @@ fn announced(announced: &api::Announced) -> Vec<(&'static str, String)> {
     rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-fn days(events: Vec<Event>) -> Vec<Day> {
-    let mut days: Vec<Day> = Vec::new();
-    for event in events.into_iter().rev() {
-        let date = event.at.strftime("%A, %e %B %Y").to_string();
-        if days.last().is_none_or(|day| day.date != date) {
-            days.push(Day { date, rows: Vec::new() });
-        }
-        let Some(day) = days.last_mut() else { continue };
-        match day.rows.last_mut().filter(|last| last.row.summary == event.summary && last.row.kind == event.kind) {
-            Some(last) => last.times += 1,
-            None => day.rows.push(Folded { row: event.into(), times: 1 }),
-        }
-    }
-    days
+/// The last boot first, and in it what happened last.
+fn runs(boots: Vec<api::Boot>) -> Vec<Run> {
+    let row = |entry: api::Entry| {
+        let last = entry.events.into_iter().next_back()?;
+        Some(Row { summary: entry.summary, ..Row::from(last) })
+    };
+    let run = |boot: api::Boot| Run {
+        began: boot.began.map(iso),
+        summary: boot.summary,
+        rows: boot.entries.into_iter().rev().filter_map(row).collect(),
+    };
+    boots.into_iter().rev().map(run).collect()
 }
 
 fn data<'a>(event: &'a Event, key: &str) -> Option<&'a serde_json::Value> {

@@ -62,6 +62,8 @@ pub(super) const SORTS: &[Sort] = &[
     Sort { key: "discovery", name: "CDP and LLDP", kinds: "sighted" },
     Sort { key: "syslog", name: "Syslog", kinds: "syslog" },
     Sort { key: "firmware", name: "Conversion", kinds: "firmware" },
+    Sort { key: "people", name: "People", kinds: "admin assigned told" },
+    Sort { key: "access", name: "Access", kinds: "denied banned" },
     Sort { key: "other", name: "Other", kinds: "" },
 ];
 

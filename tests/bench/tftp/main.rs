@@ -1,5 +1,6 @@
 //! TFTP storms against tftpd-hpa, atftpd and dnsmasq, side by side in one run: the server under measure on the first
-//! core, the phones on the second, the runs of all servers in turn, medians of each.
+//! core, the phones on the second, the runs of all servers in turn, medians of each. Ours comes a second time with pages
+//! open on its events (`watched`).
 //!
 //! Prints a table and, as its last line, the same as JSON; ends with 1 when a bar is missed. `OFFHOOK_BENCH_RUNS` sets
 //! how many runs are made of each workload; `OFFHOOK_BENCH_ONLY` names one workload; `OFFHOOK_BENCH_ALONE=1` leaves
@@ -12,7 +13,9 @@ mod support;
 mod load;
 mod report;
 mod servers;
+mod watched;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +26,7 @@ use servers::{Meter, Peer, Running};
 use support::daemon::Site;
 use support::pbx::Pbx;
 use support::wait_for;
+use watched::{Pages, WATCHED};
 
 const PHONES: usize = 1_000;
 
@@ -176,26 +180,35 @@ fn main() {
         Peer::ALL.iter().map(|peer| Running::start(*peer, &site.fall_through())).collect()
     };
 
-    let mut servers: Vec<(&str, u32, SocketAddr)> = vec![("offhook", daemon.process(), daemon.tftp)];
+    let mut servers: Vec<(&str, u32, SocketAddr)> =
+        vec![("offhook", daemon.process(), daemon.tftp), (WATCHED, daemon.process(), daemon.tftp)];
     servers
         .extend(Peer::ALL.iter().zip(&peers).map(|(peer, running)| (peer.name(), running.process(), running.address)));
     for (_, process, _) in &servers {
         servers::pin(*process, SERVER_CORE);
     }
     servers::pin(std::process::id(), LOAD_CORE);
-    let meters: Vec<Meter> = servers.iter().map(|(name, process, _)| Meter::new(name, *process)).collect();
+    let mut meters: BTreeMap<u32, Meter> = BTreeMap::new();
+    for (name, process, _) in &servers {
+        meters.entry(*process).or_insert_with(|| Meter::new(name, *process));
+    }
 
     let only = std::env::var("OFFHOOK_BENCH_ONLY").ok();
     let runs: Option<usize> = std::env::var("OFFHOOK_BENCH_RUNS").ok().and_then(|text| text.parse().ok());
     let mut figures = Figures::default();
     for workload in WORKLOADS.iter().filter(|workload| only.as_deref().is_none_or(|name| name == workload.name)) {
         for run in 0..runs.unwrap_or(workload.runs) {
-            for ((name, process, address), meter) in servers.iter().zip(&meters) {
+            for (name, process, address) in &servers {
+                let meter = &meters[process];
                 eprintln!("{}: run {}, {name}", workload.name, run + 1);
                 let lists = workload.lists(&configurations, &image, &small);
+                let pages = (*name == WATCHED).then(|| Pages::open(&site.folder().join("api.sock")));
                 let before = meter.settled();
                 let outcome = play(*address, lists, f64::from(workload.loss) / 100.0, run as u64);
                 let spent = meter.settled().zip(before).map(|(after, before)| after.saturating_sub(before));
+                if let Some(octets) = pages.map(Pages::close) {
+                    eprintln!("  {} pages read {:.1} MB", watched::PAGES, octets as f64 / 1e6);
+                }
                 told(name, &outcome);
                 figures.add(*workload, name, outcome, spent, servers::peak_memory(*process));
             }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::Workload;
 use crate::load::Outcome;
+use crate::watched::WATCHED;
 
 /// Every run of every server.
 #[derive(Default)]
@@ -153,7 +154,8 @@ fn bars(rows: &[Row]) -> Vec<Bar> {
     let ours = |name: &str| rows.iter().find(|row| row.workload.name == name && row.server == "offhook");
     let theirs = |name: &str, figure: fn(&Row) -> f64, best: fn(f64, f64) -> f64| {
         // A peer that lost files sets no mark.
-        let peers = rows.iter().filter(|row| row.workload.name == name && row.server != "offhook" && row.failed == 0.0);
+        let ours = |row: &&Row| matches!(row.server.as_str(), "offhook" | WATCHED);
+        let peers = rows.iter().filter(|row| row.workload.name == name && !ours(row) && row.failed == 0.0);
         peers.map(figure).reduce(best)
     };
     let mut ratio =
@@ -175,6 +177,18 @@ fn bars(rows: &[Row]) -> Vec<Bar> {
     ratio("configs", "p99", |row| row.p99, f64::min, 0.1, false);
     ratio("loss", "time", |row| row.seconds, f64::min, 1.0 / 3.0, false);
     ratio("windows", "MB/s", |row| row.megabytes_per_second, f64::max, 1.2, true);
+    // Who watches costs phones nothing; a tenth is chance.
+    for name in ["boot", "configs"] {
+        let watched = rows.iter().find(|row| row.workload.name == name && row.server == WATCHED);
+        if let Some((alone, watched)) = ours(name).zip(watched) {
+            bars.push(Bar {
+                what: format!("{name}: time with {} pages open, to that with none", crate::watched::PAGES),
+                limit: 1.1,
+                at_least: false,
+                reached: watched.seconds / alone.seconds,
+            });
+        }
+    }
     let mut own = |name: &str, what: &str, figure: fn(&Row) -> f64, limit: f64| {
         if let Some(row) = ours(name) {
             bars.push(Bar { what: format!("{name}: {what}"), limit, at_least: false, reached: figure(row) });

@@ -32,7 +32,9 @@ pub fn remedy(failure: Failure, family: Family, model: &ModelName) -> String {
             "see the network between phone and server (duplex, firewall on UDP ports above 1023), then power-cycle the phone"
                 .to_owned()
         }
-        Failure::Unheeded => format!("power-cycle the phone; if nothing changes, {}", reset(family, model)),
+        Failure::Unheeded => "power-cycle the phone; if nothing changes, see whether it reads another server's files (Alternate TFTP, `offhook dhcp \
+                              listen`); do not reset a phone that works: its application would be gone"
+            .to_owned(),
         Failure::Silent | Failure::NotBack => format!(
             "give it ten minutes, then power-cycle it, never while its lamps blink; if it stays dark, {}",
             reset(family, model)

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// A phone that asks DHCP servers for an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,16 @@ pub struct Asking {
     /// The last time.
     pub last: Timestamp,
 }
+
+impl Asking {
+    /// When it has stopped asking, unless it is heard again: it is without power then, or has an address.
+    pub fn until(&self) -> Timestamp {
+        self.last.checked_add(STILL).unwrap_or(self.last)
+    }
+}
+
+/// How long after it was heard a phone still asks.
+const STILL: SignedDuration = SignedDuration::from_mins(3);
 
 /// Another DHCP server on a link of phones, that does not send them here.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -172,6 +172,10 @@ pub fn due(evidence: &Evidence<'_>) -> Option<Timestamp> {
 
 /// All that is to be said of a phone, worst first; with each, what it makes of the phone's health.
 pub fn diagnose(evidence: &Evidence<'_>) -> Vec<(Health, Finding)> {
+    // Nobody wants it to work.
+    if evidence.assignment.is_some_and(|assignment| !assignment.enabled) {
+        return Vec::new();
+    }
     let rules = RULES.iter().filter_map(|rule| Some((rule.health, (rule.check)(evidence)?)));
     let settings = SETTINGS.iter().filter_map(|setting| Some((setting.health(), setting.check(evidence)?)));
     let mut findings: Vec<(Health, Finding)> = rules.chain(settings).collect();

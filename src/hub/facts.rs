@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Hub;
 use super::state::State;
@@ -14,9 +14,6 @@ use crate::diagnose::{Asking, Facts, Misleading};
 use crate::domain::MacAddr;
 use crate::fleet::Snapshot;
 use crate::status::Stage;
-
-/// A phone that asked no more for so long has stopped asking: it was without power, or has an address.
-const STILL: SignedDuration = SignedDuration::from_mins(3);
 
 #[derive(Default)]
 pub(super) struct Told {
@@ -37,7 +34,7 @@ impl Told {
         }
         let fresh = Asking { since: now, times: 0, last: now };
         let asking = self.asking.entry(asked.mac).or_insert(fresh);
-        if now.duration_since(asking.last) > STILL {
+        if now >= asking.until() {
             *asking = fresh;
         }
         (asking.times, asking.last) = (asking.times.saturating_add(1), now);
@@ -83,7 +80,7 @@ impl State {
         let before = self.judged.get(&mac).map(|judged| &judged.status);
         let given_up = self.converting.conversions.get(&mac).is_some_and(Conversion::is_given_up);
         Facts {
-            asking: self.told.asking.get(&mac).copied(),
+            asking: self.told.asking.get(&mac).copied().filter(|asking| now < asking.until()),
             misleading: &self.told.misleading,
             boot_loader: self.told.boot_loaders.get(&mac).map(String::as_str),
             near: if assigned { None } else { self.near(snapshot, mac) },

@@ -92,12 +92,22 @@ pub struct Operations {
     pub(super) told: Told,
     /// Held from the store's write to the hub's: two who assign at once do not undo each other.
     assigning: tokio::sync::Mutex<()>,
+    /// Checks ask other hosts: one at a time.
+    checking: tokio::sync::Mutex<()>,
 }
 
 impl Operations {
     /// Over this hub and store.
     pub fn new(hub: Arc<Hub>, store: Arc<Store>, prober: Arc<Prober>, around: Surroundings) -> Self {
-        Self { hub, store, prober, around, told: Told::default(), assigning: tokio::sync::Mutex::default() }
+        Self {
+            hub,
+            store,
+            prober,
+            around,
+            told: Told::default(),
+            assigning: tokio::sync::Mutex::default(),
+            checking: tokio::sync::Mutex::default(),
+        }
     }
 
     /// Addresses that our DHCP server has given; none where there is no such server.
@@ -179,6 +189,7 @@ impl Operations {
 
     /// Runs all checks.
     pub async fn check(&self) -> Vec<Check> {
+        let _alone = self.checking.lock().await;
         let now = Timestamp::now();
         let snapshot = self.hub.snapshot();
         let manager = self.hub.manager();

@@ -84,7 +84,8 @@ fn in_flash(evidence: &Evidence<'_>) -> bool {
 
 fn awaits_tcp(evidence: &Evidence<'_>) -> Option<Driver> {
     let phone = &evidence.desired?.phone;
-    let waits = phone.transport == SipTransport::Tcp && evidence.contacts.is_empty();
+    let enabled = evidence.assignment.is_none_or(|assignment| assignment.enabled);
+    let waits = enabled && phone.transport == SipTransport::Tcp && evidence.contacts.is_empty();
     let account = |line: &Line| Some(evidence.roster?.accounts.get(&line.extension)?.driver);
     phone.lines.iter().find_map(account).filter(|_| waits)
 }
@@ -166,6 +167,11 @@ fn health(
         let share = conversion.percent().map_or_else(String::new, |percent| format!(" {percent} %,"));
         return say(Health::Waiting, "loading", format!("downloads {load}:{share} never cut its power now"));
     }
+    // What would keep a SIP phone from working is nothing to it.
+    if evidence.contacts.is_empty() && evidence.on_sccp() {
+        let summary = "runs SCCP, as it was told to: it registers at its call manager, not here".to_owned();
+        return say(Health::Ok, "runs-sccp", summary);
+    }
     let worst = findings
         .iter()
         .find(|(health, finding)| *health != Health::Ok && finding.severity == crate::diagnose::Severity::Error);
@@ -181,10 +187,6 @@ fn health(
         let summary = format!("step {} of {}: {}", done + 1, conversion.steps.len(), conversion.next(evidence.turn));
         return say(Health::Waiting, "converting", summary);
     }
-    if evidence.contacts.is_empty() && evidence.on_sccp() {
-        let summary = "runs SCCP, as it was told to: it registers at its call manager, not here".to_owned();
-        return say(Health::Ok, "runs-sccp", summary);
-    }
     let no_word = !evidence.registrations_known;
     match stage {
         Stage::Registered => {
@@ -195,6 +197,11 @@ fn health(
             say(Health::Ok, "registered", format!("registered, {registered} of {total} lines{but}"))
         }
         Stage::Partial => say(Health::Waiting, "some-lines", format!("{registered} of {total} lines are registered")),
+        Stage::Unreachable if evidence.contacts.is_empty() && no_word => say(
+            Health::Waiting,
+            "registration-unknown",
+            "its registration ended; whether it is back is unknown while Asterisk's manager interface is away".to_owned(),
+        ),
         Stage::Unreachable if evidence.contacts.is_empty() => say(
             Health::Stalled,
             "registration-ended",
@@ -216,7 +223,7 @@ fn health(
         Stage::Leased => say(
             Health::Waiting,
             "leased",
-            "it has an address from us and should ask for its first file now; if it does not, Alternate TFTP is on (**#, Settings, Network)"
+            "it has an address from us and should ask for its first file now; if it does not, Alternate TFTP is on (Settings, Network Configuration; unlocked by **#, on a 7940 or 7960 by Unlock Config)"
                 .to_owned(),
         ),
         Stage::Booting => {
@@ -229,7 +236,7 @@ fn health(
         Stage::Silent => say(
             Health::Waiting,
             "not-seen",
-            "nothing heard of it yet: plug it in; if it stays silent, it gets no option 150, or Alternate TFTP is on (**#, Settings, Network)"
+            "nothing heard of it yet: plug it in; if it stays silent, it gets no option 150, or Alternate TFTP is on (Settings, Network Configuration; unlocked by **#, on a 7940 or 7960 by Unlock Config)"
                 .to_owned(),
         ),
     }

@@ -21,6 +21,7 @@ use super::Door;
 use super::connections::Peer;
 use super::openapi::openapi;
 use super::problem::{refuse, with_problems};
+use super::whole::to_the_end;
 use crate::api::{AddPhone, Approve, Done, FileName};
 use crate::domain::MacAddr;
 use crate::files::{Answer, Secrets};
@@ -28,12 +29,12 @@ use crate::hub::Operations;
 
 /// What root and group `offhook` have on the socket: all of it, and who may come in over TCP.
 pub fn socket_router(desk: Arc<Operations>, door: Arc<Door>) -> Router {
-    router(desk).merge(super::door::own(door))
+    to_the_end(router(desk).merge(super::door::own(door)))
 }
 
 /// The people's side over TCP: the same, behind the door.
 pub fn people_router(desk: Arc<Operations>, door: &Arc<Door>) -> Router {
-    door.before(router(desk))
+    to_the_end(door.before(router(desk)))
 }
 
 fn router(desk: Arc<Operations>) -> Router {
@@ -52,7 +53,7 @@ fn router(desk: Arc<Operations>) -> Router {
 
 /// What the PBX's pages have of it.
 pub fn pbx_router(desk: Arc<Operations>) -> Router {
-    with_problems(for_the_pbx().with_state(desk))
+    to_the_end(with_problems(for_the_pbx().with_state(desk)))
 }
 
 fn for_the_pbx() -> Router<Arc<Operations>> {

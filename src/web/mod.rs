@@ -16,6 +16,7 @@ mod pages;
 mod phone_files;
 mod problem;
 mod socket;
+mod whole;
 
 use admin::router as admin_router;
 pub use api::{pbx_router, people_router, socket_router};

@@ -13,7 +13,8 @@ pub(super) const RULE: Rule = Rule {
     text: "A phone that accepts its configuration goes on to its ring list or dial template and registers. This one \
            fetched the whole file several times and never went on. A Java phone does so when it rejects the XML as a \
            whole, or when it still holds a trust list (ITL or CTL) of its former life and wants the file signed: erase \
-           the trust list in the phone's security settings, or factory-reset it. A 7940 or 7960 does so when no line in \
+           the trust list in the phone's security settings. A factory reset takes its application too: only where a whole set \
+           for its term file is here (firmware.erased). A 7940 or 7960 does so when no line in \
            the file is valid; its status menu shows W310, W320 or W362.",
     health: Health::Refused,
     check,
@@ -35,9 +36,10 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
         return None;
     }
     let remedy = match desired.model.family {
-        Family::Java => {
-            "erase the trust list (Settings, Security, Trust List) or factory-reset the phone; then `offhook explain config-refused`"
+        Family::Java if evidence.boot.signed_asked.is_some() => {
+            "erase the trust list (Settings, Security Configuration, Trust List, **#, Erase); then `offhook explain config-refused`"
         }
+        Family::Java => "read Settings, Status, Status Messages on the phone; then `offhook explain config-refused`",
         Family::Legacy => {
             "read Settings, Status on the phone: W310, W320 or W362 name the file; then `offhook explain config-refused`"
         }

@@ -84,6 +84,7 @@ const TIMES: u32 = 3;
 /// A phone that nobody converts, and that does not work.
 fn by_itself<'a>(evidence: &'a Evidence<'_>) -> Option<&'a crate::fleet::Desired> {
     let by_itself = evidence.conversion.is_none_or(crate::convert::Conversion::done) && evidence.contacts.is_empty();
+    let by_itself = by_itself && !evidence.speaks_sccp();
     evidence.wanted().filter(|_| by_itself)
 }
 

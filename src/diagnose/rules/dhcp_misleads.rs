@@ -21,9 +21,15 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     evidence.wanted()?;
     let server = evidence.told.misleading.first()?;
     // Who asks here was not misled.
-    if !evidence.contacts.is_empty() || evidence.boot.last.is_some() {
+    if !evidence.contacts.is_empty() || evidence.boot.last.is_some() || evidence.boot.leased.is_some() {
         return None;
     }
+    if !evidence.registrations_known || evidence.on_sccp() {
+        return None;
+    }
+    // One that was never heard may be in its box.
+    let there = evidence.seen.announced.at().is_some() || evidence.told.asking.is_some();
+    let severity = if there { Severity::Error } else { Severity::Warning };
     let wrong = server.wrong.first()?;
     let summary = format!("the phone did not come, and of the DHCP server {}: {wrong}", server.server);
     let others = evidence
@@ -31,5 +37,5 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
         .misleading
         .iter()
         .flat_map(|server| server.wrong.iter().map(|wrong| format!("DHCP server {}: {wrong}", server.server)));
-    Some(Finding::new(&RULE, Severity::Error, summary, server.remedy.clone()).because(others))
+    Some(Finding::new(&RULE, severity, summary, server.remedy.clone()).because(others))
 }

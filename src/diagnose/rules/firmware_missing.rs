@@ -109,7 +109,7 @@ fn other_manager(evidence: &Evidence<'_>) -> Option<Finding> {
     let (at, name) =
         missing(evidence).filter(|(_, name)| strange(name) && lacking(evidence.firmware, name).is_none())?;
     let summary = format!("the phone asks for {name}, an SCCP load that nobody here told it: another server did");
-    let remedy = "find that server (`offhook dhcp listen`; Alternate TFTP on the phone: **#, Settings, Network Configuration), keep it \
+    let remedy = "find that server (`offhook dhcp listen`; Alternate TFTP on the phone: Settings, Network Configuration; unlocked by **#, on a 7940 or 7960 by Unlock Config), keep it \
                   from the phone, and power-cycle the phone";
     Some(finding(OTHER_MANAGER.code, summary, at, remedy))
 }

@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
            shows who answers. Where offhook is to serve addresses: dhcp.mode, with the phone's network as a subnet.",
     health: Health::Stalled,
     check,
-    due: None,
+    due: Some(|evidence| evidence.told.asking.map(|asking| asking.until())),
     sources: &["SEED1", "R7945"],
 };
 

@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
     code: "no-first-request",
     title: "The phone is on the network and asks for no file",
     text: "It has an address of ours, or announces itself on the link, and did not ask this server for anything. It goes by another \
-           server: Alternate TFTP = YES from its former life beats DHCP (unlock with **#, Settings, Network Configuration), or \
+           server: Alternate TFTP = YES from its former life beats DHCP (unlocked by **#, on a 7940 or 7960 by Unlock Config; Settings, Network Configuration), or \
            another DHCP server told it where to go (`offhook dhcp listen`). Or its requests do not arrive: a firewall on this \
            host, another VLAN. A phone whose flash was erased stays dark while it loads; a 7970 or 7971 then takes its power supply: on \
            power over the cable its boot loader fetches nothing.",
@@ -42,6 +42,8 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     if !evidence.contacts.is_empty()
         || !evidence.registrations_known
         || evidence.told.asking.is_some()
+        // A lease that is renewed says nothing of one that had its files here.
+        || evidence.boot.config_sent.is_some()
         || !evidence.told.misleading.is_empty()
         || evidence.speaks_sccp()
         || evidence.now.duration_since(since) < PATIENCE
@@ -60,9 +62,9 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     };
     let remedy = if supply {
         "give it its power supply: on power over the cable the boot loader of a 7970 or 7971 fetches nothing; else see \
-         Alternate TFTP (**#, Settings, Network Configuration) and what DHCP tells it (`offhook dhcp listen`)"
+         Alternate TFTP (Settings, Network Configuration; unlocked by **#, on a 7940 or 7960 by Unlock Config) and what DHCP tells it (`offhook dhcp listen`)"
     } else {
-        "see Alternate TFTP on the phone (**#, Settings, Network Configuration: No), and what DHCP tells it (`offhook dhcp listen`)"
+        "see Alternate TFTP on the phone (Settings, Network Configuration: No; unlocked by **#, on a 7940 or 7960 by Unlock Config), and what DHCP tells it (`offhook dhcp listen`)"
     };
     let vlan = announced.vlan().map(|vlan| format!("it announces voice VLAN {vlan}"));
     let load = announced.load().map(|load| format!("it announces the load {load}"));

@@ -35,6 +35,7 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     if !evidence.registrations_known
         || !evidence.contacts.is_empty()
         || evidence.boot.lost.is_some()
+        || evidence.boot.registered.is_some()
         || evidence.rejected().is_some()
         || evidence.converting().is_some()
         || evidence.on_sccp()

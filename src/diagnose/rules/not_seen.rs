@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
            where nothing answers. A clock, a number, \"Registering\" or \"Unprovisioned\": it asks another server. Then the \
            DHCP server must send option 150 and 66 with this server's address (`offhook dhcp snippet`, `offhook dhcp listen`), \
            and the phone must be in one of server.phone_networks. A phone with Alternate TFTP = YES from its former life asks \
-           elsewhere whatever DHCP says: unlock with **#, Settings, Network Configuration, Alternate TFTP: No. And see that the MAC \
+           elsewhere whatever DHCP says: Settings, Network Configuration, Alternate TFTP: No (unlocked by **#, on a 7940 or 7960 by Unlock Config). And see that the MAC \
            in the PBX is the one on its label: `offhook phones list` shows phones that nobody assigned.",
     // The same as the stage says: a phone that is not plugged in is no fault of anybody.
     health: Health::Waiting,
@@ -40,7 +40,7 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
         return None;
     }
     let summary = "nothing was heard of this phone: it has no power or network, or asks another server".to_owned();
-    let remedy = "look at the phone: dark means no power; if it shows text, Alternate TFTP is on (**#, Settings, Network \
-                  Configuration), or its DHCP server sends no option 150 and 66; compare the MAC on its label with the PBX";
+    let remedy = "look at the phone: dark means no power; if it shows text, Alternate TFTP is on (Settings, Network Configuration; unlocked by **#, on a 7940 or \
+                  7960 by Unlock Config), or its DHCP server sends no option 150 and 66; compare the MAC on its label with the PBX";
     Some(Finding::new(&RULE, Severity::Warning, summary, remedy).because([format!("silent since {since} at least")]))
 }

@@ -10,7 +10,8 @@ pub(super) const RULE: Rule = Rule {
     text: "A phone that once lived on a Cisco call manager keeps its certificate trust list (CTL or ITL). With one \
            installed it asks for SEP<MAC>.cnf.xml.sgn and rejects what is not signed by that call manager. Nobody but \
            that call manager can sign for it. Erase the list on the phone: Settings, Security Configuration, Trust List, \
-           unlock with **#, Erase; or factory-reset the phone.",
+           unlock with **#, Erase. A factory reset takes the application too: only where a whole set for its term file is here \
+           (firmware.erased).",
     health: Health::NeedsHands,
     check,
     due: None,

@@ -18,6 +18,7 @@ use super::hosts::{BadHost, Origin};
 use super::key::Digest;
 use super::rule::{ASSETS, Facts, Place, Shown, Verdict, judge};
 use super::{Door, hosts};
+use crate::domain::printable;
 use crate::web::connections::{Endless, Ends, Peer};
 use crate::web::problem::refuse;
 
@@ -38,6 +39,9 @@ const HEADERS: [(&str, &str); 6] = [
     ("cross-origin-resource-policy", "same-origin"),
     ("cross-origin-opener-policy", "same-origin"),
 ];
+
+/// Between two lines of the log about names that are not known.
+const FOREIGN: Duration = Duration::from_mins(1);
 
 /// How long nothing of a body may come.
 const STEADY: Duration = Duration::from_secs(20);
@@ -90,7 +94,19 @@ impl Door {
         };
         if facts.host == Some(BadHost::Foreign) {
             let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-            tracing::debug!(code = "admin-host", "{} asks for {host:?}, which is not in admin.hosts", ends.peer);
+            let now = Instant::now();
+            let told = |at: Instant| now.saturating_duration_since(at) < FOREIGN;
+            let mut inside = self.lock();
+            if !inside.foreign.is_some_and(told) {
+                inside.foreign = Some(now);
+                drop(inside);
+                let host = printable(host.as_bytes(), 64);
+                tracing::warn!(
+                    code = "admin-host",
+                    "{} asked for the page by the name {host}, which is not known here: if it is yours, add it to admin.hosts and restart",
+                    ends.peer
+                );
+            }
         }
         (judge(facts), peer)
     }

@@ -25,6 +25,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -70,6 +71,8 @@ struct Inside {
     sessions: Sessions,
     tokens: Tokens,
     limiter: Limiter,
+    /// When a foreign name was last told of.
+    foreign: Option<Instant>,
 }
 
 /// The one account there is.

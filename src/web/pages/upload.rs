@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::multipart::{Field, Multipart, MultipartRejection};
 use axum::extract::{Path, State};
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 
 use super::notices::Notice;
@@ -20,10 +21,13 @@ const LONGEST_NAME: usize = 255;
 pub(super) async fn add(
     visit: Visit,
     State(desk): State<Arc<Operations>>,
+    headers: HeaderMap,
     form: Result<Multipart, MultipartRejection>,
 ) -> Response {
+    // The disk has to have room for all that the form says it brings.
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let said = match form {
-        Ok(form) => brought(&desk, form, &visit.who).await,
+        Ok(form) => brought(&desk, form, &visit.who, length.unwrap_or(0)).await,
         Err(why) => vec![Err(format!("the archive did not arrive: {}", why.body_text())).into()],
     };
     visit.back("/firmware", said)
@@ -32,7 +36,7 @@ pub(super) async fn add(
 /// Parts of a form: each archive is a process of its own, and a word of what came of it.
 const MOST_PARTS: usize = 64;
 
-async fn brought(desk: &Arc<Operations>, mut form: Multipart, who: &str) -> Vec<Notice> {
+async fn brought(desk: &Arc<Operations>, mut form: Multipart, who: &str, stated: u64) -> Vec<Notice> {
     let (mut said, mut replace) = (Vec::new(), false);
     for part in 0.. {
         if part == MOST_PARTS {
@@ -45,7 +49,7 @@ async fn brought(desk: &Arc<Operations>, mut form: Multipart, who: &str) -> Vec<
             Ok(None) => break,
             Ok(Some(field)) if field.name() == Some("replace") => replace = true,
             Ok(Some(field)) if field.file_name().is_some_and(|name| !name.is_empty()) => {
-                match one(desk, field, replace, who).await {
+                match one(desk, field, replace, who, stated).await {
                     Ok(imported) => said.extend(told(imported)),
                     Err(why) => said.push(Err(why).into()),
                 }
@@ -63,11 +67,17 @@ async fn brought(desk: &Arc<Operations>, mut form: Multipart, who: &str) -> Vec<
     said
 }
 
-async fn one(desk: &Arc<Operations>, mut field: Field<'_>, replace: bool, who: &str) -> Result<Imported, String> {
+async fn one(
+    desk: &Arc<Operations>,
+    mut field: Field<'_>,
+    replace: bool,
+    who: &str,
+    stated: u64,
+) -> Result<Imported, String> {
     // A browser on another system may send the whole path.
     let name = field.file_name().unwrap_or_default();
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default().chars().take(LONGEST_NAME).collect();
-    let mut bring = Bring::begin(desk, name, replace, who.to_owned(), 0);
+    let mut bring = Bring::begin(desk, name, replace, who.to_owned(), stated);
     let mut refused = false;
     loop {
         match field.chunk().await {

@@ -89,7 +89,7 @@
   // ---- Events, as they happen. A page that nobody sees holds no connection.
   const log = document.getElementById("log");
   const wanted = body.dataset.events;
-  let source = null, retry = null, wait = 1000;
+  let source = null, retry = null, wait = 1000, out = false;
   const happened = (message) => {
     let event;
     try { event = JSON.parse(message.data); } catch { return; }
@@ -102,10 +102,12 @@
   const listen = () => {
     if (source || document.hidden || !(log || wanted)) return;
     source = new EventSource("/api/v1/events");
-    source.onopen = () => { wait = 1000; tell(""); if (log) catchUp(); };
+    source.onopen = () => { wait = 1000; out = false; tell(""); if (log) catchUp(); };
+    // The daemon says that this page was too slow for some of what happened.
+    source.addEventListener("lost", () => { if (log) catchUp(); else soon(delay); });
     source.onmessage = happened;
     source.onerror = () => {
-      if (log) tell("Connection lost: what you see is as it was. Trying again.");
+      if (log && !out) tell("Connection lost: what you see is as it was. Trying again.");
       if (source.readyState !== EventSource.CLOSED) return;
       source = null;
       clearTimeout(retry);
@@ -165,7 +167,12 @@
     if (isPaused) return;
     try {
       const answer = await fetch(location.href, { cache: "no-store", credentials: "same-origin" });
-      if (!answer.ok || answer.redirected) return;
+      if (answer.redirected) {
+        out = true;
+        tell("You are signed out: reload the page to sign in.");
+        return;
+      }
+      if (!answer.ok) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("log");
       if (fresh && fresh.innerHTML !== log.innerHTML && !isPaused) log.replaceChildren(...fresh.childNodes);
       document.getElementById("log-empty").hidden = log.children.length > 0;
@@ -198,9 +205,10 @@
       };
       request.onload = () => {
         if (request.status >= 400) done(`it was not taken in (${request.status})`);
+        else if (new URL(request.responseURL, location.href).pathname === "/login") done("you are signed out; nothing was taken in");
         else location.assign(request.responseURL || location.pathname);
       };
-      request.onerror = () => done("the connection was lost before it was whole; nothing was taken in");
+      request.onerror = () => done("the connection was lost; the list says what was taken in");
       request.open("POST", form.action);
       request.send(new FormData(form));
     });

@@ -35,7 +35,7 @@ test-all: test
 	$(MAKE) --no-print-directory fuzz
 
 FUZZ_SECONDS ?= 600
-FUZZ_TARGETS := tftp_packet tftp_server ami cnf_parse_back sep_parse_back config firmware_archive firmware_file cdp lldp dhcp_packet dhcp_server
+FUZZ_TARGETS := tftp_packet tftp_server ami cnf_parse_back sep_parse_back config firmware_archive firmware_file cdp lldp dhcp_packet dhcp_server syslog
 FUZZ_FOUND := $(abspath $(TARGET))/fuzz-found
 
 # The stable compiler, allowed what cargo-fuzz needs of it. What is found stays beside the build; a file that shows a

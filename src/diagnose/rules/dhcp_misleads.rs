@@ -24,12 +24,12 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     if !evidence.contacts.is_empty() || evidence.boot.last.is_some() || evidence.boot.leased.is_some() {
         return None;
     }
-    if !evidence.registrations_known || evidence.on_sccp() {
+    if evidence.on_sccp() {
         return None;
     }
-    // One that was never heard may be in its box.
+    // One that was never heard may be in its box, and one of which nothing is known may be registered.
     let there = evidence.seen.announced.at().is_some() || evidence.told.asking.is_some();
-    let severity = if there { Severity::Error } else { Severity::Warning };
+    let severity = if there && evidence.registrations_known { Severity::Error } else { Severity::Warning };
     let wrong = server.wrong.first()?;
     let summary = format!("the phone did not come, and of the DHCP server {}: {wrong}", server.server);
     let others = evidence

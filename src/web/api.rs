@@ -211,11 +211,9 @@ async fn notify(
     if desk.hub().phone(mac).is_none() {
         return unknown(mac);
     }
-    // To the end, also where the asker leaves: what was begun is noted.
-    match tokio::spawn(async move { desk.notify_for(mac, verb, &peer.who()).await }).await {
-        Ok(Ok(summary)) => Json(Done { summary }).into_response(),
-        Ok(Err(why)) => refuse(StatusCode::CONFLICT, why),
-        Err(why) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("phone {mac} was not told: {why}; see the log")),
+    match desk.notify_for(mac, verb, &peer.who()).await {
+        Ok(summary) => Json(Done { summary }).into_response(),
+        Err(why) => refuse(StatusCode::CONFLICT, why),
     }
 }
 

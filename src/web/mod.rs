@@ -10,6 +10,7 @@ mod dhcp;
 mod door;
 mod events;
 mod firmware;
+mod guard;
 mod metrics;
 mod openapi;
 mod pages;

@@ -20,25 +20,12 @@ use super::rule::{ASSETS, Facts, Place, Shown, Verdict, judge};
 use super::{Door, hosts};
 use crate::domain::printable;
 use crate::web::connections::{Endless, Ends, Peer};
+use crate::web::guard::guard;
 use crate::web::problem::refuse;
 
 /// The cookie of a session, over TLS and without. The prefix has the browser keep it from every other host, and from plain
 /// HTTP (RFC 6265bis section 4.1.3).
 pub(super) const COOKIES: [(bool, &str); 2] = [(true, "__Host-offhook"), (false, "offhook")];
-
-/// Every answer has these. `Referrer-Policy` is not `no-referrer`: with that, browsers send `Origin: null` with the forms of
-/// our own pages (Fetch standard, "append a request `Origin` header").
-const HEADERS: [(&str, &str); 6] = [
-    (
-        "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    ),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    ("cross-origin-opener-policy", "same-origin"),
-];
 
 /// Between two lines of the log about names that are not known.
 const FOREIGN: Duration = Duration::from_mins(1);
@@ -69,9 +56,7 @@ pub(super) async fn pass(
     // Who was let in may be let in no more: a stream of events ends with the bound on a whole answer, and its reader comes back.
     response.extensions_mut().remove::<Endless>();
     let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
+    guard(headers);
     if !asset || verdict != Verdict::Open {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

@@ -91,14 +91,7 @@ pub(super) async fn act(
         "remove" => desk.remove(mac, &visit.who).await,
         "approve" => approved(&desk, mac, fields(form), &visit.who),
         verb => match verb.parse() {
-            // To the end, also where the asker leaves: what was begun is noted.
-            Ok(verb) => {
-                let who = visit.who.clone();
-                let told = tokio::spawn(async move { desk.notify_for(mac, verb, &who).await }).await;
-                told.unwrap_or_else(|why| {
-                    Err(format!("phone {mac} may have been told or not: {why}; see its timeline"))
-                })
-            }
+            Ok(verb) => desk.notify_for(mac, verb, &visit.who).await,
             Err(()) => Err(format!("a phone is told to resync, restart or reset, not to {verb:?}")),
         },
     };

@@ -33,6 +33,13 @@ impl Digest {
     }
 }
 
+/// What the forms of a session's pages say, so that who has only its cookie sent cannot say it. It tells nothing of the id.
+pub(super) fn of_forms(id: &str) -> String {
+    let mut text = Digest::of(&format!("forms of {id}")).text();
+    text.truncate(32);
+    text
+}
+
 /// A new one, as 64 hexadecimal digits.
 pub(super) fn fresh() -> String {
     hex(&rand::random::<[u8; 32]>())
@@ -56,6 +63,9 @@ mod tests {
         assert!(one != other && one.len() == 64);
         let kept = Digest::of(&one).text();
         assert!(Digest::read(&kept) == Some(Digest::of(&one)) && kept != one);
+        let forms = of_forms(&one);
+        assert!(forms == of_forms(&one) && forms != of_forms(&other) && forms.len() == 32 && !one.contains(&forms));
+        assert!(!kept.contains(&forms), "what is kept tells it not");
         for broken in ["", "00", &kept[1..], &kept.replace(&kept[..1], "x"), &"ü".repeat(32)] {
             assert!(Digest::read(broken).is_none(), "{broken}");
         }

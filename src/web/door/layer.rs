@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::body::Steady;
+use super::forms::Forms;
 use super::hosts::{BadHost, Origin};
 use super::key::Digest;
 use super::rule::{ASSETS, Facts, Place, Shown, Verdict, judge};
@@ -41,17 +42,20 @@ pub(super) async fn pass(
     next: Next,
 ) -> Response {
     let asset = request.uri().path().starts_with(ASSETS);
-    let (verdict, peer) = door.judge(&request, ends);
+    let (verdict, caller) = door.judge(&request, ends);
     let mut request = request.map(|body| Body::new(Steady::new(body, STEADY)));
     let mut response = match verdict {
         Verdict::Open => next.run(request).await,
         Verdict::Enter => {
-            if let Some(peer) = peer {
+            if let Some(peer) = caller.peer {
                 request.extensions_mut().insert(peer);
+            }
+            if let Some(forms) = caller.forms {
+                request.extensions_mut().insert(forms);
             }
             next.run(request).await
         }
-        verdict => turned_away(verdict, &request, peer.as_ref(), ends.peer),
+        verdict => turned_away(verdict, &request, caller.peer.as_ref(), ends.peer),
     };
     // Who was let in may be let in no more: a stream of events ends with the bound on a whole answer, and its reader comes back.
     response.extensions_mut().remove::<Endless>();
@@ -63,18 +67,29 @@ pub(super) async fn pass(
     response
 }
 
+/// Who asks.
+#[derive(Default)]
+struct Caller {
+    shown: Option<Shown>,
+    peer: Option<Peer>,
+    /// Of a session.
+    forms: Option<Forms>,
+}
+
 impl Door {
-    fn judge(&self, request: &Request, ends: Ends) -> (Verdict, Option<Peer>) {
+    fn judge(&self, request: &Request, ends: Ends) -> (Verdict, Caller) {
         let headers = request.headers();
         let safe = matches!(*request.method(), Method::GET | Method::HEAD);
         let host = self.hosts.own(request.uri(), headers, ends.local);
-        let (shown, peer) = self.shown(headers, ends.peer);
+        let caller = self.shown(headers, ends.peer);
+        let said = |forms: &Forms| forms.said_by(request.uri().query().unwrap_or_default());
         let facts = Facts {
             host: host.as_ref().err().copied(),
             place: Place::of(request.uri().path(), safe),
             safe,
             origin: host.as_ref().map_or(Origin::Unsaid, |host| Origin::of(headers, host)),
-            shown,
+            form: caller.forms.as_ref().is_some_and(said),
+            shown: caller.shown.unwrap_or(Shown::Nothing),
             account: self.lock().account.is_some(),
         };
         if facts.host == Some(BadHost::Foreign) {
@@ -93,27 +108,31 @@ impl Door {
                 );
             }
         }
-        (judge(facts), peer)
+        (judge(facts), caller)
     }
 
     /// Who asks: by the token where one is shown, else by the session.
-    fn shown(&self, headers: &HeaderMap, from: Ipv4Addr) -> (Shown, Option<Peer>) {
+    fn shown(&self, headers: &HeaderMap, from: Ipv4Addr) -> Caller {
         let now = (Instant::now(), Timestamp::now());
         if let Some(token) = bearer(headers) {
-            let Some(shown) = self.lock().tokens.of(Digest::of(token), now.1) else { return (Shown::BadToken, None) };
+            let Some(shown) = self.lock().tokens.of(Digest::of(token), now.1) else {
+                return Caller { shown: Some(Shown::BadToken), ..Caller::default() };
+            };
             if shown.note {
                 let (store, name) = (Arc::clone(&self.store), Arc::clone(&shown.name));
                 // Nobody waits for it, and nothing depends on it.
                 tokio::spawn(async move { store.token_used(&name, now.1).await.is_ok() });
             }
-            let peer = Peer::Token { name: shown.name, from };
-            return (Shown::Token { read_only: shown.read_only }, Some(peer));
+            let peer = Some(Peer::Token { name: shown.name, from });
+            return Caller { shown: Some(Shown::Token { read_only: shown.read_only }), peer, forms: None };
         }
-        let found = sessions(headers).find_map(|(tls, id)| self.lock().sessions.of(Digest::of(id), tls, now.0));
-        match found {
-            Some(name) => (Shown::Session, Some(Peer::Account { name, from })),
-            None => (Shown::Nothing, None),
-        }
+        let session = |(tls, id)| Some((self.lock().sessions.of(Digest::of(id), tls, now.0)?, Forms::of(id)));
+        let found = sessions(headers).find_map(session).map(|(name, forms)| Caller {
+            shown: Some(Shown::Session),
+            peer: Some(Peer::Account { name, from }),
+            forms: Some(forms),
+        });
+        found.unwrap_or_default()
     }
 }
 
@@ -146,10 +165,10 @@ fn turned_away(verdict: Verdict, request: &Request, peer: Option<&Peer>, from: I
         Verdict::Unclear => StatusCode::BAD_REQUEST.into_response(),
         Verdict::Elsewhere => StatusCode::MISDIRECTED_REQUEST.into_response(),
         Verdict::CrossSite => {
-            refused("it does not come from a page of this host");
+            refused("it does not come from a page of this host and this session");
             refuse(
                 StatusCode::FORBIDDEN,
-                "this was not asked by a page of this host: open the page anew by the address that it has, and try again; behind a proxy, see docs/admin.md",
+                "this was not asked by a page of this host, or by one of a login that ended: open the page anew by the address that it has, and try again; behind a proxy, see docs/admin.md",
             )
         }
         Verdict::ReadOnly => {

@@ -2,15 +2,17 @@
 //! all is named in [`rule`], and it is health, metrics, the login, and what a page is dressed in. The unix sockets have no door:
 //! their permissions are one.
 //!
-//! - pure: `rule` (what becomes of a request), `hosts` (who is asked, and from which page), `sessions`, `tokens`, `limiter`
+//! - pure: `rule` (what becomes of a request), `hosts` (who is asked, and from which page), `forms`, `sessions`, `tokens`, `limiter`
 //! - `key`, `password`: chance and hashes; `layer`, `body`: the rule before the router; `enter`: login, logout, the first account;
 //!   `manage`: `offhook admin`, over the socket
 //!
 //! A cookie counts with a request that changes something only where the browser says that it comes from a page of ours (RFC
-//! 6265bis, Fetch Metadata); a token needs no such word, as no browser sends one by itself.
+//! 6265bis, Fetch Metadata), and where that page has shown what its forms are to say (`forms`); a token needs neither, as no browser
+//! sends one by itself.
 
 mod body;
 mod enter;
+mod forms;
 mod hosts;
 mod key;
 mod layer;
@@ -41,6 +43,7 @@ use password::Hashing;
 use sessions::Sessions;
 use tokens::Tokens;
 
+pub(super) use forms::Forms;
 pub(super) use manage::own;
 
 /// What a page or a program may send; an archive is a stream and has its own bounds.

@@ -54,6 +54,8 @@ pub(super) struct Facts {
     /// GET or HEAD.
     pub(super) safe: bool,
     pub(super) origin: Origin,
+    /// It says what the forms of the session's pages say.
+    pub(super) form: bool,
     pub(super) shown: Shown,
     /// Whether there is an account.
     pub(super) account: bool,
@@ -70,7 +72,7 @@ pub(super) enum Verdict {
     Unclear,
     /// 421: somebody else is asked.
     Elsewhere,
-    /// 403: another site's page, or who knows whose, asks for a change.
+    /// 403: another site's page, or who knows whose, asks for a change; or one of ours from a session that ended.
     CrossSite,
     /// 403: a token that may only look.
     ReadOnly,
@@ -95,7 +97,7 @@ pub(super) fn judge(facts: Facts) -> Verdict {
         (Place::Open, _) => Verdict::Open,
         (Place::Threshold, _) if own => Verdict::Open,
         (Place::Threshold, _) => Verdict::CrossSite,
-        (_, Shown::Session) if own => Verdict::Enter,
+        (_, Shown::Session) if own && (facts.safe || facts.form) => Verdict::Enter,
         (_, Shown::Session) => Verdict::CrossSite,
         (_, Shown::Token { read_only }) if facts.safe || !read_only => Verdict::Enter,
         (_, Shown::Token { .. }) => Verdict::ReadOnly,
@@ -111,24 +113,23 @@ mod tests {
 
     /// Every combination against a table in prose: the first line that fits a row says what comes of it; `-` = whatever.
     const TABLE: &str = "
-        host     place      method  origin   shown    account  verdict
-        unclear  -          -       -        -        -        Unclear
-        foreign  -          -       -        -        -        Elsewhere
-        own      open       -       -        -        -        Open
-        own      threshold  safe    -        -        -        Open
-        own      threshold  unsafe  own      -        -        Open
-        own      threshold  unsafe  -        -        -        CrossSite
-        own      -          safe    -        session  -        Enter
-        own      -          unsafe  own      session  -        Enter
-        own      -          unsafe  foreign  session  -        CrossSite
-        own      -          unsafe  unsaid   session  -        CrossSite
-        own      -          -       -        token    -        Enter
-        own      -          safe    -        reader   -        Enter
-        own      -          unsafe  -        reader   -        ReadOnly
-        own      -          -       -        bad      -        Unknown
-        own      api        -       -        nothing  -        Unknown
-        own      page       -       -        nothing  yes      LogIn
-        own      page       -       -        nothing  no       SetUp
+        host     place      method  origin   form  shown    account  verdict
+        unclear  -          -       -        -     -        -        Unclear
+        foreign  -          -       -        -     -        -        Elsewhere
+        own      open       -       -        -     -        -        Open
+        own      threshold  safe    -        -     -        -        Open
+        own      threshold  unsafe  own      -     -        -        Open
+        own      threshold  unsafe  -        -     -        -        CrossSite
+        own      -          safe    -        -     session  -        Enter
+        own      -          unsafe  own      said  session  -        Enter
+        own      -          unsafe  -        -     session  -        CrossSite
+        own      -          -       -        -     token    -        Enter
+        own      -          safe    -        -     reader   -        Enter
+        own      -          unsafe  -        -     reader   -        ReadOnly
+        own      -          -       -        -     bad      -        Unknown
+        own      api        -       -        -     nothing  -        Unknown
+        own      page       -       -        -     nothing  yes      LogIn
+        own      page       -       -        -     nothing  no       SetUp
     ";
 
     #[test]
@@ -153,24 +154,34 @@ mod tests {
             .lines()
             .skip(2)
             .map(|line| line.split_whitespace().collect())
-            .filter(|row: &Vec<_>| row.len() == 7)
+            .filter(|row: &Vec<_>| row.len() == 8)
             .collect();
-        assert_eq!(rows.len(), 17);
+        assert_eq!(rows.len(), 16);
         let (mut checked, mut used) = (0, vec![false; rows.len()]);
         for (host_word, host) in hosts {
             for (place_word, place) in places {
                 for (safe_word, safe) in [("safe", true), ("unsafe", false)] {
                     for (origin_word, origin) in origins {
                         for (shown_word, shown) in shows {
-                            for (account_word, account) in [("yes", true), ("no", false)] {
-                                let words = [host_word, place_word, safe_word, origin_word, shown_word, account_word];
+                            for (form, account) in [(true, true), (true, false), (false, true), (false, false)] {
+                                let form_word = if form { "said" } else { "unsaid" };
+                                let account_word = if account { "yes" } else { "no" };
+                                let words = [
+                                    host_word,
+                                    place_word,
+                                    safe_word,
+                                    origin_word,
+                                    form_word,
+                                    shown_word,
+                                    account_word,
+                                ];
                                 let fits = |row: &Vec<&str>| {
                                     row.iter().zip(words).all(|(cell, word)| *cell == "-" || *cell == word)
                                 };
                                 let at = rows.iter().position(fits).unwrap_or_else(|| panic!("no row for {words:?}"));
                                 used[at] = true;
-                                let verdict = judge(Facts { host, place, safe, origin, shown, account });
-                                assert_eq!(format!("{verdict:?}"), rows[at][6], "{words:?}");
+                                let verdict = judge(Facts { host, place, safe, origin, form, shown, account });
+                                assert_eq!(format!("{verdict:?}"), rows[at][7], "{words:?}");
                                 checked += 1;
                             }
                         }
@@ -178,7 +189,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(checked, 3 * 4 * 2 * 4 * 5 * 2);
+        assert_eq!(checked, 3 * 4 * 2 * 4 * 5 * 4);
         assert!(used.iter().all(|used| *used), "a row that says nothing: {used:?}");
     }
 

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::notices::{Notice, Notices};
 use crate::web::connections::Peer;
+use crate::web::door::Forms;
 
 /// Somebody asks for a page, or sends a form.
 pub(super) struct Visit {
@@ -16,6 +17,8 @@ pub(super) struct Visit {
     pub who: String,
     /// Somebody is logged in.
     leaves: bool,
+    /// What the actions of its forms end with.
+    form: String,
     said: Vec<Notice>,
     notices: Arc<Notices>,
 }
@@ -28,6 +31,8 @@ pub(super) struct Chrome {
     pub who: String,
     /// There is a session to end.
     pub leaves: bool,
+    /// What the action of each form that changes something ends with: it shows that the form is of a page of this session.
+    pub form: String,
     pub said: Vec<Notice>,
     pub version: &'static str,
     pub entries: &'static [Entry],
@@ -56,11 +61,12 @@ impl<S: Sync> FromRequestParts<S> for Visit {
         let peer = parts.extensions.get::<Peer>();
         let who = peer.map_or_else(|| "somebody".to_owned(), Peer::who);
         let leaves = matches!(peer, Some(Peer::Account { .. }));
+        let form = parts.extensions.get::<Forms>().map(Forms::query).unwrap_or_default();
         let notices = parts.extensions.get::<Arc<Notices>>().cloned().unwrap_or_default();
         let query = parts.uri.query().unwrap_or_default();
         let id = query.split('&').find_map(|pair| pair.strip_prefix("said="));
         let said = id.map(|id| notices.of(id)).unwrap_or_default();
-        Ok(Self { who, leaves, said, notices })
+        Ok(Self { who, leaves, form, said, notices })
     }
 }
 
@@ -72,6 +78,7 @@ impl Visit {
             here,
             who: self.who.clone(),
             leaves: self.leaves,
+            form: self.form.clone(),
             said: self.said.clone(),
             version: env!("CARGO_PKG_VERSION"),
             entries: ENTRIES,

@@ -54,7 +54,15 @@ pub(super) fn form(to: SocketAddr, path: &str, cookie: Option<&str>, fields: &[(
     let origin = format!("http://{to}");
     let mut headers = vec![("Content-Type", "application/x-www-form-urlencoded"), ("Origin", origin.as_str())];
     headers.extend(cookie.map(|cookie| ("Cookie", cookie)));
-    ask(to, &format!("POST {path}"), &headers, &body.join("&"))
+    let said = cookie.map(|cookie| said_by_forms(to, cookie)).unwrap_or_default();
+    ask(to, &format!("POST {path}{said}"), &headers, &body.join("&"))
+}
+
+/// What the actions of the forms end with that this session's pages show: empty where they show none.
+pub(super) fn said_by_forms(to: SocketAddr, cookie: &str) -> String {
+    let page = ask(to, "GET /settings", &[("Cookie", cookie)], "").body;
+    let action = page.split("action=\"/logout").nth(1).and_then(|rest| rest.split('"').next());
+    action.unwrap_or_default().to_owned()
 }
 
 fn encoded(value: &str) -> String {
@@ -301,6 +309,7 @@ fn w4_w6_w8_w13_w14_what_is_sent() {
     // The page's form, by a browser that is logged in.
     make_account(&site);
     let (cookie, origin) = (log_in(to), format!("http://{to}"));
+    let said = said_by_forms(to, &cookie);
     let named = |name: &str| {
         let part =
             format!("--x\r\nContent-Disposition: form-data; name=\"archive\"; filename=\"{name}\"\r\n\r\nMZ\r\n");
@@ -320,7 +329,7 @@ fn w4_w6_w8_w13_w14_what_is_sent() {
         ("multipart/form-data; boundary=x", &two),
     ] {
         let headers = [("Cookie", cookie.as_str()), ("Origin", origin.as_str()), ("Content-Type", kind)];
-        let answer = ask(to, "POST /firmware", &headers, body);
+        let answer = ask(to, &format!("POST /firmware{said}"), &headers, body);
         let location = answer.header("location").unwrap_or_default().to_owned();
         // Who goes on sending what is refused already may not hear the answer.
         assert!(

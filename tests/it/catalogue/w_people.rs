@@ -12,8 +12,8 @@ use offhook::simulate::firmware::set;
 use serde_json::{Value, json};
 
 use super::w::{
-    NAME, PASSWORD, assert_says_how_little_is_allowed, audited, form, log_in, logged, make_account, token, typed,
-    wait_for_lines,
+    NAME, PASSWORD, assert_says_how_little_is_allowed, audited, form, log_in, logged, make_account, said_by_forms,
+    token, typed, wait_for_lines,
 };
 use super::{BYSTANDER, add_bystander, assert_unharmed, file_of_bystander, site};
 use crate::support::http::{Answer, ask, connect_from, read, request};
@@ -167,8 +167,19 @@ fn w2_w3_w10_sessions() {
     assert_eq!(daemon.phone("00087D0C0001"), Value::Null, "W2");
     assert!(scene.is_in(), "W2");
     wait_for_lines(&daemon, "admin-refused", 66);
+    // A page of this host that has not read one of this session's.
+    let (said, headers) = (said_by_forms(to, &cookie), [("Origin", own.as_str()), ("Sec-Fetch-Site", "same-origin")]);
+    assert!(said.len() > 30, "W2: {said}");
+    let other = log_in(to);
+    for wrong in ["", "?form=", &said[..said.len() - 1], &said_by_forms(to, &other)] {
+        for line in [&add, "POST /logout", "POST /phones/add"] {
+            let answer = scene.ask(&format!("{line}{wrong}"), &headers, &phone);
+            assert_eq!(answer.status, 403, "W2: {line}{wrong}: {answer:?}");
+        }
+    }
+    assert_eq!(daemon.phone("00087D0C0001"), Value::Null, "W2");
     for headers in [&[("Origin", own.as_str())][..], &[("Sec-Fetch-Site", "same-origin")]] {
-        assert_eq!(scene.ask(&add, headers, &phone).status, 200, "W2: {headers:?}");
+        assert_eq!(scene.ask(&format!("{add}{said}"), headers, &phone).status, 200, "W2: {headers:?}");
     }
     let said = audited(&daemon, "phone 00087D0C0001");
     assert_eq!(said["who"], format!("{NAME} (127.0.0.1)"), "{said}");

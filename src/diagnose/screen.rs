@@ -1,4 +1,4 @@
-//! What phones show, on their screens and by their lamps, and which findings that belongs to: data, for `docs/screen.md` and
+//! What phones show, on their screens, by their lamps and by what they do, and which findings that belongs to: data, for `docs/screen.md` and
 //! `offhook explain WORDS`.
 
 use std::sync::LazyLock;
@@ -13,6 +13,15 @@ pub struct Screens {
     pub shown: Vec<Shown>,
     /// Lamps.
     pub lamp: Vec<Shown>,
+    /// What it does, or leaves undone.
+    pub does: Vec<Shown>,
+}
+
+impl Screens {
+    /// All of them.
+    pub fn all(&self) -> impl Iterator<Item = &Shown> {
+        self.shown.iter().chain(&self.lamp).chain(&self.does)
+    }
 }
 
 /// One thing that a phone shows.
@@ -62,12 +71,11 @@ pub static SCREENS: LazyLock<Screens> =
 pub fn search(text: &str) -> Vec<&'static Shown> {
     let wanted = words(text);
     let within = |some: &[String], all: &[String]| !some.is_empty() && some.iter().all(|word| all.contains(word));
-    let all = SCREENS.shown.iter().chain(&SCREENS.lamp);
-    all.filter(|shown| {
+    let found = |shown: &&Shown| {
         let says = words(&shown.says);
         within(&wanted, &says) || within(&says, &wanted)
-    })
-    .collect()
+    };
+    SCREENS.all().filter(found).collect()
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -90,7 +98,7 @@ mod tests {
             let mut rows = sources.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
             rows.any(|tags| tags.split(", ").any(|known| known == tag))
         };
-        for shown in SCREENS.shown.iter().chain(&SCREENS.lamp) {
+        for shown in SCREENS.all() {
             assert!(!shown.codes.is_empty() && !shown.source.is_empty(), "{}", shown.says);
             for code in &shown.codes {
                 assert!(explanation(code).is_some(), "{}: {code}", shown.says);
@@ -138,8 +146,7 @@ mod tests {
 
     #[test]
     fn the_manual_is_made_of_it() {
-        let codes: BTreeSet<&String> =
-            SCREENS.shown.iter().chain(&SCREENS.lamp).flat_map(|shown| &shown.codes).collect();
+        let codes: BTreeSet<&String> = SCREENS.all().flat_map(|shown| &shown.codes).collect();
         let texts = codes.into_iter().filter_map(|code| {
             let (title, text) = explanation(code)?;
             Some(format!("### {code}\n**{title}.** {}\n", text.replace('<', "\\<").replace("**#", "`**#`")))
@@ -148,9 +155,10 @@ mod tests {
             "# What the phone shows, and what to do\n\nMade of `src/diagnose/screen.toml` and the texts of the findings \
              (`OFFHOOK_BLESS=1 cargo test the_manual_is_made_of_it`). `offhook explain \"WORDS ON THE SCREEN\"` finds the same;\n\
              `offhook explain MAC` says what is wrong with one phone. Sources: [sources.md](sources.md).\n\n## On the screen\n{}\n\
-             ## Lamps\n{}\n## What the findings mean\n{}",
+             ## Lamps\n{}\n## What it does\n{}\n## What the findings mean\n{}",
             table(&SCREENS.shown, "it says"),
             table(&SCREENS.lamp, "it shows"),
+            table(&SCREENS.does, "it"),
             texts.collect::<Vec<_>>().join("\n"),
         );
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/screen.md");

@@ -75,6 +75,14 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_too_long_says_so() {
+        let made = |octets: usize| whole("SIPDefault.cnf", "x".repeat(octets));
+        assert!(made(MAX_OCTETS - 1).is_ok_and(|file| file.len() == MAX_OCTETS && MAX_OCTETS < 8_192));
+        let error = made(MAX_OCTETS).unwrap_err().to_string();
+        assert!(error.starts_with("SIPDefault.cnf would have") && error.contains("octets"), "{error}");
+    }
+
+    #[test]
     fn a_refusal_does_not_tell_the_value() {
         let error = Quoted::new("line1_password", "S3cr3t\"CANARY", 31).map(|_| ()).unwrap_err();
         assert!(!error.to_string().contains("CANARY"));

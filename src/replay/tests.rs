@@ -104,6 +104,47 @@ fn each_comment_has_a_row_and_its_replay_says_so() {
     }
 }
 
+/// `| L1 | what is seen | what answers it | replay, or where a test stands |`
+#[test]
+fn each_known_symptom_has_a_row_and_its_replay_or_test_is_there() {
+    let manual = std::fs::read_to_string(root().join("docs/symptoms.md")).unwrap();
+    let row = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let is_row = |line: &&str| ["| L", "| J", "| T"].iter().any(|first| line.starts_with(first));
+    let rows: Vec<Vec<String>> = manual.lines().filter(is_row).map(row).collect();
+    let series = |letter, last| (1..=last).map(move |number| format!("{letter}{number}"));
+    let numbers: Vec<String> = series('L', 18).chain(series('J', 26)).chain(series('T', 9)).collect();
+    assert_eq!(rows.iter().map(|row| row[0].clone()).collect::<Vec<_>>(), numbers);
+    let scripts = scripts();
+    for row in rows {
+        let [number, _, answer, shown] = &row[..] else { panic!("{row:?}") };
+        for code in answer.split('`').skip(1).step_by(2) {
+            assert!(crate::diagnose::explanation(code).is_some(), "{number}: nothing explains {code}");
+        }
+        let name = shown.trim_matches('`');
+        if let Some((place, test)) = name.rsplit_once("::") {
+            assert!(holds(place, test), "{number}: there is no test {name}");
+            continue;
+        }
+        let script = scripts.get(name).unwrap_or_else(|| panic!("{number}: there is no tests/boots/{name}.boot"));
+        for code in &script.finds {
+            assert!(answer.contains(&format!("`{code}`")), "{number}: {code} is not in its row");
+        }
+    }
+}
+
+/// Whether the file of that module, or of that path, has that test.
+fn holds(place: &str, test: &str) -> bool {
+    let module = place.trim_end_matches("::tests").replace("::", "/");
+    let paths = [
+        format!("src/{module}.rs"),
+        format!("src/{module}/mod.rs"),
+        format!("src/{module}/tests.rs"),
+        place.to_owned(),
+    ];
+    let text = |path: &String| std::fs::read_to_string(root().join(path)).unwrap_or_default();
+    paths.iter().any(|path| text(path).contains(&format!("fn {test}()")))
+}
+
 const WHOLE: &str = "title A phone\nabout 001B54AABB01\nphone {MAC} model 7960 lines 1001,1002\n\
                      0:05 asks \"a b\" -> not-found\nfault: 1:00 waits\nfinds x y\n";
 

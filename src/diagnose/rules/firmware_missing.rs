@@ -62,7 +62,7 @@ pub(super) const OTHER_MANAGER: Rule = Rule {
 };
 
 /// The name, while the phone neither found it elsewhere nor registered, nor waits for a load of ours.
-fn missing<'a>(evidence: &Evidence<'a>) -> Option<(jiff::Timestamp, &'a str)> {
+pub(super) fn missing<'a>(evidence: &Evidence<'a>) -> Option<(jiff::Timestamp, &'a str)> {
     evidence.assignment.filter(|assignment| assignment.enabled)?;
     let (at, name) = evidence.boot.firmware_missing.as_ref()?;
     // What it asked for before its turn came, its turn answers.
@@ -115,7 +115,12 @@ fn other_manager(evidence: &Evidence<'_>) -> Option<Finding> {
 }
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {
-    let other = |name: &str| name.contains(' ') || strange(name) || lacking(evidence.firmware, name).is_some();
+    let other = |name: &str| {
+        name.contains(' ')
+            || strange(name)
+            || super::image_damaged::serial(name)
+            || lacking(evidence.firmware, name).is_some()
+    };
     let (at, name) = missing(evidence).filter(|(_, name)| !other(name))?;
     let held: BTreeSet<&str> = evidence.firmware.records.iter().map(|record| record.name.as_str()).collect();
     let meant = near(held.into_iter(), name).filter(|near| !near.eq_ignore_ascii_case(name));

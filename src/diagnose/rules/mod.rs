@@ -8,6 +8,7 @@ mod conversion;
 mod dhcp_misleads;
 mod faulty_load;
 mod firmware_missing;
+mod image_damaged;
 mod line_missing;
 mod load_unknown;
 mod needs_conversion;
@@ -57,6 +58,7 @@ pub const RULES: &[Rule] = &[
     firmware_missing::NAME_WITH_BLANK,
     firmware_missing::INCOMPLETE,
     firmware_missing::OTHER_MANAGER,
+    image_damaged::RULE,
     firmware_missing::RULE,
     no_application::RULE,
     tcp_off::RULE,

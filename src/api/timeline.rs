@@ -155,10 +155,11 @@ fn summary(what: &EventKind) -> String {
             let again = if *resent == 0 { String::new() } else { format!(", {resent} datagrams sent again") };
             format!("has {name}, {octets} octets in {millis} ms{again}")
         }
-        EventKind::FileFailed { name, reason, said: Some(said), .. } => {
-            format!("{name} was not delivered ({reason}: \"{said}\")")
+        EventKind::FileFailed { name, reason, said, got, .. } => {
+            let said = said.as_ref().map(|said| format!(": \"{said}\"")).unwrap_or_default();
+            let got = got.map(|got| format!("; it has {} of {} octets", got.octets, got.of)).unwrap_or_default();
+            format!("{name} was not delivered ({reason}{said}{got})")
         }
-        EventKind::FileFailed { name, reason, .. } => format!("{name} was not delivered ({reason})"),
         EventKind::Registered { extension, uri, .. } => format!("extension {extension} registered as {uri}"),
         EventKind::Unregistered { extension } => format!("extension {extension} is not registered any more"),
         EventKind::Unreachable { extension } => format!("extension {extension} does not answer"),
@@ -198,7 +199,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::Transport;
+    use crate::domain::{Got, Transport};
     use crate::timeline::Timeline;
 
     const MAC: &str = "001B54AABB01";
@@ -214,13 +215,16 @@ mod tests {
 
     /// One of each kind, and the word under which all others know it.
     fn each() -> Vec<(&'static str, EventKind)> {
-        let (name, transport) = ("x".to_owned(), Transport::Http);
+        let (name, transport, got) = ("x".to_owned(), Transport::Http, Some(Got { octets: 1, of: 2 }));
         let ip = std::net::Ipv4Addr::new(10, 1, 2, 3);
         let (extension, what) = ("1001".to_owned(), "w".to_owned());
         vec![
             ("file-asked", asks("x", None)),
             ("file-sent", EventKind::FileSent { name: name.clone(), transport, octets: 1, millis: 2, resent: 3 }),
-            ("file-failed", EventKind::FileFailed { name: name.clone(), transport, reason: "r".into(), said: None }),
+            (
+                "file-failed",
+                EventKind::FileFailed { name: name.clone(), transport, reason: "r".into(), said: None, got },
+            ),
             (
                 "registered",
                 EventKind::Registered { extension: extension.clone(), uri: "u".into(), user_agent: "a".into() },
@@ -252,6 +256,28 @@ mod tests {
             assert_eq!(stored["kind"], word);
             assert_eq!(serde_json::from_value::<BootEvent>(stored).unwrap(), event);
         }
+    }
+
+    #[test]
+    fn how_far_a_transfer_came_is_told() {
+        let failed = |said: Option<&str>, got| EventKind::FileFailed {
+            name: "x".to_owned(),
+            transport: Transport::Tftp,
+            reason: "peer-error".to_owned(),
+            said: said.map(str::to_owned),
+            got,
+        };
+        let got = Some(Got { octets: 512, of: 9_000 });
+        for (kind, expected) in [
+            (failed(None, None), "x was not delivered (peer-error)"),
+            (failed(None, got), "x was not delivered (peer-error; it has 512 of 9000 octets)"),
+            (failed(Some("full"), got), "x was not delivered (peer-error: \"full\"; it has 512 of 9000 octets)"),
+        ] {
+            assert_eq!(summary(&kind), expected);
+        }
+        // As it was kept before that was known.
+        let before = r#"{"kind":"file-failed","name":"x","transport":"tftp","reason":"no-answer"}"#;
+        assert!(matches!(serde_json::from_str(before), Ok(EventKind::FileFailed { got: None, .. })));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::place::{Place, Waiting};
 use super::stage::Stage;
 use super::{DRAIN, faults};
 use crate::config::{Config, Listen};
-use crate::domain::{EventKind, Transport};
+use crate::domain::{EventKind, Got, Transport};
 use crate::files::{Answer, Refusal, Shelves};
 use crate::hub::Hub;
 use crate::tftp::exchange::{Content, Dropped};
@@ -117,9 +117,10 @@ fn outcome(hub: &Hub, event: tftp::exchange::Event) {
             let what = |name| EventKind::FileSent { name, transport: Transport::Tftp, octets, millis, resent };
             hub.delivered(&name, *source.ip(), what, Timestamp::now());
         }
-        tftp::exchange::Event::Failed { name, source, reason, said } => {
+        tftp::exchange::Event::Failed { name, source, reason, said, got } => {
             let reason = reason.to_owned();
-            let what = |name| EventKind::FileFailed { name, transport: Transport::Tftp, reason, said };
+            let got = got.map(|(octets, of)| Got { octets, of });
+            let what = |name| EventKind::FileFailed { name, transport: Transport::Tftp, reason, said, got };
             hub.delivered(&name, *source.ip(), what, Timestamp::now());
         }
         tftp::exchange::Event::Requested { .. } => {}

@@ -27,6 +27,15 @@ impl Transport {
     }
 }
 
+/// How far a transfer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Got {
+    /// Octets that the phone acknowledged.
+    pub octets: u64,
+    /// Octets of the file.
+    pub of: u64,
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -65,6 +74,9 @@ pub enum EventKind {
         /// With `peer-error`: the phone's own words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said: Option<String>,
+        /// How much of it the phone has, where something was sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        got: Option<Got>,
     },
     /// A line registered, or its contact became reachable again.
     Registered {
@@ -228,7 +240,7 @@ mod tests {
         for what in [
             EventKind::FileAsked { name: text(), transport, refused: None },
             EventKind::FileSent { name: text(), transport, octets: 0, millis: 0, resent: 0 },
-            EventKind::FileFailed { name: text(), transport, reason: text(), said: None },
+            EventKind::FileFailed { name: text(), transport, reason: text(), said: None, got: None },
             EventKind::Registered { extension: text(), uri: text(), user_agent: text() },
             EventKind::Rejected { extension: text(), why: text(), address: address.into() },
             EventKind::Syslog { severity: text(), text: text() },

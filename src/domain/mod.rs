@@ -16,7 +16,7 @@ mod registration;
 mod window;
 
 pub use backoff::backoff;
-pub use event::{BootEvent, DhcpStep, EventKind, Transport};
+pub use event::{BootEvent, DhcpStep, EventKind, Got, Transport};
 pub use extension::{Extension, ExtensionError, Secret};
 pub use line::{LeftOut, Line, Problem};
 pub use load::{Era, Load, Signalling};

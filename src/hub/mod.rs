@@ -156,7 +156,8 @@ impl Hub {
 
     /// A file of the fall-through folder was asked for and is not there.
     pub fn absent(&self, name: &str, ip: Ipv4Addr, transport: Transport, now: Timestamp) {
-        let what = |name| EventKind::FileFailed { name, transport, reason: "not-found".to_owned(), said: None };
+        let what =
+            |name| EventKind::FileFailed { name, transport, reason: "not-found".to_owned(), said: None, got: None };
         self.delivered(name, ip, what, now);
     }
 

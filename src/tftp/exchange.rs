@@ -8,6 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use ipnet::Ipv4Net;
 
+use super::transfer::Transfer;
+
 /// What bounds the server.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -170,7 +172,21 @@ pub enum Event {
         reason: &'static str,
         /// With `peer-error`: what the phone said, escaped, of at most 64 octets.
         said: Option<String>,
+        /// Octets that were acknowledged, and of the whole file, where something was sent.
+        got: Option<(u64, u64)>,
     },
+}
+
+impl Event {
+    /// It ended early, for that reason.
+    pub(super) fn failed(
+        name: String,
+        source: SocketAddrV4,
+        reason: &'static str,
+        transfer: Option<&Transfer>,
+    ) -> Self {
+        Self::Failed { name, source, reason, said: None, got: transfer.map(Transfer::got) }
+    }
 }
 
 /// A datagram to send: the bytes are in the buffer that was given to [`Server::poll_transmit`](super::server::Server::poll_transmit).

@@ -282,7 +282,22 @@ fn t7_silence() {
         packets += bench.sent().len();
     }
     assert_eq!((packets, bench.server.active()), (3, 0));
-    assert!(matches!(bench.events.last(), Some(Event::Failed { reason: "no-answer", .. })));
+    assert!(matches!(bench.events.last(), Some(Event::Failed { reason: "no-answer", got: Some((0, 2_000)), .. })));
+}
+
+/// How far it came is told: three of four blocks, and of one that is not sent nothing.
+#[test]
+fn what_ends_early_tells_how_far_it_came() {
+    let mut bench = Bench::new(2_000);
+    bench.ask(&rrq("f\0octet\0"));
+    for block in 1..=3 {
+        bench.ack(block);
+    }
+    for _ in 0..6_000 {
+        bench.pass(Duration::from_millis(100));
+        bench.sent();
+    }
+    assert!(matches!(bench.events.last(), Some(Event::Failed { got: Some((1_536, 2_000)), .. })), "{:?}", bench.events);
 }
 
 /// T9: a stranger's packets do not disturb, and are told so once a second.

@@ -283,6 +283,12 @@ impl Transfer {
         self.deadline
     }
 
+    /// Octets that were acknowledged, and of the whole file.
+    pub fn got(&self) -> (u64, u64) {
+        let whole = u64::try_from(self.content.len()).unwrap_or(u64::MAX);
+        (self.acked.saturating_mul(self.terms.block_size.into()).min(whole), whole)
+    }
+
     /// Octets of the file, packets sent again, and how long it took.
     pub fn summary(&self, now: Instant) -> (u64, u64, Duration) {
         (u64::try_from(self.content.len()).unwrap_or(u64::MAX), self.resent, now.saturating_duration_since(self.began))

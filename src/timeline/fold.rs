@@ -132,13 +132,17 @@ fn take(entries: &mut VecDeque<Entry>, length: usize) -> Vec<Numbered> {
     entries.drain(from..).flat_map(|entry| entry.events).collect()
 }
 
-/// Whether nothing differs but what differs every time: how long a transfer took, from which port a line registered.
+/// Whether nothing differs but what differs every time: how long a transfer took or how far it came, from which port a line registered.
 fn same(a: &BootEvent, b: &BootEvent) -> bool {
     let all_but_that = match (&a.what, &b.what) {
         (
             EventKind::FileSent { name, transport, octets, .. },
             EventKind::FileSent { name: other, transport: by, octets: size, .. },
         ) => name == other && transport == by && octets == size,
+        (
+            EventKind::FileFailed { name, transport, reason, said, .. },
+            EventKind::FileFailed { name: other, transport: by, reason: why, said: words, .. },
+        ) => name == other && transport == by && reason == why && said == words,
         (
             EventKind::Registered { extension, user_agent, .. },
             EventKind::Registered { extension: other, user_agent: agent, .. },
@@ -148,7 +152,7 @@ fn same(a: &BootEvent, b: &BootEvent) -> bool {
     all_but_that && a.ip == b.ip
 }
 
-/// The event of now, with the longest time and all datagrams sent again of both.
+/// The event of now, with the longest time and all datagrams sent again of both; of transfers that ended early the furthest.
 fn worst(now: &Arc<BootEvent>, before: &BootEvent) -> Arc<BootEvent> {
     match (&now.what, &before.what) {
         (
@@ -159,6 +163,13 @@ fn worst(now: &Arc<BootEvent>, before: &BootEvent) -> Arc<BootEvent> {
             let what =
                 EventKind::FileSent { name: name.clone(), transport: *transport, octets: *octets, millis, resent };
             Arc::new(BootEvent { what, ..BootEvent::clone(now) })
+        }
+        (EventKind::FileFailed { got, .. }, EventKind::FileFailed { got: furthest, .. }) if furthest > got => {
+            let mut now = BootEvent::clone(now);
+            if let EventKind::FileFailed { got, .. } = &mut now.what {
+                *got = *furthest;
+            }
+            Arc::new(now)
         }
         _ => Arc::clone(now),
     }
@@ -269,5 +280,25 @@ mod tests {
                 && worst.times == 4,
             "{worst:?}"
         );
+    }
+
+    #[test]
+    fn of_transfers_that_ended_early_the_furthest_is_kept() {
+        let failed = |id: u64, reason: &str, octets| {
+            let (name, transport) = ("x".to_owned(), crate::domain::Transport::Tftp);
+            let got = Some(crate::domain::Got { octets, of: 9_000 });
+            let what = EventKind::FileFailed { name, transport, reason: reason.to_owned(), said: None, got };
+            let at = Timestamp::from_second(id.try_into().unwrap()).unwrap();
+            let event = BootEvent { at, mac: "001B54AABB01".parse().unwrap(), ip: None, what };
+            Entry::once(Numbered { id, event: Arc::new(event), begins: None })
+        };
+        let mut entries = VecDeque::new();
+        for (id, octets) in (0..).zip([512, 4_096, 0, 1_024]) {
+            push(&mut entries, failed(id, "no-answer", octets));
+        }
+        push(&mut entries, failed(9, "replaced", 512));
+        assert_eq!(entries.len(), 2);
+        let EventKind::FileFailed { got, .. } = &entries[0].events[0].event.what else { panic!() };
+        assert!(got.is_some_and(|got| got.octets == 4_096) && entries[0].times == 4, "{entries:?}");
     }
 }

@@ -186,7 +186,8 @@ impl Stage {
             Happens::Loses(name, reason) => {
                 self.served(name, second)?;
                 let reason = reason.clone();
-                let failed = |name| EventKind::FileFailed { name, transport: Transport::Tftp, reason, said: None };
+                let failed =
+                    |name| EventKind::FileFailed { name, transport: Transport::Tftp, reason, said: None, got: None };
                 self.hub.delivered(name, PHONE, failed, now);
             }
             Happens::Leases(ip) => self.hub.has_address(mac, *ip, None, now),

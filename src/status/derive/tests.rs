@@ -145,7 +145,7 @@ fn boot(events: &[(&str, bool)]) -> Boot {
         let what = if *found {
             EventKind::FileSent { name, transport, octets: 1, millis: 1, resent: 0 }
         } else {
-            EventKind::FileFailed { name, transport, reason: "not-found".into(), said: None }
+            EventKind::FileFailed { name, transport, reason: "not-found".into(), said: None, got: None }
         };
         timeline.push(BootEvent { at: at(second), mac, ip: None, what }, true);
     }

@@ -153,7 +153,7 @@ impl Server {
             _ => {
                 self.error(meta.source, on, ErrorCode::NotFound);
                 let name = printable(request.name, NAME_LIMIT);
-                self.events.push_back(Event::Failed { name, source: meta.source, reason: "bad-name", said: None });
+                self.events.push_back(Event::failed(name, meta.source, "bad-name", None));
                 return;
             }
         };
@@ -375,7 +375,7 @@ impl Server {
         }
         self.ended.push_back((source, slot.on));
         if let Some(reason) = failed {
-            self.events.push_back(Event::Failed { name: slot.name, source, reason, said: None });
+            self.events.push_back(Event::failed(slot.name, source, reason, slot.transfer.as_ref()));
         }
     }
 

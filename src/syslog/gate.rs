@@ -20,8 +20,11 @@ const EACH: u32 = 20;
 /// Lines of all that are kept in [`WINDOW`].
 const ALL: u32 = 6_000;
 
-/// Addresses that are looked up in [`WINDOW`], and so remembered.
+/// Addresses that are looked up in [`WINDOW`], and so remembered, with those at which a phone is known.
 const SOURCES: usize = 16_384;
+
+/// Windows for which a phone keeps its place that says nothing: a day. Nobody who makes up sources then keeps it out.
+const SILENT: u16 = 24 * 60;
 
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,10 @@ impl Fates {
 struct Source {
     /// A phone is there.
     known: bool,
+    /// That was looked up in this window.
+    looked: bool,
+    /// Windows since it said something.
+    silent: u16,
     kept: u32,
     folded: u32,
     last: Option<Line>,
@@ -114,7 +121,10 @@ impl Gate {
         if !self.sources.contains_key(&ip) && self.sources.len() >= SOURCES {
             return Err(Fate::Full);
         }
-        let source = self.sources.entry(ip).or_insert_with(|| Source { known: is_phone(ip), ..Source::default() });
+        let source = self.sources.entry(ip).or_default();
+        if !std::mem::replace(&mut source.looked, true) {
+            (source.known, source.silent) = (is_phone(ip), 0);
+        }
         if !source.known {
             return Err(Fate::Unknown);
         }
@@ -146,8 +156,13 @@ impl Gate {
             return Vec::new();
         }
         (self.since, self.kept) = (now, 0);
-        let sources = self.sources.drain().filter(|(_, source)| source.folded > 0);
-        sources.map(|(ip, source)| (ip, Line::rest(source.folded))).collect()
+        self.sources.retain(|_, source| source.known && source.silent < SILENT);
+        let turned = self.sources.iter_mut().map(|(ip, source)| {
+            let silent = source.silent.saturating_add(1);
+            let folded = std::mem::replace(source, Source { known: true, silent, ..Source::default() }).folded;
+            (*ip, folded)
+        });
+        turned.filter(|(_, folded)| *folded > 0).map(|(ip, folded)| (ip, Line::rest(folded))).collect()
     }
 }
 
@@ -214,6 +229,29 @@ mod tests {
         assert_eq!(gate.take(Ipv4Addr::new(192, 0, 2, 1), b"a", |_| true), None);
         assert_eq!(fates.so_far(Fate::Source), 1);
         assert!(fates.so_far(Fate::Unknown) > 0 && fates.so_far(Fate::Full) > 0);
+    }
+
+    /// In the next window, too, whoever is quicker; but not one that is gone.
+    #[test]
+    fn a_phone_that_is_known_keeps_its_place() {
+        let (mut gate, _) = gate();
+        let made_up = |n: u32| Ipv4Addr::from(0x0a01_0000 + n);
+        assert!(gate.take(PHONE, b"a", |_| true).is_some());
+        for window in 1..5 {
+            gate.turn(at(window * 60));
+            for n in 0..20_000 {
+                gate.take(made_up(n), b"a", |_| false);
+            }
+            assert_eq!(gate.sources.len(), SOURCES);
+            assert!(gate.take(PHONE, b"a", |_| true).is_some(), "{window}");
+        }
+        gate.turn(at(300));
+        assert_eq!(gate.sources.len(), 1, "of others nothing is remembered");
+        assert_eq!(gate.take(PHONE, b"a", |_| false), None, "it is looked up in each window");
+        assert!(gate.turn(at(360)).is_empty() && gate.sources.is_empty());
+        assert!(gate.take(PHONE, b"a", |_| true).is_some());
+        (0..=i64::from(SILENT)).for_each(|window| drop(gate.turn(at(420 + window * 60))));
+        assert!(gate.sources.is_empty(), "nobody spoke there for a day");
     }
 
     #[test]

@@ -64,25 +64,30 @@ pub(super) struct Stream {
     /// `None` = the daemon ends.
     sender: Option<broadcast::Sender<Arc<Live>>>,
     recent: VecDeque<Arc<Live>>,
+    /// The number of the last event that is not kept any more.
+    gone: u64,
 }
 
 impl Default for Stream {
     fn default() -> Self {
-        Self { sender: Some(broadcast::Sender::new(KEPT)), recent: VecDeque::new() }
+        Self { sender: Some(broadcast::Sender::new(KEPT)), recent: VecDeque::new(), gone: 0 }
     }
 }
 
 impl Stream {
     /// What an earlier life kept, in its order.
     pub(super) fn recall(&mut self, rows: &[Row]) {
-        let last = rows.iter().skip(rows.len().saturating_sub(KEPT));
-        self.recent = last.map(|row| Live::new(row.id, Arc::clone(&row.event))).collect();
+        let (before, last) = rows.split_at(rows.len().saturating_sub(KEPT));
+        self.gone = before.last().map_or(0, |row| row.id);
+        self.recent = last.iter().map(|row| Live::new(row.id, Arc::clone(&row.event))).collect();
     }
 
     fn send(&mut self, id: u64, event: Arc<BootEvent>) {
         let live = Live::new(id, event);
-        if self.recent.len() >= KEPT {
-            self.recent.pop_front();
+        if self.recent.len() >= KEPT
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.gone = oldest.id;
         }
         self.recent.push_back(Arc::clone(&live));
         // Nobody watches: that is no fault.
@@ -91,8 +96,6 @@ impl Stream {
 
     fn watch(&self, since: Since, of: impl Fn(&Live) -> bool) -> Option<Watch> {
         let live = self.sender.as_ref()?.subscribe();
-        let full = self.recent.len() >= KEPT;
-        let oldest = self.recent.front().map_or(0, |first| first.id);
         let recent = || self.recent.iter().filter(|live| of(live)).cloned();
         let (past, lost) = match since {
             Since::Now => (Vec::new(), false),
@@ -101,7 +104,7 @@ impl Stream {
                 past.reverse();
                 (past, false)
             }
-            Since::Event(id) => (recent().filter(|live| live.id > id).collect(), full && oldest > id),
+            Since::Event(id) => (recent().filter(|live| live.id > id).collect(), self.gone > id),
         };
         Some(Watch { past, lost, live })
     }
@@ -163,9 +166,25 @@ mod tests {
         (7..=kept + 6).for_each(|n| stream.send(n, event(n)));
         let late = stream.watch(Since::Event(3), |_| true).unwrap();
         assert_eq!((late.past.len(), late.lost), (KEPT, true));
-        assert!(!stream.watch(Since::Event(7), |_| true).unwrap().lost);
+        // The numbers of events are no count: of what came after the sixth, the last that is gone, nothing is missing.
+        assert!(!stream.watch(Since::Event(6), |_| true).unwrap().lost);
+        assert!(stream.watch(Since::Event(5), |_| true).unwrap().lost);
         stream.sender = None;
         assert!(stream.watch(Since::Now, |_| true).is_none());
+    }
+
+    /// As many events of an earlier life as are kept: who saw the first of them, or what came before it, missed nothing.
+    #[test]
+    fn what_was_recalled_whole_is_not_lost() {
+        let row = |id: u64| Row { id, event: event(id), times: 1, since: None, cycle: 1 };
+        let kept = u64::try_from(KEPT).unwrap();
+        let lost = |first: u64, since| {
+            let mut stream = Stream::default();
+            stream.recall(&(first..=kept + 9).map(row).collect::<Vec<_>>());
+            stream.watch(Since::Event(since), |_| true).unwrap().lost
+        };
+        assert_eq!([lost(10, 10), lost(10, 9), lost(10, 1)], [false; 3]);
+        assert_eq!([lost(9, 9), lost(9, 8), lost(1, 1)], [false, true, true]);
     }
 
     /// However slowly somebody reads: sending waits for nobody, and he is told how much he missed.

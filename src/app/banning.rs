@@ -13,7 +13,7 @@ use super::faults;
 use super::stage::Stage;
 use crate::config::Config;
 use crate::fail2ban::log::Log;
-use crate::fail2ban::{Word, read};
+use crate::fail2ban::{Line, read};
 use crate::hub::Hub;
 
 /// How often it is looked whether the log has grown.
@@ -75,8 +75,11 @@ impl Reading {
 
     fn tell(&self, lines: &[String], first: bool) {
         let zone = TimeZone::system();
-        let of_a_phone = |word: &Word| self.networks.iter().any(|network| network.contains(&word.ip));
-        let words = lines.iter().filter_map(|line| read(line, &zone)).filter(of_a_phone);
-        self.hub.banned(words, first, Timestamp::now());
+        let of_a_phone = |line: &Line| match line {
+            Line::Says(word) => self.networks.iter().any(|network| network.contains(&word.ip)),
+            Line::Starts => true,
+        };
+        let said = lines.iter().filter_map(|line| read(line, &zone)).filter(of_a_phone);
+        self.hub.banned(said, first, Timestamp::now());
     }
 }

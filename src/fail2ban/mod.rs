@@ -2,7 +2,8 @@
 //! on the wire says so. Pure; [`log`] reads the file.
 //!
 //! The lines are those of fail2ban 1.0 (`fail2ban.actions [PID]: NOTICE [JAIL] Ban IP`, `Restore Ban`, `Unban`, `IP already
-//! banned`) and of 0.8, which says neither the process nor NOTICE [F2B].
+//! banned`; `fail2ban.server [PID]: INFO Starting Fail2ban v1.0.2`) and of 0.8, which says neither the process nor NOTICE, and
+//! tells of its start before it opens the file [F2B].
 
 pub mod log;
 
@@ -24,6 +25,16 @@ const NAME: usize = 64;
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Something of an address.
+    Says(Word),
+    /// It starts. One that ended in order has said of each address that it is blocked no more, and one that did not says which
+    /// are blocked again.
+    Starts,
+}
+
+/// What it says of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
     /// When, by the log.
     pub at: Timestamp,
@@ -35,15 +46,20 @@ pub struct Word {
     pub banned: bool,
 }
 
-/// Reads a line; `None` = it tells of no address. `zone` is that of the log's times.
-pub fn read(line: &str, zone: &TimeZone) -> Option<Word> {
+/// Reads a line; `None` = it says nothing of who is blocked. `zone` is that of the log's times.
+pub fn read(line: &str, zone: &TimeZone) -> Option<Line> {
     let mut words = line.split_ascii_whitespace();
     let (date, time) = (words.next()?, words.next()?);
     let at: DateTime = format!("{date} {}", time.replace(',', ".")).parse().ok()?;
     let at = at.to_zoned(zone.clone()).ok()?.timestamp();
     // What was matched in other programs' logs may be quoted after another part's name.
-    if words.next()?.trim_end_matches(':') != "fail2ban.actions" {
-        return None;
+    match words.next()?.trim_end_matches(':') {
+        "fail2ban.actions" => {}
+        "fail2ban.server" => {
+            let said: Vec<&str> = words.skip_while(|word| is_process(word)).collect();
+            return matches!(said[..], ["INFO", "Starting", "Fail2ban", _]).then_some(Line::Starts);
+        }
+        _ => return None,
     }
     let jail = words.by_ref().take(3).find(|word| !is_process(word) && word.starts_with('['))?;
     let jail = jail.strip_prefix('[')?.strip_suffix(']')?;
@@ -52,7 +68,7 @@ pub fn read(line: &str, zone: &TimeZone) -> Option<Word> {
         ["Unban", ip] => (ip, false),
         _ => return None,
     };
-    Some(Word { at, jail: printable(jail.as_bytes(), NAME), ip: ip.parse().ok()?, banned })
+    Some(Line::Says(Word { at, jail: printable(jail.as_bytes(), NAME), ip: ip.parse().ok()?, banned }))
 }
 
 /// `[1284]:`
@@ -97,6 +113,14 @@ impl Bans {
         true
     }
 
+    /// None is blocked any more. Returns those that were.
+    pub fn end(&mut self) -> Vec<(Ipv4Addr, Ban)> {
+        let all: Vec<Ipv4Addr> = self.0.keys().copied().collect();
+        let were = all.into_iter().filter_map(|ip| Some((ip, self.of(ip)?))).collect();
+        self.0.clear();
+        were
+    }
+
     /// Who blocks an address.
     pub fn of(&self, ip: Ipv4Addr) -> Option<Ban> {
         let (jail, since) = self.0.get(&ip)?.iter().min_by_key(|(_, since)| **since)?;
@@ -119,7 +143,10 @@ mod tests {
     use super::*;
 
     fn word(line: &str) -> Option<Word> {
-        read(line, &TimeZone::UTC)
+        match read(line, &TimeZone::UTC)? {
+            Line::Says(word) => Some(word),
+            Line::Starts => None,
+        }
     }
 
     fn at(text: &str) -> Timestamp {
@@ -174,8 +201,29 @@ mod tests {
             "2026-13-22 10:23:44,273 fail2ban.actions [1284]: NOTICE [asterisk] Ban 192.0.2.7",
             "fail2ban.actions [1284]: NOTICE [asterisk] Ban 192.0.2.7",
         ] {
-            assert_eq!(word(line), None, "{line}");
+            assert_eq!(read(line, &TimeZone::UTC), None, "{line}");
         }
+    }
+
+    #[test]
+    fn its_start_is_known_from_what_resembles_it() {
+        let start = "2026-11-22 10:23:43,966 fail2ban.server         [1284]: INFO    ";
+        for (said, starts) in [
+            ("Starting Fail2ban v1.0.2", true),
+            ("Starting Fail2ban v0.11.2", true),
+            // A log that is opened elsewhere, by a running one.
+            ("Start Fail2ban v1.0.2", false),
+            ("Changed logging target to /var/log/fail2ban.log for Fail2ban v1.0.2", false),
+            ("Reload all jails", false),
+            ("Starting in daemon mode", false),
+            ("Found 192.0.2.7 Starting Fail2ban v1.0.2", false),
+            ("--------------------------------------------------", false),
+        ] {
+            let read = read(&format!("{start}{said}"), &TimeZone::UTC);
+            assert_eq!(read, starts.then_some(Line::Starts), "{said}");
+        }
+        let other = "2026-11-22 10:23:43,966 fail2ban.filter         [1284]: INFO    Starting Fail2ban v1.0.2";
+        assert_eq!(read(other, &TimeZone::UTC), None);
     }
 
     #[test]
@@ -196,6 +244,9 @@ mod tests {
         assert_eq!(ban(&bans), Some(("recidive".to_owned(), 3)));
         assert!(bans.take(&say("recidive", 6, false)));
         assert!(ban(&bans).is_none() && bans.is_empty());
+        assert!(bans.take(&say("asterisk", 7, true)) && bans.take(&say("recidive", 8, true)));
+        let were: Vec<_> = bans.end().into_iter().map(|(ip, ban)| (ip.octets()[3], ban.jail)).collect();
+        assert_eq!((were, bans.len()), (vec![(7, "asterisk".to_owned())], 0));
     }
 
     #[test]

@@ -74,6 +74,16 @@ impl Fail2ban {
         let _ = server.wait();
     }
 
+    /// As a power cut does, with what it kept.
+    fn kill(&mut self) {
+        let Some(mut server) = self.server.take() else { return };
+        server.kill().unwrap();
+        server.wait().unwrap();
+        for name in ["db", "sock", "pid"] {
+            let _ = fs::remove_file(self.folder.path().join(name));
+        }
+    }
+
     fn tell(&self, verb: &str, ip: Ipv4Addr) {
         succeed(self.by("fail2ban-client").args(["set", "asterisk-iptables", verb, &ip.to_string()]));
     }
@@ -141,6 +151,13 @@ fn a_phone_that_fail2ban_blocks() {
     fail2ban.tell("unbanip", FROM);
     banned(&daemon, false);
     assert_eq!(kinds(&daemon), [true, false, true, false]);
+    // It ends without a word, and has forgotten all when it starts.
+    fail2ban.tell("banip", FROM);
+    banned(&daemon, true);
+    fail2ban.kill();
+    fail2ban.start();
+    banned(&daemon, false);
+    assert_eq!(kinds(&daemon), [true, false, true, false, true, false]);
     daemon.stop();
 }
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod dhcp;
+mod files;
 mod problem;
 mod timeline;
 
@@ -18,6 +19,7 @@ use crate::domain::MacAddr;
 
 pub use admin::{AddToken, FirstRun, MadeToken, SetPassword, Token};
 pub use dhcp::{DhcpHeard, DhcpListen, DhcpProblem, DhcpServer, DhcpSilent};
+pub use files::{Change, DiffLine, FetchState, Fetched, FileDiff, FileName};
 pub use problem::Problem;
 pub use timeline::{Boot, Entry, Event};
 
@@ -172,17 +174,6 @@ pub struct Outcome {
     pub done: bool,
     /// One sentence.
     pub summary: String,
-}
-
-/// Names of the files of a phone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct FileName {
-    /// As the phone asks for it.
-    pub name: String,
-    /// Whether it would be served now.
-    pub served: bool,
-    /// Why not.
-    pub refused: Option<String>,
 }
 
 /// The conversion of one phone, begun or only planned.

@@ -7,6 +7,7 @@ mod converting;
 mod dhcp;
 mod discovering;
 mod faults;
+mod fetched;
 mod incoming;
 mod looking;
 mod manager;
@@ -185,6 +186,7 @@ pub async fn start(config: Config) -> Result<Running, String> {
     }
     hub.recall_conversions(kept, now);
     hub.recall_access(parts::access(&store).await, now);
+    let seal_key = fetched::key(&store).await;
     hub.hold_conversions(now, &TimeZone::system());
 
     let panics = Panics::default();
@@ -248,12 +250,14 @@ pub async fn start(config: Config) -> Result<Running, String> {
             dhcp: hub::Dhcp { watch: rivals, config: config.dhcp.clone(), server: config.server.clone() },
             sinks,
             discovery,
+            seal_key: seal_key.clone(),
             fail2ban,
         },
     ));
     converting::spawn(&mut edges, &hub, &store, &firmware, &operations);
     looking::spawn(&mut edges, &config, &hub);
     access::spawn(&mut edges, &hub, &store);
+    fetched::spawn(&mut edges, seal_key.as_ref(), &hub, &store);
     incoming::spawn(&mut edges, &operations, &config.server.state_dir);
     for (place, bound) in http {
         let router = faults::in_requests("http", web::phone_router(Arc::clone(&hub), shelves.clone()));

@@ -11,9 +11,9 @@ use super::stage::Stage;
 use super::{DRAIN, faults};
 use crate::config::{Config, Listen};
 use crate::domain::{EventKind, Got, Transport};
-use crate::files::{Answer, Refusal, Shelves};
+use crate::files::{Answer, Refusal, Rendering, Shelves};
 use crate::hub::Hub;
-use crate::tftp::exchange::{Content, Dropped};
+use crate::tftp::exchange::{Content, Dropped, Receipt};
 use crate::tftp::io::{Asked, Reply};
 use crate::{neighbour, tftp};
 
@@ -94,7 +94,10 @@ fn reply(hub: &Arc<Hub>, shelves: &Shelves, resolving: &Arc<Semaphore>, request:
 
 fn decide(hub: &Arc<Hub>, shelves: &Shelves, name: &str, ip: Ipv4Addr, server: Ipv4Addr) -> Reply {
     match hub.ask(name, ip, server, Transport::Tftp, Timestamp::now()) {
-        Answer::Serve(bytes) => Reply::Serve(Content { bytes, text: true }),
+        Answer::Serve(rendering) => {
+            let bytes = rendering.bytes().clone();
+            Reply::Serve(Content { bytes, text: true, receipt: Some(Receipt::of(rendering)) })
+        }
         Answer::Refuse(Refusal::Muted) => Reply::Silence,
         Answer::Refuse(_) => Reply::Absent,
         answer @ (Answer::Image(_) | Answer::FallThrough(_)) => {
@@ -104,7 +107,7 @@ fn decide(hub: &Arc<Hub>, shelves: &Shelves, name: &str, ip: Ipv4Addr, server: I
                 if bytes.is_none() {
                     hub.absent(&asked, ip, Transport::Tftp, Timestamp::now());
                 }
-                bytes.map(|bytes| Content { bytes, text: false })
+                bytes.map(|bytes| Content { bytes, text: false, receipt: None })
             }))
         }
     }
@@ -112,10 +115,13 @@ fn decide(hub: &Arc<Hub>, shelves: &Shelves, name: &str, ip: Ipv4Addr, server: I
 
 fn outcome(hub: &Hub, event: tftp::exchange::Event) {
     match event {
-        tftp::exchange::Event::Completed { name, source, octets, resent, took } => {
+        tftp::exchange::Event::Completed { name, source, octets, resent, took, receipt } => {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let what = |name| EventKind::FileSent { name, transport: Transport::Tftp, octets, millis, resent };
             hub.delivered(&name, *source.ip(), what, Timestamp::now());
+            if let Some(rendering) = receipt.and_then(Receipt::take::<Rendering>) {
+                hub.has_taken(rendering, Timestamp::now());
+            }
         }
         tftp::exchange::Event::Failed { name, source, reason, said, got } => {
             let reason = reason.to_owned();

@@ -58,6 +58,9 @@ pub(super) enum Command {
         /// Show secrets instead of asterisks; it is logged
         #[arg(long)]
         reveal: bool,
+        /// What changed since the phone last fetched it, secrets as asterisks on both sides
+        #[arg(long, requires = "file", conflicts_with = "reveal")]
+        diff: bool,
     },
     /// Play a phone's boot against a running server; exit 0 when every line registered
     Simulate(Simulate),

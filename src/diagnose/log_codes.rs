@@ -206,6 +206,12 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
         "Timelines begin anew. Phones and what they are served are not touched.",
     ),
     (
+        "fetched-not-kept",
+        "What phones last fetched could not be written or read",
+        "Phones are served. What changed since a phone last fetched a file is not told until it fetches it again, and may not be told after \
+         a restart. Make room or repair the disk of server.state_dir.",
+    ),
+    (
         "firmware-unreadable",
         "A stored firmware file could not be read",
         "Loads with it are not offered any more. See the disk of server.state_dir, and bring the archive again.",

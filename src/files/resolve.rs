@@ -8,19 +8,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::Rendering;
 use super::name::{FileRequest, PhoneFile, SharedFile};
 use crate::catalog::Family;
-use crate::domain::{Load, MacAddr, Secret};
+use crate::domain::{Load, MacAddr};
 use crate::firmware::set::SetFile;
 use crate::firmware::store::Index;
 use crate::fleet::{Desired, Firmware, Seen, Snapshot};
-use crate::render::{FileKind, Site, render};
+use crate::render::{FileKind, Site};
 
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// These bytes; all our files are text.
-    Serve(Bytes),
+    /// This file, made now; all our files are text.
+    Serve(Arc<Rendering>),
     /// A part of a firmware set, out of the store.
     Image(SetFile),
     /// Not ours: the fall-through folder may have it under this name.
@@ -85,8 +86,6 @@ pub struct Asker<'a> {
     pub firmware: &'a Index,
     /// What phones get that cannot say who they are.
     pub unknown: &'a Unknown,
-    /// A phone gets its secrets; a person who looks does not, unless told to.
-    pub secrets: Secrets,
     /// Why it may have no file with a secret. Such a file is not even made: the time that takes would say that it exists.
     pub denied: Option<Refusal>,
 }
@@ -98,15 +97,6 @@ pub struct Unknown {
     pub erased: Arc<BTreeMap<String, String>>,
     /// The name in `OS79XX.TXT`, while the window is open.
     pub os79xx: Option<String>,
-}
-
-/// Whether secrets are in the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Secrets {
-    /// As the phone needs them.
-    Shown,
-    /// Eight asterisks each.
-    Masked,
 }
 
 /// Decides.
@@ -152,7 +142,7 @@ pub fn resolve(request: &FileRequest, snapshot: &Snapshot, asker: &Asker<'_>) ->
                 if let Some(desired) = &mut phone {
                     desired.phone.offered_load = asker.seen.firmware.names(kind);
                 }
-                made(kind, phone.as_ref(), &snapshot.site(asker.server))
+                made(kind, phone, snapshot.site(asker.server))
             } else {
                 Answer::Refuse(Refusal::NoRoster)
             }
@@ -202,20 +192,15 @@ fn own(kind: FileKind, mac: MacAddr, family: Family, snapshot: &Snapshot, asker:
     if let Some(why) = asker.denied {
         return Answer::Refuse(why);
     }
-    if asker.secrets == Secrets::Masked {
-        for line in &mut desired.phone.lines {
-            line.secret = Secret::new("********");
-        }
-    }
     desired.phone.offered_load = asker.seen.firmware.names(kind);
     let site = snapshot.site(asker.server);
     snapshot.tell_time_server(&mut desired.phone.options, site.server);
-    made(kind, Some(&desired), &site)
+    made(kind, Some(desired), site)
 }
 
-fn made(kind: FileKind, desired: Option<&Desired>, site: &Site) -> Answer {
-    match render(kind, desired.map(|d| (&d.phone, d.model.as_ref())), site) {
-        Ok(bytes) => Answer::Serve(bytes),
+fn made(kind: FileKind, desired: Option<Desired>, site: Site) -> Answer {
+    match Rendering::make(kind, desired, site) {
+        Ok(rendering) => Answer::Serve(Arc::new(rendering)),
         Err(_) => Answer::Refuse(Refusal::NotRendered),
     }
 }
@@ -257,7 +242,8 @@ const LINE_END: &str = "\n";
 fn os79xx(asker: &Asker<'_>) -> Answer {
     let own = asker.seen.firmware.offer.as_ref().and_then(|offer| offer.os79xx.clone());
     let name = own.or_else(|| asker.unknown.os79xx.clone().filter(|_| asker.phone.is_none()));
-    name.map_or(Answer::Refuse(Refusal::NotFound), |name| Answer::Serve(Bytes::from(name + LINE_END)))
+    let plain = |name: String| Answer::Serve(Arc::new(Rendering::plain(Bytes::from(name + LINE_END))));
+    name.map_or(Answer::Refuse(Refusal::NotFound), plain)
 }
 
 impl Firmware {

@@ -22,7 +22,7 @@ impl Shelves {
     pub async fn read(&self, answer: Answer) -> Option<Bytes> {
         let shelves = self.clone();
         let read = move || match answer {
-            Answer::Serve(bytes) => Some(bytes),
+            Answer::Serve(rendering) => Some(rendering.bytes().clone()),
             Answer::Image(file) => {
                 let bytes = shelves.firmware?.read(&file.sha256);
                 bytes.map_err(|why| tracing::error!(code = "firmware-unreadable", file = file.name, "{why}")).ok()

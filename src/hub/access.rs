@@ -15,7 +15,7 @@ use crate::config;
 use crate::convert::Conversion;
 use crate::domain::{BootEvent, ContactState, EventKind, MacAddr, Transport};
 use crate::files::name::{FileRequest, SharedFile};
-use crate::files::{Answer, Asker, Refusal, Secrets, guarded, resolve};
+use crate::files::{Answer, Asker, Refusal, guarded, resolve};
 use crate::fleet::Snapshot;
 
 impl Hub {
@@ -54,7 +54,6 @@ impl Hub {
             seen: &seen,
             firmware: &index,
             unknown: &unknown,
-            secrets: Secrets::Shown,
             denied: refusal(admission).filter(|_| guarded),
         };
         let mut answer = resolve(&request, &snapshot, &asker);

@@ -13,6 +13,7 @@ mod counted;
 mod counts;
 mod dhcp;
 mod facts;
+mod fetching;
 mod firmware;
 mod holding;
 mod keeping;
@@ -52,6 +53,7 @@ use crate::status::Statuses;
 use crate::timeline::{Change, Row};
 
 pub use counts::{Counts, Lines};
+pub use fetching::Taken;
 pub use live::{Live, Since, Watch};
 pub use looking::Look;
 pub use operations::{Dhcp, Operations, Surroundings, absent};
@@ -224,6 +226,7 @@ impl Hub {
             state.access.forget(*mac);
             state.rejections.forget(*mac);
             state.told.forget(*mac);
+            state.fetching.forget(*mac);
         }
         drop(state);
         let site_changed = all || !same_site(&before, &next);

@@ -18,6 +18,7 @@ use crate::config::{self, Listen};
 use crate::dhcp::watch::Watch;
 use crate::domain::{Extension, LineKind, MacAddr, ModelName, PhoneOptions};
 use crate::files::fall_through::FallThrough;
+use crate::files::fetched::SealKey;
 use crate::pbx::ami::client::AmiHandle;
 use crate::pbx::roster::{Assignment, Button, Origin};
 use crate::simulate;
@@ -65,6 +66,8 @@ pub struct Surroundings {
     pub sinks: Vec<(String, watch::Receiver<Option<String>>)>,
     /// Interfaces where announcements of phones are listened to, and why each is not heard.
     pub discovery: Vec<(String, watch::Receiver<Option<String>>)>,
+    /// What tells whether a secret in a file changed; `None` where it cannot be read.
+    pub seal_key: Option<SealKey>,
     /// Why the log of fail2ban is not read, where it is there.
     pub fail2ban: watch::Receiver<Option<String>>,
 }

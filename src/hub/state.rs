@@ -9,6 +9,7 @@ use super::Ami;
 use super::converting::Converting;
 use super::counts::Counts;
 use super::facts::Told;
+use super::fetching::Fetching;
 use super::live::Stream;
 use super::rejecting::Rejections;
 use crate::access::Access;
@@ -58,6 +59,8 @@ pub(super) struct State {
     pub(super) rejections: Rejections,
     /// What others tell of phones.
     pub(super) told: Told,
+    /// What phones take of their files.
+    pub(super) fetching: Fetching,
     /// When strangers were last looked at whether they are to be forgotten.
     pub(super) swept: Timestamp,
 }

@@ -11,7 +11,7 @@ use crate::api;
 use crate::diagnose::Finding;
 use crate::domain::{Driver, MacAddr};
 use crate::files::name::FileRequest;
-use crate::files::{Answer, Asker, Secrets, Unknown, resolve};
+use crate::files::{Answer, Asker, Unknown, resolve};
 use crate::fleet::Desired;
 use crate::pbx::roster::Assignment;
 use crate::status::{Health, Stage};
@@ -98,9 +98,9 @@ impl Hub {
         state.judged.iter().flat_map(|(mac, judged)| judged.findings.iter().map(|f| (*mac, f.clone()))).collect()
     }
 
-    /// What that phone would get, without noting that anybody asked.
+    /// What that phone would get, secrets in it, without noting that anybody asked.
     /// `server` is the address a phone never seen would be told.
-    pub fn preview(&self, mac: MacAddr, name: &str, server: Ipv4Addr, secrets: Secrets) -> Answer {
+    pub fn preview(&self, mac: MacAddr, name: &str, server: Ipv4Addr) -> Answer {
         let snapshot = self.snapshot();
         let state = self.lock();
         let (seen, index) = (state.seen(mac), Arc::clone(&state.converting.index));
@@ -109,7 +109,7 @@ impl Hub {
         let desired = snapshot.desired(mac, &seen);
         let unknown = Unknown::default();
         let (phone, firmware, unknown) = (desired.as_ref(), &*index, &unknown);
-        let asker = Asker { server, phone, seen: &seen, firmware, unknown, secrets, denied: None };
+        let asker = Asker { server, phone, seen: &seen, firmware, unknown, denied: None };
         resolve(&FileRequest::parse(name), &snapshot, &asker)
     }
 

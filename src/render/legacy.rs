@@ -18,7 +18,7 @@ use crate::domain::{Phone, PhoneOptions};
 
 use super::cnf::{Quoted, whole};
 use super::timezone::{self, Zone};
-use super::{RenderError, Site, lines, locale, offered, registrar};
+use super::{RenderError, Site, Stamp, lines, locale, offered, registrar};
 
 /// Limits of the keys that stand in the default file, where no model is known [FW812].
 const VOICEMAIL: usize = 127;
@@ -85,14 +85,20 @@ pub(super) fn sip_default(
 }
 
 /// What one phone is told: its lines, with the keys it has none for cleared.
-pub(super) fn sip_mac(phone: &Phone, model: &Model, site: &Site) -> Result<Bytes, RenderError> {
+pub(super) fn sip_mac(phone: &Phone, model: &Model, site: &Site, shown: Stamp) -> Result<Bytes, RenderError> {
     let (text, sync) = own(phone, model, site)?;
-    whole("SIP<MAC>.cnf", text + &sync)
+    whole("SIP<MAC>.cnf", text + &shown.of(sync))
 }
 
 /// Whether the phone restarts.
-pub(super) fn sync_info(phone: &Phone, model: &Model, site: &Site, restart: bool) -> Result<Bytes, RenderError> {
-    let sync = if restart { "restart".to_owned() } else { own(phone, model, site)?.1 };
+pub(super) fn sync_info(
+    phone: &Phone,
+    model: &Model,
+    site: &Site,
+    restart: bool,
+    shown: Stamp,
+) -> Result<Bytes, RenderError> {
+    let sync = if restart { "restart".to_owned() } else { shown.of(own(phone, model, site)?.1) };
     whole("syncinfo.xml", SyncInfo { sync }.render()?)
 }
 

@@ -18,7 +18,7 @@ use std::net::Ipv4Addr;
 use bytes::Bytes;
 
 use crate::catalog::{Family, Model};
-use crate::domain::{MacAddr, Phone, PhoneOptions, Problem};
+use crate::domain::{MacAddr, Phone, PhoneOptions, Problem, Secret};
 
 /// What all phones of the site share.
 #[derive(Clone, Debug)]
@@ -65,12 +65,51 @@ pub struct RenderError(pub String);
 /// # Errors
 /// A value that the format cannot carry, or a per-phone kind without a phone or for a model that does not read it.
 pub fn render(kind: FileKind, phone: Option<(&Phone, &Model)>, site: &Site) -> Result<Bytes, RenderError> {
+    made(kind, phone, site, Stamp::Stated)
+}
+
+/// The same as people may see it: [`MASK`] for each secret, and for the digest over them that some files end with.
+///
+/// # Errors
+/// As [`render`].
+pub fn masked(kind: FileKind, phone: Option<(&Phone, &Model)>, site: &Site) -> Result<Bytes, RenderError> {
+    let shown = phone.map(|(phone, model)| {
+        let mut phone = phone.clone();
+        for line in &mut phone.lines {
+            line.secret = Secret::new(MASK);
+        }
+        (phone, model)
+    });
+    made(kind, shown.as_ref().map(|(phone, model)| (phone, *model)), site, Stamp::Masked)
+}
+
+/// What stands for a secret.
+const MASK: &str = "********";
+
+/// The digest over a file that stands in it.
+#[derive(Clone, Copy)]
+enum Stamp {
+    Stated,
+    /// It tells nothing but that something changed, and is made of secrets.
+    Masked,
+}
+
+impl Stamp {
+    fn of(self, digest: String) -> String {
+        match self {
+            Self::Stated => digest,
+            Self::Masked => MASK.to_owned(),
+        }
+    }
+}
+
+fn made(kind: FileKind, phone: Option<(&Phone, &Model)>, site: &Site, stamp: Stamp) -> Result<Bytes, RenderError> {
     let options = phone.map_or(&site.options, |(phone, _)| &phone.options);
     let own = || phone.ok_or_else(|| RenderError("this file is made for one phone, and no phone is given".to_owned()));
     match kind {
         FileKind::SipMac => {
             let (phone, model) = own()?;
-            legacy::sip_mac(phone, model, site)
+            legacy::sip_mac(phone, model, site, stamp)
         }
         FileKind::SipDefault => legacy::sip_default(phone, options, site),
         // No ring files are shipped: an empty list, and the phone offers its built-in rings.
@@ -78,31 +117,45 @@ pub fn render(kind: FileKind, phone: Option<(&Phone, &Model)>, site: &Site) -> R
         FileKind::DialPlan => dialplan::dial_plan(options),
         FileKind::SepMac => {
             let (phone, model) = own()?;
-            sep::sep_mac(phone, model, site)
+            sep::sep_mac(phone, model, site, stamp)
         }
         FileKind::XmlDefault => sep::xml_default(phone, site),
         FileKind::SyncInfo { restart } => {
             let (phone, model) = own()?;
-            legacy::sync_info(phone, model, site, restart)
+            legacy::sync_info(phone, model, site, restart, stamp)
+        }
+    }
+}
+
+impl FileKind {
+    /// The name that a phone asks for it by.
+    pub fn name(self, mac: MacAddr) -> String {
+        match self {
+            Self::SipMac => format!("SIP{mac}.cnf"),
+            Self::SipDefault => "SIPDefault.cnf".to_owned(),
+            Self::RingList => "RINGLIST.DAT".to_owned(),
+            Self::DialPlan => "dialplan.xml".to_owned(),
+            Self::SepMac => format!("SEP{mac}.cnf.xml"),
+            Self::XmlDefault => "XMLDefault.cnf.xml".to_owned(),
+            Self::SyncInfo { .. } => "syncinfo.xml".to_owned(),
         }
     }
 }
 
 /// The files made for a phone of this model, and the names it asks for them by; the one that holds its lines first.
 pub fn file_names(model: &Model, mac: MacAddr) -> Vec<(FileKind, String)> {
-    let dial_plan = (FileKind::DialPlan, "dialplan.xml".to_owned());
-    let xml_default = (FileKind::XmlDefault, "XMLDefault.cnf.xml".to_owned());
-    match model.family {
-        Family::Legacy => vec![
-            (FileKind::SipMac, format!("SIP{mac}.cnf")),
-            (FileKind::SipDefault, "SIPDefault.cnf".to_owned()),
-            (FileKind::RingList, "RINGLIST.DAT".to_owned()),
-            dial_plan,
-            xml_default,
-            (FileKind::SyncInfo { restart: false }, "syncinfo.xml".to_owned()),
+    let kinds: &[FileKind] = match model.family {
+        Family::Legacy => &[
+            FileKind::SipMac,
+            FileKind::SipDefault,
+            FileKind::RingList,
+            FileKind::DialPlan,
+            FileKind::XmlDefault,
+            FileKind::SyncInfo { restart: false },
         ],
-        Family::Java => vec![(FileKind::SepMac, format!("SEP{mac}.cnf.xml")), dial_plan, xml_default],
-    }
+        Family::Java => &[FileKind::SepMac, FileKind::DialPlan, FileKind::XmlDefault],
+    };
+    kinds.iter().map(|kind| (*kind, kind.name(mac))).collect()
 }
 
 /// What the phone's files leave out or state only nearly: options that do not fit, a zone that the phone does not know

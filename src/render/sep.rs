@@ -16,7 +16,7 @@ use crate::domain::{Load, Phone, SipTransport};
 use super::locale::{self, Locale};
 use super::timezone;
 use super::xml::{Xml, whole};
-use super::{RenderError, Site, lines, offered, registrar};
+use super::{RenderError, Site, Stamp, lines, offered, registrar};
 
 /// UTC all the year: what the skeleton says where no zone is known.
 const NO_ZONE: &str = "Greenwich Standard Time";
@@ -79,7 +79,7 @@ struct XmlDefault {
 }
 
 /// What one phone is told.
-pub(super) fn sep_mac(phone: &Phone, model: &Model, site: &Site) -> Result<Bytes, RenderError> {
+pub(super) fn sep_mac(phone: &Phone, model: &Model, site: &Site, shown: Stamp) -> Result<Bytes, RenderError> {
     let load = offered(phone, model)?.map(|name| Xml::new(&name));
     if model.family == Family::Legacy {
         let load = load.ok_or_else(|| RenderError(format!("no load is offered to this {}", model.name)))?;
@@ -129,7 +129,7 @@ pub(super) fn sep_mac(phone: &Phone, model: &Model, site: &Site) -> Result<Bytes
         },
     };
     // Any text will do that differs when the file differs: the digest of the file without it.
-    view.stamp = stamp(view.render()?.as_bytes());
+    view.stamp = shown.of(stamp(view.render()?.as_bytes()));
     Ok(whole(view.render()?))
 }
 

@@ -7,6 +7,7 @@
 mod access;
 mod conversions;
 mod events;
+mod fetched;
 mod folder;
 mod leases;
 mod people;

@@ -1,5 +1,6 @@
 //! What goes into the server's core and what comes out of it.
 
+use std::any::Any;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -159,6 +160,8 @@ pub enum Event {
         resent: u64,
         /// From acceptance to the last ACK.
         took: Duration,
+        /// What came with the file.
+        receipt: Option<Receipt>,
     },
     /// The transfer ended early.
     Failed {
@@ -205,4 +208,32 @@ pub struct Content {
     pub bytes: Bytes,
     /// Whether it is text, which netascii translates; anything else is refused in that mode.
     pub text: bool,
+    /// What its owner wants back once all of it was acknowledged.
+    pub receipt: Option<Receipt>,
 }
+
+/// A thing of the owner's that goes with a file and comes back when it was delivered; with a transfer that ends otherwise it is
+/// dropped. Nobody here looks into it.
+#[derive(Clone, Debug)]
+pub struct Receipt(Arc<dyn Any + Send + Sync>);
+
+impl Receipt {
+    /// For this.
+    pub fn of(thing: Arc<impl Any + Send + Sync>) -> Self {
+        Self(thing)
+    }
+
+    /// What it is for, if that is such a thing.
+    pub fn take<T: Any + Send + Sync>(self) -> Option<Arc<T>> {
+        self.0.downcast().ok()
+    }
+}
+
+/// Those for the same thing are the same.
+impl PartialEq for Receipt {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Receipt {}

@@ -61,7 +61,7 @@ impl Bench {
                     if name == "absent" {
                         self.server.reject(*id, ErrorCode::NotFound);
                     } else {
-                        let content = Content { bytes: self.file.clone(), text: self.text };
+                        let content = Content { bytes: self.file.clone(), text: self.text, receipt: None };
                         self.server.accept(self.now, *id, content);
                     }
                 }

@@ -22,9 +22,8 @@ use super::connections::Peer;
 use super::openapi::openapi;
 use super::problem::{refuse, with_problems};
 use super::whole::to_the_end;
-use crate::api::{AddPhone, Approve, Done, FileName};
+use crate::api::{AddPhone, Approve, Done};
 use crate::domain::MacAddr;
-use crate::files::{Answer, Secrets};
 use crate::hub::Operations;
 
 /// What root and group `offhook` have on the socket: all of it, and who may come in over TCP.
@@ -44,6 +43,7 @@ fn router(desk: Arc<Operations>) -> Router {
         .route("/api/v1/phones", post(add))
         .route("/api/v1/phones/{mac}", delete(remove))
         .route("/api/v1/phones/{mac}/approve", post(approve))
+        .route("/api/v1/phones/{mac}/diff/{*name}", get(diff))
         .route("/api/v1/phones/{mac}/files", get(files))
         .route("/api/v1/phones/{mac}/files/{*name}", get(file));
     let api = own.merge(super::firmware::own()).merge(super::conversions::own()).merge(super::dhcp::own());
@@ -222,16 +222,17 @@ async fn files(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) -> 
         Ok(mac) => mac,
         Err(response) => return *response,
     };
-    let Some(names) = desk.file_names(mac) else { return unknown(mac) };
-    let list: Vec<FileName> = names
-        .into_iter()
-        .map(|name| match desk.preview(mac, &name, Secrets::Masked) {
-            Answer::Serve(_) | Answer::Image(_) => FileName { name, served: true, refused: None },
-            Answer::FallThrough(_) => FileName { name, served: false, refused: Some("fall-through".to_owned()) },
-            Answer::Refuse(why) => FileName { name, served: false, refused: Some(why.code().to_owned()) },
-        })
-        .collect();
-    Json(list).into_response()
+    desk.files(mac).await.map_or_else(|| unknown(mac), |files| Json(files).into_response())
+}
+
+async fn diff(State(desk): State<Arc<Operations>>, Path((mac, name)): Path<(String, String)>) -> Response {
+    match mac_of(&mac) {
+        Ok(mac) => match desk.diff(mac, &name).await {
+            Ok(diff) => Json(diff).into_response(),
+            Err(why) => refuse(StatusCode::NOT_FOUND, why),
+        },
+        Err(response) => *response,
+    }
 }
 
 #[derive(Deserialize)]

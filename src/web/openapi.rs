@@ -11,8 +11,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 use crate::api::{
-    AddPhone, Approve, Audited, Boot, Check, Conversion, Convert, DhcpHeard, DhcpListen, Done, Event, FileName, Lease,
-    Outcome, Phone, Problem,
+    AddPhone, Approve, Audited, Boot, Check, Conversion, Convert, DhcpHeard, DhcpListen, Done, Event, FileDiff,
+    FileName, Lease, Outcome, Phone, Problem,
 };
 use crate::convert::Campaign;
 use crate::diagnose::Finding;
@@ -64,6 +64,8 @@ const GET: Operation = Operation {
     gives: Body::None,
     errors: &[],
 };
+/// Of one phone, that may not be there.
+const OF_PHONE: Operation = Operation { errors: &[400, 404], ..GET };
 const POST: Operation = Operation { method: "post", ..GET };
 const DELETE: Operation = Operation { method: "delete", ..GET };
 
@@ -219,8 +221,7 @@ const OPERATIONS: &[Operation] = &[
         id: "phone",
         summary: "One phone",
         gives: Body::Json(of::<Phone>),
-        errors: &[400, 404],
-        ..GET
+        ..OF_PHONE
     },
     Operation {
         path: "/api/v1/phones/{mac}",
@@ -244,16 +245,21 @@ const OPERATIONS: &[Operation] = &[
         id: "phoneBoots",
         summary: "The same by boots, what repeats in one entry",
         gives: Body::Json(of::<Vec<Boot>>),
-        errors: &[400, 404],
-        ..GET
+        ..OF_PHONE
+    },
+    Operation {
+        path: "/api/v1/phones/{mac}/diff/{*name}",
+        id: "phoneFileDiff",
+        summary: "What changed in a file since the phone last fetched it, secrets masked",
+        gives: Body::Json(of::<FileDiff>),
+        ..OF_PHONE
     },
     Operation {
         path: "/api/v1/phones/{mac}/files",
         id: "phoneFiles",
-        summary: "Names of a phone's files",
+        summary: "Names of a phone's files, each with how it compares with what the phone last fetched",
         gives: Body::Json(of::<Vec<FileName>>),
-        errors: &[400, 404],
-        ..GET
+        ..OF_PHONE
     },
     Operation {
         path: "/api/v1/phones/{mac}/files/{*name}",
@@ -261,24 +267,21 @@ const OPERATIONS: &[Operation] = &[
         summary: "A file as the phone would get it, secrets masked unless `reveal`",
         query: &[("reveal", false, "boolean")],
         gives: Body::Octets,
-        errors: &[400, 404],
-        ..GET
+        ..OF_PHONE
     },
     Operation {
         path: "/api/v1/phones/{mac}/findings",
         id: "phoneFindings",
         summary: "What is wrong with a phone",
         gives: Body::Json(of::<Vec<Finding>>),
-        errors: &[400, 404],
-        ..GET
+        ..OF_PHONE
     },
     Operation {
         path: "/api/v1/phones/{mac}/timeline",
         id: "phoneTimeline",
         summary: "What happened to a phone, oldest first",
         gives: Body::Json(of::<Vec<Event>>),
-        errors: &[400, 404],
-        ..GET
+        ..OF_PHONE
     },
     Operation {
         path: "/api/v1/phones/{mac}/{verb}",

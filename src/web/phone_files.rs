@@ -37,9 +37,9 @@ async fn answer(
     };
     let answer = hub.ask(&name, ends.peer, ends.local, Transport::Http, Timestamp::now());
     let on_disk = matches!(answer, Answer::Image(_) | Answer::FallThrough(_));
-    let bytes = match answer {
-        Answer::Serve(bytes) => Some(bytes),
-        answer => shelves.read(answer).await,
+    let (rendering, bytes) = match answer {
+        Answer::Serve(rendering) => (Some(Arc::clone(&rendering)), Some(rendering.bytes().clone())),
+        answer => (None, shelves.read(answer).await),
     };
     let Some(bytes) = bytes else {
         if on_disk {
@@ -51,6 +51,9 @@ async fn answer(
     let what = |name| EventKind::FileSent { name, transport: Transport::Http, octets, millis: 0, resent: 0 };
     if method == Method::GET {
         hub.delivered(&name, ends.peer, what, Timestamp::now());
+        if let Some(rendering) = rendering {
+            hub.has_taken(rendering, Timestamp::now());
+        }
     }
     present(&name, bytes)
 }

@@ -47,6 +47,7 @@ mod dhcp_phone;
 mod discovery;
 mod docs;
 mod faults;
+mod fetched;
 mod firmware;
 mod firmware_path;
 mod lifecycle;

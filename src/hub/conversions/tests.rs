@@ -128,7 +128,7 @@ fn take(hub: &Hub, name: &str, second: i64) -> bool {
 /// Control files that name the load; `ip`: who asks.
 fn named_to(hub: &Hub, load: &str, ip: Ipv4Addr, second: i64) -> Vec<&'static str> {
     let names = |name: &&&str| match hub.ask(name, ip, SERVER, Transport::Tftp, at(second)) {
-        Answer::Serve(bytes) => String::from_utf8_lossy(&bytes).contains(load),
+        Answer::Serve(file) => String::from_utf8_lossy(file.bytes()).contains(load),
         _ => false,
     };
     CONTROL.iter().filter(names).copied().collect()
@@ -210,8 +210,8 @@ fn i3_a_phone_outside_is_offered_nothing() {
     for (ip, second) in [(outside, 4), (stranger, 5)] {
         let of_another = |name: &&&str| ip == stranger && name.contains("AABB02");
         for name in CONTROL.iter().skip(2).filter(|name| !of_another(name)) {
-            if let Answer::Serve(bytes) = hub.ask(name, ip, SERVER, Transport::Tftp, at(second)) {
-                assert!(!String::from_utf8_lossy(&bytes).contains(TO), "{name} to {ip}");
+            if let Answer::Serve(file) = hub.ask(name, ip, SERVER, Transport::Tftp, at(second)) {
+                assert!(!String::from_utf8_lossy(file.bytes()).contains(TO), "{name} to {ip}");
             }
         }
         let term = hub.ask("term42.default.loads", ip, SERVER, Transport::Tftp, at(second));

@@ -53,7 +53,7 @@ fn erased_phones_get_what_the_site_says() {
     assert_eq!(ask(&hub, "term42.default.loads", 1), Err("image"));
     assert_eq!(ask(&hub, "OS79XX.TXT", 1), Err("not-found"), "no window is open");
     hub.start_conversions(Vec::new(), None, at(10));
-    let answer = hub.ask("OS79XX.TXT", IP, SERVER, Transport::Tftp, at(11));
-    assert_eq!(answer, Answer::Serve("P003-8-12-00\n".into()), "one line, no blank");
+    let Answer::Serve(rendering) = hub.ask("OS79XX.TXT", IP, SERVER, Transport::Tftp, at(11)) else { panic!("denied") };
+    assert_eq!(rendering.bytes(), "P003-8-12-00\n", "one line, no blank");
     assert_eq!(ask(&hub, "OS79XX.TXT", 400), Err("not-found"), "it has closed");
 }

@@ -31,7 +31,7 @@ fn start(ip: Ipv4Addr, answer: impl Fn(Asked) -> Reply + Send + 'static) -> Runn
 /// The file of a name that is a number: so many octets, different for each.
 fn numbered(name: &str) -> Reply {
     match name.parse::<usize>() {
-        Ok(size) => Reply::Serve(Content { bytes: file(size).into(), text: true }),
+        Ok(size) => Reply::Serve(Content { bytes: file(size).into(), text: true, receipt: None }),
         Err(_) => Reply::Absent,
     }
 }
@@ -218,7 +218,7 @@ async fn slow_lookups_hold_up_nobody() {
             let gate = gate.lock().unwrap().take();
             Reply::Later(Box::pin(async move {
                 gate?.await.ok()?;
-                Some(Content { bytes: file(9_000).into(), text: false })
+                Some(Content { bytes: file(9_000).into(), text: false, receipt: None })
             }))
         }
         "gone" => Reply::Later(Box::pin(async { None })),

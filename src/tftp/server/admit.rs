@@ -148,7 +148,7 @@ mod tests {
             while let Some(event) = self.server.poll_event() {
                 if let Event::Requested { id, .. } = event {
                     let bytes = Bytes::from_static(&[7; 512 * 3]);
-                    self.server.accept(self.now, id, Content { bytes, text: true });
+                    self.server.accept(self.now, id, Content { bytes, text: true, receipt: None });
                 }
             }
             let (mut sent, mut out) = (Vec::new(), Vec::new());

@@ -19,7 +19,7 @@ use slab::Slab;
 
 use crate::domain::printable;
 
-use super::exchange::{Config, Content, DropReason, Event, Id, Meta, On, Transmit, Ways};
+use super::exchange::{Config, Content, DropReason, Event, Id, Meta, On, Receipt, Transmit, Ways};
 use super::netascii::netascii;
 use super::options::Terms;
 use super::pace::{Lane, Pace};
@@ -55,6 +55,8 @@ struct Slot {
     netascii: bool,
     terms: Terms,
     transfer: Option<Transfer>,
+    /// Of the file that is on its way.
+    receipt: Option<Receipt>,
     /// The time in the heap that counts; others of this slot in there are leftovers.
     armed: Option<Instant>,
     queued: bool,
@@ -192,6 +194,7 @@ impl Server {
             netascii,
             terms,
             transfer: None,
+            receipt: None,
             armed: Some(now + ANSWER_LIMIT),
             queued: false,
         };
@@ -221,6 +224,7 @@ impl Server {
             return;
         }
         let bytes = if slot.netascii { netascii(content.bytes) } else { content.bytes };
+        slot.receipt = content.receipt;
         slot.transfer = Some(Transfer::new(now, bytes, slot.terms));
         self.schedule(id.slot);
     }
@@ -261,6 +265,7 @@ impl Server {
                     octets,
                     resent,
                     took,
+                    receipt: slot.receipt.take(),
                 };
                 self.events.push_back(event);
                 self.end(at, None);
@@ -435,7 +440,7 @@ mod tests {
                 match event {
                     Event::Requested { id, .. } if self.answers => {
                         let bytes = Bytes::from_static(&[7; 512 * 5]);
-                        self.core.accept(self.now, id, Content { bytes, text: true });
+                        self.core.accept(self.now, id, Content { bytes, text: true, receipt: None });
                     }
                     Event::Failed { reason, .. } => self.failed.push(reason),
                     _ => {}
@@ -487,7 +492,7 @@ mod tests {
         let mut bench = Bench { answers: false, ..Bench::new() };
         bench.ask("f");
         bench.now += Duration::from_millis(9_500);
-        bench.core.accept(bench.now, FIRST, Content { bytes: Bytes::new(), text: true });
+        bench.core.accept(bench.now, FIRST, Content { bytes: Bytes::new(), text: true, receipt: None });
         assert_eq!(bench.sent().len(), 1);
         bench.now += Duration::from_secs(1);
         bench.core.handle_timeout(bench.now);
@@ -511,7 +516,7 @@ mod tests {
         let wide = Bytes::from(vec![7; 512 * 2_000]);
         bench.answers = false;
         bench.ask("f");
-        bench.core.accept(bench.now, FIRST, Content { bytes: wide, text: true });
+        bench.core.accept(bench.now, FIRST, Content { bytes: wide, text: true, receipt: None });
         bench.sent();
         for block in 1..1_000 {
             for _ in 0..if block % 3 == 0 { 30 } else { 1 } {

@@ -7,7 +7,7 @@
 //!
 //! - [`visit`]: who asks, and what all pages share; [`words`]: how values are shown
 //! - [`overview`], with [`find`] (which phones are meant) and [`lot`] (how a phone is, in one word)
-//! - [`phone`], and what is done to one: [`actions`]
+//! - [`phone`], with its files ([`file`]), and what is done to one: [`actions`]
 //! - [`firmware`], with [`upload`] and [`graph`] (the upgrade ways as a picture)
 //! - [`conversions`], [`leases`], [`live`], [`check`], [`settings`], [`explain`]
 //! - [`assets`]: style sheet, script and icon, compiled in
@@ -17,6 +17,7 @@ mod assets;
 mod check;
 mod conversions;
 mod explain;
+mod file;
 mod find;
 mod firmware;
 mod graph;
@@ -52,7 +53,7 @@ pub fn router() -> Router<Arc<Operations>> {
         .route("/phones/add", post(actions::add))
         .route("/phones/adopt", post(actions::adopt))
         .route("/phones/{mac}", get(phone::page))
-        .route("/phones/{mac}/files/{*name}", get(phone::file))
+        .route("/phones/{mac}/files/{*name}", get(file::page))
         .route("/phones/{mac}/{verb}", post(actions::act))
         .route("/firmware", get(firmware::page).post(upload::add).layer(DefaultBodyLimit::disable()))
         .route("/firmware/{load}/{verb}", post(upload::act))

@@ -11,12 +11,11 @@ use super::conversions::{self, Ride};
 use super::lot::Lot;
 use super::overview::{Free, free, models};
 use super::visit::{Chrome, Visit};
-use super::words::{Row, When, explained, iso, size, when};
+use super::words::{Row, When, explained, iso, when};
 use super::{absent, shown};
-use crate::api::{self, Event};
+use crate::api::{self, FetchState, FileName};
 use crate::diagnose::{APPROVABLE, Finding, Severity};
 use crate::domain::MacAddr;
-use crate::files::{Answer, Secrets};
 use crate::hub::Operations;
 use crate::pbx::roster::Origin;
 
@@ -77,8 +76,10 @@ struct FileRow {
     name: String,
     link: Option<String>,
     state: String,
-    /// When the phone last took it whole, and how long it was then.
-    taken: Option<(When, String)>,
+    /// When the phone last took it whole.
+    taken: Option<When>,
+    /// How that compares with what it would get.
+    compared: &'static str,
 }
 
 pub(super) async fn page(visit: Visit, State(desk): State<Arc<Operations>>, Path(mac): Path<String>) -> Response {
@@ -88,14 +89,14 @@ pub(super) async fn page(visit: Visit, State(desk): State<Arc<Operations>>, Path
     let Some(phone) = desk.hub().phone(mac) else {
         return absent(&visit, format!("The phone {mac} is not assigned and was never seen."));
     };
-    shown(&page_of(&visit, &desk, &phone, Timestamp::now()))
+    let files = desk.files(mac).await.unwrap_or_default();
+    shown(&page_of(&visit, &desk, &phone, files, Timestamp::now()))
 }
 
-fn page_of(visit: &Visit, desk: &Operations, phone: &api::Phone, now: Timestamp) -> Page {
+fn page_of(visit: &Visit, desk: &Operations, phone: &api::Phone, files: Vec<FileName>, now: Timestamp) -> Page {
     let (hub, snapshot, mac) = (desk.hub(), desk.hub().snapshot(), phone.mac);
     let findings = hub.findings(mac);
     let conversion = hub.conversions().into_iter().find(|conversion| conversion.mac == mac);
-    let events = hub.timeline(mac);
     let assignment = snapshot.assignment(mac);
     let is_seen = assignment.is_none();
     let next = match (&conversion, findings.iter().find(|finding| finding.code == phone.reason)) {
@@ -132,7 +133,7 @@ fn page_of(visit: &Visit, desk: &Operations, phone: &api::Phone, now: Timestamp)
         can_convert: !is_seen,
         findings: findings.into_iter().map(found).collect(),
         ride: conversion.map(|conversion| conversions::ride(&conversion, now)),
-        files: files(desk, mac, &events, now),
+        files: files.into_iter().map(|file| file_row(mac, file, now)).collect(),
         runs: runs(hub.boots(mac, now)),
         is_seen,
         is_own: assignment.is_some_and(|assignment| assignment.origin == Origin::Own),
@@ -183,57 +184,24 @@ fn runs(boots: Vec<api::Boot>) -> Vec<Run> {
     boots.into_iter().rev().map(run).collect()
 }
 
-fn data<'a>(event: &'a Event, key: &str) -> Option<&'a serde_json::Value> {
-    event.data.get(key)
-}
-
-fn files(desk: &Operations, mac: MacAddr, events: &[Event], now: Timestamp) -> Vec<FileRow> {
-    let taken = |name: &str| {
-        let of_name =
-            |event: &&Event| event.kind == "file-sent" && data(event, "name").and_then(|of| of.as_str()) == Some(name);
-        let event = events.iter().rev().find(of_name)?;
-        Some((when(event.at, now), size(data(event, "octets").and_then(serde_json::Value::as_u64).unwrap_or(0))))
+fn file_row(mac: MacAddr, file: FileName, now: Timestamp) -> FileRow {
+    let state = match file.refused.as_deref() {
+        None => "served".to_owned(),
+        Some("fall-through") => "from tftp.fall_through, where it is there".to_owned(),
+        Some(why) => format!("not served ({why})"),
     };
-    let file = |name: String| {
-        let link = format!("/phones/{mac}/files/{name}");
-        let (link, state) = match desk.preview(mac, &name, Secrets::Masked) {
-            Answer::Serve(_) => (Some(link), "served".to_owned()),
-            Answer::Image(image) => (None, format!("firmware, {}", size(image.size))),
-            Answer::FallThrough(_) => (None, "from tftp.fall_through, where it is there".to_owned()),
-            Answer::Refuse(why) => (None, format!("not served ({})", why.code())),
-        };
-        FileRow { taken: taken(&name), name, link, state }
-    };
-    desk.file_names(mac).unwrap_or_default().into_iter().map(file).collect()
-}
-
-/// `/phones/<MAC>/files/<name>`: a file as that phone would get it, its secrets as dots.
-#[derive(Template)]
-#[template(path = "web/file.html")]
-struct Preview {
-    chrome: Chrome,
-    mac: String,
-    at: String,
-    octets: String,
-    text: String,
-}
-
-pub(super) async fn file(
-    visit: Visit,
-    State(desk): State<Arc<Operations>>,
-    Path((mac, name)): Path<(String, String)>,
-) -> Response {
-    let Ok(mac) = mac.parse::<MacAddr>() else {
-        return absent(&visit, format!("{mac:?} is no MAC: twelve hexadecimal digits."));
-    };
-    match desk.rendered(mac, &name, false, &visit.who) {
-        Ok(bytes) => shown(&Preview {
-            chrome: visit.chrome(name, ""),
-            mac: mac.to_string(),
-            at: iso(Timestamp::now()),
-            octets: size(u64::try_from(bytes.len()).unwrap_or(u64::MAX)),
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-        }),
-        Err(why) => absent(&visit, why),
+    let compared = file.fetched.as_ref().map_or("", |fetched| match fetched.state {
+        FetchState::Never => "not since it is assigned",
+        FetchState::Unknown => "",
+        FetchState::Same => "the same as now",
+        FetchState::Secret => "only a secret changed since",
+        FetchState::Changed => "changed since",
+    });
+    FileRow {
+        link: file.served.then(|| format!("/phones/{mac}/files/{}", file.name)),
+        name: file.name,
+        state,
+        taken: file.fetched.and_then(|fetched| fetched.last).map(|last| when(last, now)),
+        compared,
     }
 }

@@ -189,7 +189,7 @@ pub fn server(data: &[u8]) {
                     if !bench.asked.iter().any(|(_, later)| *later == source) {
                         bench.clients.entry(source).or_default().file = Some(size);
                         let bytes: Bytes = (0..size).map(octet).collect();
-                        bench.server.accept(bench.now, id, Content { bytes, text: command & 8 == 0 });
+                        bench.server.accept(bench.now, id, Content { bytes, text: command & 8 == 0, receipt: None });
                     }
                 }
             }

@@ -18,7 +18,7 @@ use crate::domain::{
     Contact, ContactState, Driver, Endpoint, EventKind, LineKind, MacAddr, ModelName, PhoneOptions, Rejected, Secret,
     Transport,
 };
-use crate::fail2ban::Word;
+use crate::fail2ban::{self, Word};
 use crate::files::Answer;
 use crate::firmware::set::{FirmwareSet, SetFile};
 use crate::firmware::store::Index;
@@ -245,7 +245,7 @@ impl Stage {
             }
             Happens::Banned => {
                 let word = Word { at: now, jail: "asterisk".to_owned(), ip: PHONE, banned: true };
-                self.hub.banned([word].into_iter(), false, now);
+                self.hub.banned([fail2ban::Line::Says(word)].into_iter(), false, now);
             }
             Happens::Changes => {
                 let phone = self.roster.assignments.get_mut(&mac).ok_or("it is not assigned")?;

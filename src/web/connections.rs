@@ -24,6 +24,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
+use super::arriving::Patience;
+
 /// The two ends of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Ends {
@@ -93,7 +95,7 @@ pub struct Limits {
     pub head_octets: usize,
     /// Without a word from the caller that it took anything: a place is not held by one who does not read.
     pub stalled: Duration,
-    /// From the connection to the end of the answer.
+    /// From the connection to the end of the answer; an archive that comes holds it up, see [`super::arriving`].
     pub whole: Duration,
 }
 
@@ -231,15 +233,18 @@ async fn connection<S, C, H>(
     S: AsyncRead + AsyncWrite + Unpin + Send,
     C: Clone + Send + Sync + 'static,
 {
-    let (asked, endless) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let (told, goes_on) = (Arc::clone(&asked), Arc::clone(&endless));
+    let (asked, patience) = (Arc::new(AtomicBool::new(false)), Patience::new());
+    let (told, bound) = (Arc::clone(&asked), patience.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         told.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(caller.clone());
-        let (mut router, goes_on) = (router.clone(), Arc::clone(&goes_on));
+        request.extensions_mut().insert(bound.clone());
+        let (mut router, bound) = (router.clone(), bound.clone());
         async move {
             let answer = router.call(request).await.unwrap_or_else(|never| match never {});
-            goes_on.store(answer.extensions().get::<Endless>().is_some(), Ordering::Relaxed);
+            if answer.extensions().get::<Endless>().is_some() {
+                bound.endless();
+            }
             Ok::<_, Infallible>(answer)
         }
     });
@@ -250,15 +255,9 @@ async fn connection<S, C, H>(
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
     let served = async move {
-        let too_long = async {
-            tokio::time::sleep(limits.whole).await;
-            if endless.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
-            }
-        };
         tokio::select! {
             served = served => drop(served),
-            () = too_long => {}
+            () = patience.over(limits.whole) => {}
         }
     };
     tokio::pin!(served);
@@ -317,18 +316,25 @@ impl Drop for Seat {
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::get;
+    use axum::routing::{get, post};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpSocket, TcpStream};
 
     use super::*;
+    use crate::web::arriving::arriving;
 
     /// A server on loopback; what it answers is `hello`.
     async fn start(limits: Limits) -> (SocketAddr, CancellationToken, tokio::task::JoinHandle<io::Result<()>>) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router =
-            Router::new().route("/", get(|| async { "hello" })).route("/long", get(|| async { "x".repeat(64 << 20) }));
+        let archive = |request: Request<axum::body::Body>| async {
+            axum::body::to_bytes(arriving(request).into_body(), 10).await.map_err(|_| "broken")
+        };
+        let router = Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route("/long", get(|| async { "x".repeat(64 << 20) }))
+            .route("/form", post(|form: String| async { form }))
+            .route("/archive", post(archive));
         let shutdown = CancellationToken::new();
         let admit = |ip: Ipv4Addr| ip != Ipv4Addr::new(127, 0, 9, 9);
         (address, shutdown.clone(), tokio::spawn(serve(listener, admit, router, limits, shutdown)))
@@ -369,6 +375,25 @@ mod tests {
             let answer = exchange(connect([127, 0, 0, 1], address).await, bytes.as_bytes()).await;
             assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{case}: {answer}");
         }
+    }
+
+    /// What is meant to take its time is not cut; another body, begun later, is.
+    #[tokio::test]
+    async fn an_archive_over_a_slow_line_goes_on() {
+        let limits = Limits { whole: Duration::from_millis(300), ..Limits::default() };
+        let (address, ..) = start(limits).await;
+        let half = async |path: &str| {
+            let mut stream = connect([127, 0, 0, 1], address).await;
+            let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream
+        };
+        let archive = half("/archive").await;
+        for _ in 0..3 {
+            assert_eq!(exchange(half("/form").await, b"").await, "", "it took too long");
+        }
+        let answer = exchange(archive, b"b").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ab"), "{answer}");
     }
 
     /// W5: connections that never ask end by themselves, and one address cannot take every place.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, post};
@@ -14,6 +14,7 @@ use axum::{Extension, Json, Router};
 use hyper::body::Frame;
 use serde::Deserialize;
 
+use super::arriving::arriving;
 use super::bring::{Bring, NotBrought};
 use super::connections::Peer;
 use super::problem::refuse;
@@ -54,12 +55,13 @@ async fn add(
     State(desk): State<Arc<Operations>>,
     Extension(peer): Extension<Peer>,
     asked: Result<Query<Adding>, QueryRejection>,
-    mut body: Body,
+    request: Request,
 ) -> Response {
     let Adding { name, replace } = match asked {
         Ok(Query(asked)) => asked,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, format!("the archive has no name: {why}")),
     };
+    let mut body = arriving(request).into_body();
     let stated = body.size_hint().exact();
     let mut bring = Bring::begin(&desk, name, replace, peer.who(), stated.unwrap_or(0));
     loop {

@@ -3,6 +3,7 @@
 
 mod admin;
 mod api;
+mod arriving;
 mod bring;
 mod connections;
 mod conversions;
@@ -17,6 +18,7 @@ mod pages;
 mod phone_files;
 mod problem;
 mod socket;
+mod steady;
 mod whole;
 
 use admin::router as admin_router;

@@ -363,6 +363,27 @@ fn z19_a_disk_nearly_full() {
     daemon.stop();
 }
 
+/// Z19: of an archive whose sender does not say how much comes, as much is taken as can be taken apart; the disk is never full of it.
+#[test]
+fn z19_an_archive_that_does_not_say_how_long_it_is() {
+    if !have(&[Component::Program("curl")]) {
+        return;
+    }
+    let pbx = Pbx::tables();
+    let site = Site::new(&pbx);
+    let Some(_mounted) = Small::mount(&site.state(), "size=28m") else { return };
+    let daemon = site.serve();
+    let archive = site.folder().join("a.zip");
+    File::create(&archive).unwrap().set_len(24 << 20).unwrap();
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "-X", "POST", "-H", "Transfer-Encoding: chunked", "-T"]).arg(&archive);
+    curl.arg("--unix-socket").arg(site.folder().join("api.sock"));
+    let said = text(&run(curl.arg("http://localhost/api/v1/firmware?name=a.zip")).stdout);
+    assert!(said.contains("\"status\":507") && said.contains("MiB free"), "{said}");
+    assert_eq!((stored(&site, "tmp"), stored(&site, "blobs")), (0, 0));
+    daemon.stop();
+}
+
 /// A real terminal has a bar that fits its width and is gone at the end; a pipe has none.
 #[test]
 fn a_terminal_has_a_bar_of_its_width() {

@@ -33,9 +33,15 @@ pub(super) struct Disk {
 #[derive(Debug)]
 pub struct Spool {
     file: tempfile::NamedTempFile,
+    folder: PathBuf,
     name: String,
     len: u64,
+    /// Octets for which there was room.
+    room: u64,
 }
+
+/// Between two looks at how much is free, where a sender does not say how much comes.
+const STEP: u64 = 16 << 20;
 
 impl Spool {
     /// The next octets.
@@ -46,6 +52,11 @@ impl Spool {
         self.len += octets.len() as u64;
         if self.len > limits::IN {
             return Err(ImportError::TooLarge { archive: self.name.clone() });
+        }
+        if self.len > self.room {
+            // As much again as is here is needed to take it apart.
+            self.room = self.len.saturating_add(STEP);
+            room_in(&self.folder, &self.name, self.room)?;
         }
         self.file.write_all(octets).map_err(|why| import::room_or(&self.name, &why))
     }
@@ -62,6 +73,16 @@ impl Spool {
     pub fn archive(&self) -> Result<File, ImportError> {
         File::open(self.file.path()).map_err(|why| ImportError::failed(&self.name, &why))
     }
+}
+
+fn room_in(folder: &Path, name: &str, needed: u64) -> Result<(), ImportError> {
+    let facts = rustix::fs::statvfs(folder).map_err(|why| ImportError::failed(name, &why.into()))?;
+    let free = facts.f_bavail.saturating_mul(facts.f_frsize);
+    if free < needed {
+        let archive = name.to_owned();
+        return Err(ImportError::NoRoom { archive, free: free >> 20, needed: (needed >> 20) + 1 });
+    }
+    Ok(())
 }
 
 /// The index file.
@@ -141,7 +162,7 @@ impl Disk {
     pub(super) fn spool(&self, name: &str, size: u64) -> Result<Spool, ImportError> {
         self.room_for(name, size)?;
         let file = tempfile::NamedTempFile::new_in(self.tmp()).map_err(|why| ImportError::failed(name, &why))?;
-        Ok(Spool { file, name: name.to_owned(), len: 0 })
+        Ok(Spool { file, folder: self.folder.clone(), name: name.to_owned(), len: 0, room: size })
     }
 
     /// Z19: before anything is written, twice as much has to be free.
@@ -149,14 +170,7 @@ impl Disk {
         if size > limits::IN {
             return Err(ImportError::TooLarge { archive: name.to_owned() });
         }
-        let facts = rustix::fs::statvfs(&self.folder).map_err(|why| ImportError::failed(name, &why.into()))?;
-        let free = facts.f_bavail.saturating_mul(facts.f_frsize);
-        let needed = size.saturating_mul(2);
-        if free < needed {
-            let archive = name.to_owned();
-            return Err(ImportError::NoRoom { archive, free: free >> 20, needed: (needed >> 20) + 1 });
-        }
-        Ok(())
+        room_in(&self.folder, name, size.saturating_mul(2))
     }
 
     /// Puts a file laid aside where it belongs; its content is on the disk already.

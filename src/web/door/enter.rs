@@ -26,6 +26,9 @@ const FORM: usize = 8 << 10;
 /// How long a form may take to arrive.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
+/// What is said to who was logged out while a form was filled in.
+const LOST: &str = "What you sent was not done: you are logged out. Log in and send it again.";
+
 /// Where somebody without a page to go to goes.
 const HOME: &str = "/";
 
@@ -56,6 +59,8 @@ struct SetupPage<'a> {
 #[serde(default)]
 struct Asked {
     next: String,
+    /// Something was sent that nobody was let in for.
+    lost: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -95,12 +100,14 @@ async fn login_page(State(door): State<Arc<Door>>, asked: Result<Query<Asked>, Q
     if door.lock().account.is_none() {
         return Redirect::to("/setup").into_response();
     }
-    let next = asked.map(|Query(asked)| asked.next).unwrap_or_default();
-    page(StatusCode::OK, &LoginPage { said: None, name: "", next: own_path(&next).unwrap_or(HOME) })
+    let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
+    let said = asked.lost.map(|_| LOST);
+    page(StatusCode::OK, &LoginPage { said, name: "", next: own_path(&asked.next).unwrap_or(HOME) })
 }
 
 async fn login(State(door): State<Arc<Door>>, ConnectInfo(ends): ConnectInfo<Ends>, request: Request) -> Response {
     let tls = tls(request.headers());
+    let former = former(request.headers());
     let form: Login = match form(request).await {
         Ok(form) => form,
         Err(status) => return status.into_response(),
@@ -108,7 +115,10 @@ async fn login(State(door): State<Arc<Door>>, ConnectInfo(ends): ConnectInfo<End
     let next = own_path(&form.next).unwrap_or(HOME);
     let again = |status, said: &str| page(status, &LoginPage { said: Some(said), name: &form.name, next });
     match door.log_in(&form.name, form.password.clone(), ends.peer, tls).await {
-        Ok(id) => ([(header::SET_COOKIE, cookie(&id, tls))], Redirect::to(next)).into_response(),
+        Ok(id) => {
+            door.end(&former);
+            ([(header::SET_COOKIE, cookie(&id, tls))], Redirect::to(next)).into_response()
+        }
         Err(Refusal::Wrong) => again(StatusCode::UNAUTHORIZED, "That name and that password do not go together."),
         Err(Refusal::Wait(time)) => later(time, |said| again(StatusCode::TOO_MANY_REQUESTS, said)),
         Err(Refusal::Busy) => busy(|said| again(StatusCode::SERVICE_UNAVAILABLE, said)),
@@ -117,15 +127,18 @@ async fn login(State(door): State<Arc<Door>>, ConnectInfo(ends): ConnectInfo<End
 
 async fn logout(State(door): State<Arc<Door>>, headers: HeaderMap) -> Response {
     let mut response = Redirect::to("/login").into_response();
-    for (_, id) in layer::sessions(&headers) {
-        door.lock().sessions.end(Digest::of(id));
-    }
+    door.end(&former(&headers));
     for (tls, _) in layer::COOKIES {
         if let Ok(gone) = format!("{}; Max-Age=0", cookie("", tls)).parse() {
             response.headers_mut().append(header::SET_COOKIE, gone);
         }
     }
     response
+}
+
+/// The sessions that a browser has.
+fn former(headers: &HeaderMap) -> Vec<Digest> {
+    layer::sessions(headers).map(|(_, id)| Digest::of(id)).collect()
 }
 
 async fn setup_page(State(door): State<Arc<Door>>) -> Response {
@@ -214,6 +227,12 @@ impl Door {
         drop(inside);
         tracing::info!(code = "admin-login", who = &*account.name, "{} logged in from {from}", account.name);
         Ok(id)
+    }
+
+    /// Ends sessions that a browser gives up.
+    fn end(&self, sessions: &[Digest]) {
+        let open = &mut self.lock().sessions;
+        sessions.iter().for_each(|id| open.end(*id));
     }
 
     fn begin_try(&self, name: &str, from: Ipv4Addr) -> Result<(), Duration> {

@@ -79,6 +79,16 @@ impl Origin {
     }
 }
 
+/// The page of ours that a form was on, by its `Referer`; nothing where it is another's (RFC 9110 section 10.1.3).
+pub(super) fn page_of(headers: &HeaderMap) -> Option<String> {
+    let host = headers.get(header::HOST)?.to_str().ok().and_then(authority)?;
+    let referer = headers.get(header::REFERER)?.to_str().ok()?;
+    let (scheme, rest) = referer.split_once("://")?;
+    let (named, path) = rest.split_at(rest.find('/')?);
+    own(&format!("{scheme}://{named}"), &host)?;
+    Some(path.to_owned())
+}
+
 /// A host, with a port or without; no user before it.
 fn authority(text: &str) -> Option<Authority> {
     let authority = Authority::from_str(text).ok().filter(|authority| !authority.as_str().contains('@'))?;
@@ -206,6 +216,28 @@ mod tests {
         assert_eq!(of("localhost:8150", &[own, own]), Foreign, "two");
         let foreign = ("origin", "http://evil.example");
         assert_eq!(of("localhost:8150", &[foreign, ("sec-fetch-site", "same-origin")]), Foreign);
+    }
+
+    #[test]
+    fn a_form_leads_back_to_its_page_and_to_no_other_host() {
+        let of = |host: &str, referer: &str| page_of(&headers(&[("host", host), ("referer", referer)]));
+        for (referer, page) in [
+            ("http://localhost:8150/phones/00087D0A0001?page=2", Some("/phones/00087D0A0001?page=2")),
+            ("http://localhost:8150/", Some("/")),
+            ("http://localhost:8150", None),
+            ("http://evil.example/phones", None),
+            ("http://localhost:8150@evil.example/phones", None),
+            ("http://localhost:8151/phones", None),
+            ("javascript://localhost:8150/phones", None),
+            ("/phones", None),
+            ("", None),
+        ] {
+            assert_eq!(of("localhost:8150", referer).as_deref(), page, "{referer}");
+        }
+        // What it says may still lead elsewhere: that is for the next to see.
+        let far = of("localhost:8150", "http://localhost:8150//evil.example").unwrap();
+        assert_eq!((far.as_str(), own_path(&far)), ("//evil.example", None));
+        assert_eq!(page_of(&headers(&[("host", "localhost:8150")])), None);
     }
 
     #[test]

@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::body::Steady;
 use super::forms::Forms;
 use super::hosts::{BadHost, Origin};
 use super::key::Digest;
@@ -23,6 +22,7 @@ use crate::domain::printable;
 use crate::web::connections::{Endless, Ends, Peer};
 use crate::web::guard::guard;
 use crate::web::problem::refuse;
+use crate::web::steady::Steady;
 
 /// The cookie of a session, over TLS and without. The prefix has the browser keep it from every other host, and from plain
 /// HTTP (RFC 6265bis section 4.1.3).
@@ -187,9 +187,14 @@ fn turned_away(verdict: Verdict, request: &Request, peer: Option<&Peer>, from: I
         }
         Verdict::LogIn => {
             let asked = request.uri().path_and_query().map_or("/", |asked| asked.as_str());
-            let next = hosts::own_path(asked).filter(|next| *next != "/" && *method == Method::GET);
-            let next = next.map(|next| format!("?next={}", utf8_percent_encode(next, NON_ALPHANUMERIC)));
-            Redirect::to(&format!("/login{}", next.unwrap_or_default())).into_response()
+            let sent = !matches!(*method, Method::GET | Method::HEAD);
+            // What was sent cannot be sent again by whoever logs in: back to where it was typed.
+            let page = if sent { hosts::page_of(request.headers()) } else { Some(asked.to_owned()) };
+            let next = page.as_deref().and_then(hosts::own_path).filter(|next| *next != "/");
+            let next = next.map(|next| format!("next={}", utf8_percent_encode(next, NON_ALPHANUMERIC)));
+            let query: Vec<String> = sent.then(|| "lost=1".to_owned()).into_iter().chain(next).collect();
+            let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+            Redirect::to(&format!("/login{query}")).into_response()
         }
         Verdict::SetUp => Redirect::to("/setup").into_response(),
         // Those are let through.

@@ -3,14 +3,13 @@
 //! their permissions are one.
 //!
 //! - pure: `rule` (what becomes of a request), `hosts` (who is asked, and from which page), `forms`, `sessions`, `tokens`, `limiter`
-//! - `key`, `password`: chance and hashes; `layer`, `body`: the rule before the router; `enter`: login, logout, the first account;
+//! - `key`, `password`: chance and hashes; `layer`: the rule before the router; `enter`: login, logout, the first account;
 //!   `manage`: `offhook admin`, over the socket
 //!
 //! A cookie counts with a request that changes something only where the browser says that it comes from a page of ours (RFC
 //! 6265bis, Fetch Metadata), and where that page has shown what its forms are to say (`forms`); a token needs neither, as no browser
 //! sends one by itself.
 
-mod body;
 mod enter;
 mod forms;
 mod hosts;

@@ -29,6 +29,7 @@ mod n;
 mod n_peer;
 mod w;
 mod w_people;
+mod w_sent;
 
 use std::collections::BTreeSet;
 

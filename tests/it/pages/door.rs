@@ -1,6 +1,9 @@
 //! The door in a browser: the first account, what is asked for before the login and had after it, forms, and out again.
 
-use serde_json::json;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
 
 use super::{MAC, address, ask, small_pbx};
 use crate::support::browser::{BROWSER, Browser, drive};
@@ -73,6 +76,24 @@ fn in_and_out() {
         ask(&daemon, address(41), &name);
         browser.comes_to_read(&format!("asks for {name}")).await;
         pictured(browser, "live-by-the-door").await;
+
+        // The session ends while a form is filled in: nothing is done, that is said, and the login leads back to the form.
+        browser.go("/?q=lovelace").await;
+        browser.press("#add summary").await;
+        browser.type_in("#add input[name=mac]", "001B54AABB09").await;
+        browser.type_in("#add input[name=line]", "1002").await;
+        let mut password = site.command(&["admin", "password", "--stdin"]);
+        let mut child = password.stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(format!("{PASSWORD}\n").as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+        browser.follow("#add button").await;
+        browser.reads(&["What you sent was not done", "Log in"]).await;
+        browser.type_in("input[name=name]", "ada").await;
+        browser.type_in("input[name=password]", PASSWORD).await;
+        browser.follow("button.main").await;
+        let here = browser.driver.current_url().await.unwrap();
+        assert_eq!((here.path(), here.query()), ("/", Some("q=lovelace")));
+        assert_eq!(daemon.phone("001B54AABB09"), Value::Null);
     });
     daemon.stop();
 }

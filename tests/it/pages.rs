@@ -1,5 +1,6 @@
 //! The people's pages as their users meet them: a Chromium on the daemon's socket, scripted phones on its other side.
 
+mod approve;
 mod door;
 mod everybody;
 mod hostile;

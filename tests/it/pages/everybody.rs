@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{CURL, MAC, STRANGER, address, ask, browse, small_pbx, until_listed};
-use crate::support::browser::BROWSER;
+use crate::support::browser::{BROWSER, Browser};
 use crate::support::daemon::{Daemon, Site};
 use crate::support::firmware::{lay, made, pack};
 use crate::support::pbx::Pbx;
@@ -74,6 +74,49 @@ fn no_page_is_wider_than_a_telephone() {
                 assert_eq!(browser.asks(wide).await, "", "{path} at {width}");
             }
         }
+    });
+    daemon.stop();
+}
+
+/// Everything that the page had the browser ask for, elsewhere than at its own host, and what the browser complains of.
+async fn elsewhere(browser: &Browser) -> Vec<String> {
+    let look = "const here = location.origin;
+        const asked = performance.getEntriesByType('resource').map((one) => one.name);
+        const named = [...document.querySelectorAll('[src], [srcset], [data], [poster], link[href], form[action], [background]')]
+            .map((one) => one.currentSrc || one.src || one.href || one.data || one.action || one.poster);
+        return [...asked, ...named].filter((one) => one && new URL(one, here).origin !== here && !String(one).startsWith('data:'))";
+    let found = browser.asks(look).await;
+    let mut found: Vec<String> =
+        found.as_array().unwrap().iter().map(|one| one.as_str().unwrap_or_default().to_owned()).collect();
+    found.extend(browser.complaints().await);
+    found
+}
+
+#[test]
+fn no_page_asks_another_host_for_anything() {
+    if !have(&[BROWSER.as_slice(), &[CURL, Component::Program("zip")]].concat()) {
+        return;
+    }
+    let pbx = small_pbx(&["1001", "1002"]);
+    let site = Site::new(&pbx);
+    furnished(&pbx, &site);
+    let daemon = site.serve();
+    busy(&daemon, &site);
+    browse(&site, &json!({}), async |browser| {
+        for (name, path) in PAGES {
+            browser.go(path).await;
+            let asked = browser.asks("return performance.getEntriesByType('resource').length").await;
+            assert!(asked.as_u64().unwrap() >= 2, "{name}: style and script are asked for: {asked}");
+            let mut found = elsewhere(browser).await;
+            // A page that says that something is not there is 404, which the browser takes for a complaint.
+            found.retain(|one| name != "absent" || !one.contains("404"));
+            assert_eq!(found, Vec::<String>::new(), "{path}");
+        }
+        // What is put into a page all the same does not get out, and would have been seen.
+        browser.asks("const one = new Image(); one.src = 'http://127.0.0.1:9/x.png'; document.body.append(one)").await;
+        let seen = elsewhere(browser).await;
+        assert!(seen.iter().any(|one| one.contains("Content Security Policy")), "{seen:?}");
+        assert!(seen.iter().any(|one| one == "http://127.0.0.1:9/x.png"), "{seen:?}");
     });
     daemon.stop();
 }

@@ -67,7 +67,27 @@ impl WebDriverCompatibleCommand for Devtools {
     }
 }
 
+/// What the browser has to say of the page: a command of its driver's own.
+#[derive(Debug)]
+struct Log;
+
+impl WebDriverCompatibleCommand for Log {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (hyper::Method, Option<String>) {
+        (hyper::Method::POST, Some(json!({"type": "browser"}).to_string()))
+    }
+}
+
 impl Browser {
+    /// Warnings and errors that came up since this was last asked.
+    pub(crate) async fn complaints(&self) -> Vec<String> {
+        let lines = self.driver.issue_cmd(Log).await.unwrap();
+        lines.as_array().unwrap().iter().map(|line| line["message"].to_string()).collect()
+    }
+
     /// Goes to what the base is followed by.
     pub(crate) async fn go(&self, rest: &str) {
         self.driver.goto(&format!("{}{rest}", self.base)).await.unwrap();

@@ -313,6 +313,45 @@ fn f33_a_table_of_neighbours_that_is_nearly_full_is_named() {
     daemon.stop();
 }
 
+/// A phone that nothing answers, by a real client, and that a server answers then.
+#[test]
+fn a_phone_that_gets_no_address_is_told_of() {
+    if !ready() || !have(&["dnsmasq", "busybox"].map(Component::Program)) {
+        return;
+    }
+    let pbx = Pbx::tables();
+    pbx.add_extension("1001", "Ada", "CANARY1001");
+    pbx.add_phone(MAC_7945, "7945", &["1001"]);
+    let site = site(&pbx, "v0");
+    let daemon = serve(&site);
+    daemon.wait_for_phone(MAC_7945, "it is assigned", |phone| phone["ownership"] == "adopted");
+    let phone = link(&daemon);
+    let id = phone.0.id();
+    wait_for_check(&daemon, "ok");
+    let ask = |times: &str| {
+        let client = ["udhcpc", "-i", "v1", "-f", "-n", "-q", "-t", times, "-T", "1", "-s", "/bin/true"];
+        run(inside(id, "busybox", &client).args(["-V", "Cisco Systems, Inc. IP Phone CP-7945G"]))
+    };
+    assert!(!ask("2").status.success(), "nobody serves here");
+    assert_ne!(daemon.phone(MAC_7945)["reason"], "no-address", "a boot takes as many");
+    assert!(!ask("4").status.success(), "nobody serves here");
+    let told = daemon.wait_for_phone(MAC_7945, "no address", |phone| phone["reason"] == "no-address");
+    assert_eq!(told["health"], "stalled", "{told}");
+    let explained = text(&daemon.cli(&["explain", MAC_7945]).stdout);
+    assert!(explained.contains("asked for an address 6 times and got none"), "{explained}");
+
+    ip(daemon.process(), &["address add 192.0.2.1/24 dev v0"]);
+    let leases = site.folder().join("leases");
+    let options = ["--keep-in-foreground", "--user=root", "--conf-file=/dev/null", "--port=0", "--interface=v0"];
+    let mut server = inside(daemon.process(), "dnsmasq", &options);
+    server.args(["--dhcp-range=192.0.2.50,192.0.2.50", "--no-ping"]);
+    server.arg(format!("--dhcp-leasefile={}", leases.display()));
+    let _server = Ends(server.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    wait_for("an address", || if ask("3").status.success() { Ok(()) } else { Err(daemon.log()) });
+    daemon.wait_for_phone(MAC_7945, "an address", |phone| phone["reason"] != "no-address");
+    daemon.stop();
+}
+
 /// What a phone asks of another DHCP server, by real ones of both: it is seen before it has an address, its address is its own
 /// once it takes it, and that server is asked what it tells. Port 67 stays free for it.
 #[test]

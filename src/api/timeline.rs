@@ -64,6 +64,8 @@ impl Event {
         let mut data = serde_json::to_value(&event.what).unwrap_or_default();
         if let Some(map) = data.as_object_mut() {
             map.remove("kind");
+            // For the daemon alone.
+            map.remove("call");
             if let Some(ip) = event.ip {
                 map.insert("ip".to_owned(), ip.to_string().into());
             }
@@ -176,7 +178,7 @@ fn summary(what: &EventKind) -> String {
         }
         EventKind::Admin { who, what } => format!("{who} {what}"),
         EventKind::Told { what }
-        | EventKind::Assigned { what }
+        | EventKind::Assigned { what, .. }
         | EventKind::Firmware { what }
         | EventKind::Sighted { what } => what.clone(),
     }
@@ -227,7 +229,12 @@ mod tests {
             ),
             (
                 "registered",
-                EventKind::Registered { extension: extension.clone(), uri: "u".into(), user_agent: "a".into() },
+                EventKind::Registered {
+                    extension: extension.clone(),
+                    uri: "u".into(),
+                    user_agent: "a".into(),
+                    call: Some("c".into()),
+                },
             ),
             ("unregistered", EventKind::Unregistered { extension: extension.clone() }),
             ("unreachable", EventKind::Unreachable { extension: extension.clone() }),
@@ -240,7 +247,7 @@ mod tests {
             ("sighted", EventKind::Sighted { what: what.clone() }),
             ("told", EventKind::Told { what: what.clone() }),
             ("firmware", EventKind::Firmware { what: what.clone() }),
-            ("assigned", EventKind::Assigned { what: what.clone() }),
+            ("assigned", EventKind::Assigned { what: what.clone(), same_file: false }),
             ("admin", EventKind::Admin { who: "root".into(), what }),
         ]
     }
@@ -298,7 +305,10 @@ mod tests {
             ["has the address 10.1.2.3", "asks for CTLSEP001B54AABB01.tlv: not served (not-found), 14 times in 2 min"]
         );
         timeline.push(
-            event(210, EventKind::Registered { extension: "1".into(), uri: "u".into(), user_agent: "a".into() }),
+            event(
+                210,
+                EventKind::Registered { extension: "1".into(), uri: "u".into(), user_agent: "a".into(), call: None },
+            ),
             true,
         );
         let boots: Vec<Boot> = timeline.boots(mac, now).iter().map(Boot::from).collect();

@@ -4,6 +4,22 @@ use super::{Conversion, Failure, Lacks, Mode, NotReady, StepState, Turn};
 use crate::catalog::Family;
 use crate::domain::ModelName;
 
+/// How the settings of a phone are unlocked of which the family is not known, as a part of longer texts.
+macro_rules! unlocked {
+    () => {
+        "unlocked by **#, on a 7940 or 7960 by Unlock Config"
+    };
+}
+pub(crate) use unlocked;
+
+/// Where the trust list of a Java phone is erased, likewise.
+macro_rules! trust_list {
+    () => {
+        "Settings, Security Configuration, Trust List, unlock with **#, Erase"
+    };
+}
+pub(crate) use trust_list;
+
 /// Why a step failed.
 pub fn failure(failure: Failure) -> &'static str {
     match failure {
@@ -39,9 +55,19 @@ pub fn remedy(failure: Failure, family: Family, model: &ModelName) -> String {
             "give it ten minutes, then power-cycle it, never while its lamps blink; if it stays dark, {}",
             reset(family, model)
         ),
-        Failure::TrustList => {
-            "on the phone: Settings, Security Configuration, Trust List, unlock with **#, Erase".to_owned()
+        Failure::TrustList => concat!("on the phone: ", trust_list!()).to_owned(),
+    }
+}
+
+/// Where a phone's network settings are and how they are unlocked there; `None` = its family is not known
+/// [SEED2][JTECH-PW][AG22].
+pub fn network_settings(family: Option<Family>) -> &'static str {
+    match family {
+        Some(Family::Java) => "Settings, Network Configuration; unlocked by **#",
+        Some(Family::Legacy) => {
+            "Settings, Network Configuration; unlocked by Settings, Unlock Config with phones.phone_password, before SIP 5 by **#"
         }
+        None => concat!("Settings, Network Configuration; ", unlocked!()),
     }
 }
 
@@ -124,6 +150,17 @@ pub fn next(conversion: &Conversion, turn: Option<&Turn>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_family_is_unlocked_in_its_own_way() {
+        let keys = |family| {
+            let said = network_settings(family);
+            (said.contains("**#"), said.contains("Unlock Config"), said.contains("7940"))
+        };
+        assert_eq!(keys(Some(Family::Java)), (true, false, false));
+        assert_eq!(keys(Some(Family::Legacy)), (true, true, false));
+        assert_eq!(keys(None), (true, true, true));
+    }
 
     #[test]
     fn keys_are_those_of_the_model() {

@@ -84,8 +84,9 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
     (
         "registration-ended",
         "The phone was registered, and its registration ended",
-        "It was not renewed in time, or the phone took it back: it lost power or network, or it restarts at this moment. If it has \
-         power and network, restart it; if it comes back for its files, they are served as ever.",
+        "It was not renewed in time, or the phone took it back: it lost power or network, or it restarts at this moment. One that \
+         restarts is back within three minutes; until then its health is waiting. If it has power and network, restart it; if it \
+         comes back for its files, they are served as ever.",
     ),
     (
         "registration-unknown",

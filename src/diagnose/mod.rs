@@ -6,6 +6,7 @@
 mod codes;
 mod facts;
 mod log_codes;
+mod lookup;
 mod probed;
 mod rules;
 pub mod screen;
@@ -18,16 +19,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Denied;
+use crate::catalog::Family;
 use crate::convert::{Conversion, Turn};
 use crate::domain::{Contact, ContactState, Load, Problem, Rejected, Rejection, Signalling};
 use crate::fail2ban::Ban;
-use crate::firmware::store::Index;
 use crate::fleet::{Desired, Seen};
 use crate::pbx::roster::{Assignment, Roster};
 use crate::status::Health;
 use crate::timeline::Boot;
 
 pub use facts::{Asking, Facts, Misleading};
+pub use lookup::Lookup;
 pub use probed::{Probed, Tried, Unanswered};
 pub use rules::{APPROVABLE, RULES};
 pub use settings::{Effect, Fix, SETTINGS, Setting};
@@ -70,10 +72,18 @@ pub struct Evidence<'a> {
     /// What was seen of it.
     pub seen: &'a Seen,
     /// The firmware that is here.
-    pub firmware: &'a Index,
+    pub firmware: &'a Lookup,
     /// What others tell of it.
     pub told: Facts<'a>,
 }
+
+/// So often a phone fetches its configuration that refuses it: in a normal boot it asks twice at most (loader and application).
+const REFUSES: u32 = 3;
+
+/// How long a phone that registered may be away before somebody is told: it restarts, or its link blinked, or the PBX was
+/// reloaded. A 7940 boots and registers within two minutes, and Asterisk asks who registered once a minute (FreePBX's
+/// qualify_frequency).
+pub const COMES_BACK: SignedDuration = SignedDuration::from_mins(3);
 
 /// How long a rejection concerns a person: a phone tries again within minutes.
 pub const REJECTED: SignedDuration = SignedDuration::from_hours(1);
@@ -84,6 +94,24 @@ impl Evidence<'_> {
         let sccp = |load: &Load| load.signalling == Signalling::Sccp;
         let wanted = self.conversion.filter(|conversion| conversion.done());
         self.runs.is_some_and(sccp) && wanted.and_then(|c| Load::parse(&c.target)).is_some_and(|to| sccp(&to))
+    }
+
+    /// When a phone that registered has been away for too long: it is not reached, or its registration ended. `None` = it did not
+    /// register, or is there.
+    pub fn overdue(&self) -> Option<Timestamp> {
+        let away = |contact: &Contact| contact.state == ContactState::Unreachable;
+        if !self.contacts.iter().all(away) || (self.contacts.is_empty() && self.boot.lost.is_none()) {
+            return None;
+        }
+        let since = self.boot.away.or_else(|| self.contacts.iter().map(|contact| contact.since).max());
+        // One that asks for its configuration has power and network, and is about to register; unless it does so for ever.
+        let about_to = self.boot.config_asked.filter(|_| self.boot.config_sent_times < REFUSES);
+        since.max(about_to)?.checked_add(COMES_BACK).ok()
+    }
+
+    /// Whether that moment has come.
+    pub fn stays_away(&self) -> bool {
+        self.overdue().is_some_and(|overdue| self.now >= overdue)
     }
 
     /// Why the PBX rejects it, while that holds: it has not registered since, and has not fetched another configuration.
@@ -108,6 +136,12 @@ impl Evidence<'_> {
     /// Whether it runs SCCP: then it registers elsewhere or nowhere, and much of what it does here means nothing.
     pub fn speaks_sccp(&self) -> bool {
         self.contacts.is_empty() && self.load().is_some_and(|load| load.signalling == Signalling::Sccp)
+    }
+
+    /// Its family, where that is stated or shown.
+    pub fn family(&self) -> Option<Family> {
+        let stated = self.desired.filter(|desired| desired.model_known).map(|desired| desired.model.family);
+        stated.or_else(|| self.seen.family())
     }
 
     /// Its lines and its model, while somebody wants it to work.

@@ -86,6 +86,9 @@ pub enum EventKind {
         uri: String,
         /// User-Agent, if the PBX told.
         user_agent: String,
+        /// A digest of the REGISTER's Call-ID, if the PBX told that: whether a registration is the same is seen by it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<String>,
     },
     /// A line's contact is gone.
     Unregistered {
@@ -163,6 +166,9 @@ pub enum EventKind {
     Assigned {
         /// One sentence.
         what: String,
+        /// What the phone's own file says is the same as before.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        same_file: bool,
     },
     /// Somebody did something with it.
     Admin {
@@ -241,7 +247,7 @@ mod tests {
             EventKind::FileAsked { name: text(), transport, refused: None },
             EventKind::FileSent { name: text(), transport, octets: 0, millis: 0, resent: 0 },
             EventKind::FileFailed { name: text(), transport, reason: text(), said: None, got: None },
-            EventKind::Registered { extension: text(), uri: text(), user_agent: text() },
+            EventKind::Registered { extension: text(), uri: text(), user_agent: text(), call: None },
             EventKind::Rejected { extension: text(), why: text(), address: address.into() },
             EventKind::Syslog { severity: text(), text: text() },
             EventKind::Leased { address },

@@ -62,6 +62,16 @@ pub struct Contact {
     pub expires: Option<Timestamp>,
 }
 
+impl Contact {
+    /// Whether its User-Agent is one of Cisco's phones: loads of a 7940 or 7960 before 8.0 call themselves CSCO, others Cisco-CP
+    /// and the model.
+    pub fn is_cisco(&self) -> bool {
+        let agent = self.user_agent.trim();
+        let begins = |with: &&str| agent.get(..with.len()).is_some_and(|first| first.eq_ignore_ascii_case(with));
+        ["cisco", "csco/"].iter().any(begins)
+    }
+}
+
 /// Why the PBX rejects a registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {

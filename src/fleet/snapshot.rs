@@ -124,6 +124,22 @@ impl Snapshot {
         self.assignments.get(&mac)
     }
 
+    /// Assigned phones whose MAC differs in a single digit from this one, which is not assigned.
+    pub fn alike(&self, mac: MacAddr) -> Vec<MacAddr> {
+        if self.assignment(mac).is_some() {
+            return Vec::new();
+        }
+        let octets = mac.octets();
+        let digits = (0..12_usize).flat_map(|digit| (1..16_u8).map(move |change| (digit, change)));
+        let others = digits.filter_map(|(digit, change)| {
+            let mut other = octets;
+            let octet = other.get_mut(digit / 2)?;
+            *octet ^= if digit % 2 == 0 { change << 4 } else { change };
+            MacAddr::new(other).ok()
+        });
+        others.filter(|other| self.assignment(*other).is_some()).collect()
+    }
+
     /// What all phones share, as seen by one that asked us at `server`.
     pub fn site(&self, server: Ipv4Addr) -> Site {
         let server = self.settings.server.unwrap_or(server);

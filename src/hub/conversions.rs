@@ -13,6 +13,7 @@ use crate::api;
 use crate::config;
 use crate::convert::campaign::Mode;
 use crate::convert::{Campaign, Conversion, Step, StepState, Turn};
+use crate::diagnose::Lookup;
 use crate::domain::{BootEvent, EventKind, MacAddr, ModelName};
 use crate::firmware::store::Index;
 use crate::fleet::Snapshot;
@@ -35,6 +36,7 @@ impl Hub {
     pub fn firmware_index(&self, index: Arc<Index>) {
         let (mut state, snapshot) = self.locked();
         if !Arc::ptr_eq(&state.converting.index, &index) {
+            state.converting.lookup = Lookup::new(Arc::clone(&index));
             state.converting.index = index;
             // What is missing may be here now: each phone is judged as time is looked at next.
             state.due.extend(snapshot.assignments.keys().map(|mac| (Timestamp::UNIX_EPOCH, *mac)));

@@ -13,6 +13,7 @@ use crate::config;
 use crate::convert::audit::made_of;
 use crate::convert::belief::{Belief, Runs, Source};
 use crate::convert::{Campaign, Conversion, Mode, Offer, Sign, Turn};
+use crate::diagnose::Lookup;
 use crate::domain::{EventKind, Load, MacAddr, Signalling, Window};
 use crate::files::Unknown;
 use crate::files::name::FileRequest;
@@ -35,6 +36,8 @@ pub(super) const ITSELF: &str = "the daemon";
 pub(super) struct Converting {
     /// What the store holds.
     pub(super) index: Arc<Index>,
+    /// The same, as rules ask it.
+    pub(super) lookup: Lookup,
     /// `[firmware]`.
     pub(super) settings: Option<config::Firmware>,
     /// `firmware.erased`, for every request to look at.

@@ -12,7 +12,6 @@ use crate::dhcp::asked::Asked;
 use crate::dhcp::vendor::Vendor;
 use crate::diagnose::{Asking, Facts, Misleading};
 use crate::domain::MacAddr;
-use crate::fleet::Snapshot;
 use crate::status::Stage;
 
 #[derive(Default)]
@@ -74,35 +73,18 @@ impl Hub {
 }
 
 impl State {
-    /// What is told of a phone.
-    pub(super) fn facts<'a>(&'a self, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) -> Facts<'a> {
-        let assigned = snapshot.assignment(mac).is_some();
+    /// What is told of a phone. `alike`: assigned ones whose MAC differs in a single digit.
+    pub(super) fn facts(&self, mac: MacAddr, alike: &[MacAddr], now: Timestamp) -> Facts<'_> {
+        let unheard = |mac: &MacAddr| self.directory.get(*mac).is_none_or(|seen| seen.last().is_none());
         let before = self.judged.get(&mac).map(|judged| &judged.status);
         let given_up = self.converting.conversions.get(&mac).is_some_and(Conversion::is_given_up);
         Facts {
             asking: self.told.asking.get(&mac).copied().filter(|asking| now < asking.until()),
             misleading: &self.told.misleading,
             boot_loader: self.told.boot_loaders.get(&mac).map(String::as_str),
-            near: if assigned { None } else { self.near(snapshot, mac) },
+            near: alike.iter().copied().find(unheard),
             given_up,
             silent: Some(before.filter(|before| before.stage == Stage::Silent).map_or(now, |before| before.since)),
         }
-    }
-
-    /// An assigned phone that was never heard, whose MAC differs from this one in a single digit.
-    fn near(&self, snapshot: &Snapshot, mac: MacAddr) -> Option<MacAddr> {
-        let octets = mac.octets();
-        let digits = (0..12_usize).flat_map(|digit| (1..16_u8).map(move |change| (digit, change)));
-        digits
-            .filter_map(|(digit, change)| {
-                let mut other = octets;
-                let octet = other.get_mut(digit / 2)?;
-                *octet ^= if digit % 2 == 0 { change << 4 } else { change };
-                MacAddr::new(other).ok()
-            })
-            .find(|other| {
-                let unheard = || self.directory.get(*other).is_none_or(|seen| seen.last().is_none());
-                snapshot.assignment(*other).is_some() && unheard()
-            })
     }
 }

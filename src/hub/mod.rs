@@ -6,6 +6,7 @@
 mod access;
 mod adopting;
 mod banning;
+mod contacts;
 mod conversions;
 mod converting;
 mod converts;
@@ -34,7 +35,6 @@ mod taken;
 mod turns;
 mod views;
 
-use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -43,10 +43,9 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 use crate::access::rule::Neighbour;
-use crate::domain::{BootEvent, Contact, ContactState, Endpoint, EventKind, MacAddr, Transport};
+use crate::domain::{BootEvent, EventKind, MacAddr, Transport};
 use crate::files::name::FileRequest;
 use crate::fleet::{self, Settings, Snapshot};
-use crate::pbx::ami::client::AmiUpdate;
 use crate::pbx::poll::PbxView;
 use crate::pbx::roster::Assignment;
 use crate::status::Statuses;
@@ -54,13 +53,14 @@ use crate::timeline::{Change, Row};
 
 pub use counts::{Counts, Lines};
 pub use fetching::Taken;
+pub use leasing::Had;
 pub use live::{Live, Since, Watch};
 pub use looking::Look;
 pub use operations::{Dhcp, Operations, Surroundings, absent};
 pub use outlook::Parts;
 pub use planning::Wanted;
 pub use prober::Prober;
-use state::{State, is_phone, own_contact, printable, same_phone, same_site, users};
+use state::{State, printable, same_phone, same_site, users};
 
 /// The meeting place.
 pub struct Hub {
@@ -233,12 +233,10 @@ impl Hub {
         for mac in next.assignments.keys().copied() {
             let had = before.assignment(mac).is_some();
             if site_changed || !had || !same_phone(&before, &next, mac) {
+                let assigned = if all { None } else { self.assigned(&before, &next, mac) };
                 let (mut state, snapshot) = self.locked();
-                if !all && (!had || !same_phone(&before, &next, mac)) {
-                    let what = if had { "its assignment changed" } else { "assigned" };
-                    let event =
-                        BootEvent { at: now, mac, ip: None, what: EventKind::Assigned { what: what.to_owned() } };
-                    self.remember(&mut state, &snapshot, event);
+                if let Some(what) = assigned {
+                    self.remember(&mut state, &snapshot, BootEvent { at: now, mac, ip: None, what });
                 }
                 state.meet(&snapshot, mac, now);
                 state.judge(&snapshot, mac, now);
@@ -251,113 +249,6 @@ impl Hub {
         for mac in macs {
             let (mut state, snapshot) = self.locked();
             state.judge(&snapshot, mac, now);
-        }
-    }
-
-    /// The manager session has something to say.
-    pub fn ami(&self, update: AmiUpdate, now: Timestamp) {
-        match update {
-            AmiUpdate::Up => {
-                let ami = &mut self.lock().ami;
-                (ami.up, ami.why, ami.since) = (true, None, Some(now));
-            }
-            AmiUpdate::Down { why } => {
-                self.lock().ami = Ami { why: Some(why), ..Ami::default() };
-                self.registrations_known(false, now);
-            }
-            AmiUpdate::Contacts(contacts) => {
-                let mut by_endpoint: HashMap<Endpoint, Vec<Contact>> =
-                    self.lock().contacts.keys().map(|endpoint| (endpoint.clone(), Vec::new())).collect();
-                for contact in contacts {
-                    by_endpoint.entry(contact.endpoint.clone()).or_default().push(contact);
-                }
-                for (endpoint, contacts) in by_endpoint {
-                    self.contacts(&endpoint, &contacts, now);
-                }
-                self.registrations_known(true, now);
-            }
-            AmiUpdate::Endpoint { endpoint, contacts, at } => self.contacts(&endpoint, &contacts, at),
-            AmiUpdate::Reloaded => {}
-            AmiUpdate::Hears => self.lock().ami.hears = true,
-            AmiUpdate::Rejected(rejected) => self.rejected(rejected),
-        }
-    }
-
-    /// Whether a line of a phone registers as this.
-    pub fn is_phones(&self, endpoint: &Endpoint) -> bool {
-        self.lock().users.contains_key(endpoint)
-    }
-
-    /// A manager session is wanted: nothing is handed out before its first word, lest a restart calls every phone
-    /// unregistered.
-    pub fn await_manager(&self) {
-        self.lock().awaited = true;
-    }
-
-    fn registrations_known(&self, known: bool, now: Timestamp) {
-        let mut state = self.lock();
-        state.awaited = false;
-        let changed = std::mem::replace(&mut state.listed, known) != known;
-        drop(state);
-        if changed {
-            self.judge(self.snapshot().assignments.keys().copied(), now);
-        }
-    }
-
-    /// The contacts of one endpoint, complete.
-    fn contacts(&self, endpoint: &Endpoint, contacts: &[Contact], now: Timestamp) {
-        let (mut guard, snapshot) = self.locked();
-        let (state, snapshot) = (&mut *guard, &*snapshot);
-        let before = state.contacts.get(endpoint).cloned().unwrap_or_default();
-        if before == contacts {
-            return;
-        }
-        let macs = state.users.get(endpoint).cloned().unwrap_or_default();
-        let then: Vec<(MacAddr, Option<Contact>)> =
-            macs.iter().map(|mac| (*mac, own_contact(state, snapshot, *mac, endpoint, &before))).collect();
-        if contacts.is_empty() {
-            state.contacts.remove(endpoint);
-        } else {
-            state.contacts.insert(endpoint.clone(), contacts.to_vec());
-        }
-        for (mac, before) in then {
-            let after = own_contact(state, snapshot, mac, endpoint, contacts);
-            // A phone that restarted binds the same URI, by another call.
-            let anew = |after: &Contact| before.as_ref().is_some_and(|before| before.call_id != after.call_id);
-            let anew = after.as_ref().is_some_and(anew);
-            if let Some(contact) = &after {
-                let sole = macs.len() == 1 && is_phone(snapshot, contact);
-                state.saw_contact(snapshot, mac, contact.ip.filter(|_| sole), &contact.user_agent, now);
-                // chan_sip tells the agent a moment later.
-                let registered = contact.state == ContactState::Registered && !contact.user_agent.is_empty();
-                Self::registered_from(state, mac, contact.ip.filter(|_| registered && sole), now);
-            }
-            let contact_agent = after.as_ref().map(|contact| contact.user_agent.clone());
-            let extension = endpoint.name.clone();
-            let what = match (before.as_ref().map(|c| c.state), after) {
-                (Some(ContactState::Registered), Some(c)) if c.state == ContactState::Registered && !anew => None,
-                (_, Some(c)) if c.state == ContactState::Registered => Some(EventKind::Registered {
-                    extension,
-                    uri: printable(&c.uri),
-                    user_agent: printable(&c.user_agent),
-                }),
-                (Some(ContactState::Registered) | None, Some(_)) => Some(EventKind::Unreachable { extension }),
-                (Some(_), None) => Some(EventKind::Unregistered { extension }),
-                _ => None,
-            };
-            match what {
-                Some(what) => {
-                    let ip = state.directory.get(mac).and_then(|seen| seen.ip);
-                    let registered = matches!(what, EventKind::Registered { .. });
-                    self.note(state, snapshot, BootEvent { at: now, mac, ip, what });
-                    if let Some(desired) = snapshot.desired(mac, &state.seen(mac)).filter(|_| registered) {
-                        let version = contact_agent.as_deref().and_then(state::load);
-                        let said = state.converting.registered(mac, &desired.model, version.as_deref(), now);
-                        self.converted(state, snapshot, mac, said, now);
-                    }
-                }
-                None => state.judge(snapshot, mac, now),
-            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a phone would get, shown to people.
+//! What a phone would get: shown to people, and compared when its assignment changes.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -6,10 +6,41 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::Operations;
-use crate::domain::MacAddr;
-use crate::files::{Answer, Rendering};
+use super::state::same_phone;
+use super::{Hub, Operations};
+use crate::domain::{EventKind, MacAddr};
+use crate::files::name::{FileRequest, PhoneFile};
+use crate::files::{Answer, Asker, Rendering, Unknown, resolve};
+use crate::fleet::Snapshot;
 use crate::{probe, render};
+
+impl Hub {
+    /// What happened to a phone's assignment between the two, if anything did. Both its files are made and compared, of such a
+    /// phone alone: many settings of an extension are in no file.
+    pub(super) fn assigned(&self, before: &Snapshot, next: &Snapshot, mac: MacAddr) -> Option<EventKind> {
+        let said = |what: &str, same_file| Some(EventKind::Assigned { what: what.to_owned(), same_file });
+        if before.assignment(mac).is_none() {
+            return said("assigned", false);
+        }
+        if same_phone(before, next, mac) {
+            return None;
+        }
+        let state = self.lock();
+        let (seen, index) = (state.seen(mac), Arc::clone(&state.converting.index));
+        drop(state);
+        let unknown = Unknown::default();
+        let (server, firmware, unknown) = (seen.server.unwrap_or(Ipv4Addr::UNSPECIFIED), &*index, &unknown);
+        let asker = Asker { server, phone: None, seen: &seen, firmware, unknown, denied: None };
+        let files = |snapshot: &Snapshot| {
+            [PhoneFile::SipCnf, PhoneFile::SepXml].map(|file| resolve(&FileRequest::Phone(file, mac), snapshot, &asker))
+        };
+        if files(before) == files(next) {
+            said("its assignment changed, and nothing that its file says", true)
+        } else {
+            said("its assignment changed", false)
+        }
+    }
+}
 
 impl Operations {
     /// Names of the files of a phone; `None` when it is not assigned.

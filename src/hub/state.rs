@@ -41,6 +41,8 @@ pub(super) struct State {
     pub(super) ami: Ami,
     /// The manager session has told all contacts since it is up.
     pub(super) listed: bool,
+    /// It did once in this life of the daemon.
+    pub(super) met: bool,
     /// The first word of the manager session is still to come.
     pub(super) awaited: bool,
     /// What was found by trying.
@@ -78,7 +80,7 @@ impl State {
             return;
         }
         let seen = self.seen(mac);
-        let judged = self.judgement(snapshot, mac, &seen, now);
+        let judged = self.judgement(snapshot, mac, &seen, &[], now);
         if self.judged.get(&mac) != Some(&judged) {
             self.forget(mac);
             self.due.extend(judged.due.map(|due| (due, mac)));
@@ -150,7 +152,15 @@ impl State {
         }
     }
 
-    pub(super) fn judgement(&self, snapshot: &Snapshot, mac: MacAddr, seen: &Seen, now: Timestamp) -> Judged {
+    /// `alike`: of a phone that nobody assigned, those that its MAC may be a slip of.
+    pub(super) fn judgement(
+        &self,
+        snapshot: &Snapshot,
+        mac: MacAddr,
+        seen: &Seen,
+        alike: &[MacAddr],
+        now: Timestamp,
+    ) -> Judged {
         let desired = snapshot.desired(mac, seen);
         let contacts: Vec<Contact> = desired
             .iter()
@@ -180,8 +190,8 @@ impl State {
             banned: ban.as_ref().map(|(ip, ban)| (*ip, ban)),
             rejected: self.rejections.of(mac),
             seen,
-            firmware: &self.converting.index,
-            told: self.facts(snapshot, mac, now),
+            firmware: &self.converting.lookup,
+            told: self.facts(mac, alike, now),
         };
         derive(mac, &evidence, seen, self.judged.get(&mac).map(|judged| &judged.status))
     }
@@ -232,8 +242,8 @@ impl State {
     }
 
     /// A phone that nobody assigned.
-    pub(super) fn stranger(&self, snapshot: &Snapshot, mac: MacAddr, seen: &Seen) -> api::Phone {
-        let judged = self.judgement(snapshot, mac, seen, seen.last().unwrap_or(Timestamp::UNIX_EPOCH));
+    pub(super) fn stranger(&self, snapshot: &Snapshot, mac: MacAddr, seen: &Seen, alike: &[MacAddr]) -> api::Phone {
+        let judged = self.judgement(snapshot, mac, seen, alike, seen.last().unwrap_or(Timestamp::UNIX_EPOCH));
         let mut phone = self.shown(snapshot, &judged);
         phone.since = seen.since.unwrap_or(phone.since);
         phone.adopt = Some(format!("offhook phones adopt {mac} --line EXT"));
@@ -277,9 +287,7 @@ pub(super) fn own_contact(
 /// says nothing is taken for the phone.
 pub(super) fn is_phone(snapshot: &Snapshot, contact: &Contact) -> bool {
     let agent = contact.user_agent.trim();
-    let begins = |with: &&str| agent.get(..with.len()).is_some_and(|first| first.eq_ignore_ascii_case(with));
-    // Loads of a 7940 or 7960 before 8.0 call themselves CSCO, others Cisco-CP and the model.
-    agent.is_empty() || ["cisco", "csco/"].iter().any(begins) || snapshot.catalog.by_user_agent(agent).is_some()
+    agent.is_empty() || contact.is_cisco() || snapshot.catalog.by_user_agent(agent).is_some()
 }
 
 /// What the lines of a phone register as.

@@ -8,8 +8,9 @@ use super::*;
 use crate::catalog::Catalog;
 use crate::config;
 use crate::diagnose::{Tried, Unanswered};
-use crate::domain::{LineKind, ModelName, PhoneOptions, Secret, SipTransport};
+use crate::domain::{Contact, ContactState, Endpoint, LineKind, ModelName, PhoneOptions, Secret, SipTransport};
 use crate::files::Answer;
+use crate::pbx::ami::client::AmiUpdate;
 use crate::pbx::roster::{
     Account, Button, Driver, EndpointSettings, Listeners, NamedTransport, NatFlags, Origin, Registrar, Roster,
     RowProblem,
@@ -17,6 +18,7 @@ use crate::pbx::roster::{
 
 mod access;
 mod adopting;
+mod contacts;
 mod firmware;
 mod looking;
 mod sighting;
@@ -140,6 +142,10 @@ fn a_7960_boots_registers_and_goes() {
     assert_eq!(hub.phone(MAC.parse().unwrap()).unwrap().since, since, "since stays while the state does");
     let endpoint = Endpoint::new(Driver::Pjsip, "1001");
     hub.ami(AmiUpdate::Endpoint { endpoint, contacts: Vec::new(), at: at(600) }, at(600));
+    is(&hub, "unreachable", "waiting", "registration-ended");
+    hub.tick(at(779));
+    is(&hub, "unreachable", "waiting", "registration-ended");
+    hub.tick(at(780));
     is(&hub, "unreachable", "stalled", "registration-ended");
     let kinds: Vec<String> = hub.timeline(MAC.parse().unwrap()).into_iter().map(|event| event.kind).collect();
     assert!(kinds.contains(&"registered".to_owned()) && kinds.contains(&"unregistered".to_owned()), "{kinds:?}");
@@ -534,7 +540,45 @@ fn the_driver_that_the_extension_is_on_counts() {
     hub.ami(AmiUpdate::Endpoint { endpoint: other, contacts: vec![on(Driver::Pjsip)], at: at(5) }, at(5));
     is(&hub, "registered", "ok", "registered");
     hub.ami(AmiUpdate::Contacts(vec![on(Driver::ChanSip)]), at(6));
+    is(&hub, "unreachable", "waiting", "registration-ended");
+}
+
+/// A phone that is away is waited for, from the first sign on; from when it asks for its configuration, anew.
+#[test]
+fn a_phone_that_restarts_is_given_time() {
+    let hub = hub(roster(&["1001"], assignment(Some("7960"), &["1001"])));
+    let says = |state: Option<ContactState>, second| {
+        let contacts = Vec::from_iter(state.map(|state| contact("1001", "Cisco-CP7960G/8.0", state)));
+        let endpoint = Endpoint::new(Driver::Pjsip, "1001");
+        hub.ami(AmiUpdate::Endpoint { endpoint, contacts, at: at(second) }, at(second));
+    };
+    says(Some(ContactState::Registered), 0);
+    says(Some(ContactState::Unreachable), 100);
+    is(&hub, "unreachable", "waiting", "unreachable");
+    assert_eq!(hub.findings(MAC.parse().unwrap()), []);
+    // The contact's end is no other beginning.
+    says(None, 200);
+    hub.tick(at(279));
+    is(&hub, "unreachable", "waiting", "registration-ended");
+    hub.tick(at(280));
     is(&hub, "unreachable", "stalled", "registration-ended");
+    says(Some(ContactState::Registered), 300);
+    is(&hub, "registered", "ok", "registered");
+
+    says(Some(ContactState::Unreachable), 400);
+    hub.tick(at(600));
+    is(&hub, "unreachable", "stalled", "unreachable");
+    assert_eq!(hub.findings(MAC.parse().unwrap())[0].code, "unreachable");
+    assert_eq!(ask(&hub, "SIP001B54AABB01.cnf", 1_000), Ok(()));
+    hub.tick(at(1_001));
+    is(&hub, "unreachable", "waiting", "unreachable");
+    hub.tick(at(1_180));
+    is(&hub, "unreachable", "stalled", "unreachable");
+    // Again and again is no restart.
+    assert_eq!(ask(&hub, "SIP001B54AABB01.cnf", 2_000), Ok(()));
+    is(&hub, "unreachable", "waiting", "unreachable");
+    assert_eq!(ask(&hub, "SIP001B54AABB01.cnf", 2_020), Ok(()));
+    is(&hub, "unreachable", "stalled", "unreachable");
 }
 
 #[test]

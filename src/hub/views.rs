@@ -57,10 +57,12 @@ impl Hub {
 
     /// One phone, if it is assigned or was seen.
     pub fn phone(&self, mac: MacAddr) -> Option<api::Phone> {
+        // Before anybody has to wait for it.
+        let alike = self.snapshot().alike(mac);
         let (state, snapshot) = self.locked();
         match state.judged.get(&mac) {
             Some(judged) => Some(state.shown(&snapshot, judged)),
-            None => state.directory.get(mac).map(|seen| state.stranger(&snapshot, mac, seen)),
+            None => state.directory.get(mac).map(|seen| state.stranger(&snapshot, mac, seen, &alike)),
         }
     }
 
@@ -78,6 +80,7 @@ impl Hub {
 
     /// The findings of a phone, worst first.
     pub fn findings(&self, mac: MacAddr) -> Vec<Finding> {
+        let alike = self.snapshot().alike(mac);
         let (state, snapshot) = self.locked();
         match state.judged.get(&mac) {
             Some(judged) => judged.findings.clone(),
@@ -86,7 +89,7 @@ impl Hub {
                 .get(mac)
                 .map(|seen| {
                     let at = seen.last().unwrap_or(Timestamp::UNIX_EPOCH);
-                    state.judgement(&snapshot, mac, seen, at).findings
+                    state.judgement(&snapshot, mac, seen, &alike, at).findings
                 })
                 .unwrap_or_default(),
         }

@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 
 use words::Words;
 
-use crate::domain::{MacAddr, Rejection};
+use crate::domain::{MacAddr, Rejection, SipTransport};
 
 /// A script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +82,10 @@ pub enum Given {
         secret: usize,
         /// FreePBX's NAT settings are on.
         nat: bool,
+        /// It is on chan_sip.
+        chan_sip: bool,
+        /// The only transport that it takes a registration over.
+        only: Option<SipTransport>,
     },
     /// A load in the store.
     Firmware {
@@ -116,8 +120,10 @@ pub enum Happens {
     Gets(String),
     /// A file is asked for, and the transfer ends early: for this reason.
     Loses(String, String),
-    /// Our DHCP server gives it that address.
+    /// It boots and our DHCP server gives it that address.
     Leases(Ipv4Addr),
+    /// It goes on using that address of ours.
+    Renews(Ipv4Addr),
     /// It asks for an address.
     Discovers,
     /// It takes another server's offer.
@@ -159,6 +165,8 @@ pub enum Happens {
     Banned,
     /// Its assignment changes in the PBX.
     Changes,
+    /// Settings of its extensions that are in no file change there.
+    Settings,
     /// Its conversion is started, to that load.
     Converts(String),
     /// Time passes.
@@ -277,15 +285,20 @@ fn given(first: &str, words: &mut Words) -> Result<Given, String> {
         }
         "extension" => {
             let (extension, mut user, mut secret, mut nat) = (words.next("an extension")?, None, 12, false);
+            let (mut chan_sip, mut only) = (false, None);
             while let Some(key) = words.more() {
                 match key.as_str() {
                     "user" => user = Some(words.next("a user name")?),
                     "secret" => secret = words.parsed("the length of the secret")?,
                     "nat" => nat = true,
-                    other => return Err(format!("an extension has no {other:?}: user, secret or nat")),
+                    "chan-sip" => chan_sip = true,
+                    "only" => only = Some(transport(&words.next("udp or tcp")?)?),
+                    other => {
+                        return Err(format!("an extension has no {other:?}: user, secret, nat, chan-sip or only"));
+                    }
                 }
             }
-            Given::Extension { extension, user, secret, nat }
+            Given::Extension { extension, user, secret, nat, chan_sip, only }
         }
         "firmware" => {
             let (load, files) = (words.next("a load")?, words.list("files")?);
@@ -304,6 +317,14 @@ fn given(first: &str, words: &mut Words) -> Result<Given, String> {
     })
 }
 
+fn transport(word: &str) -> Result<SipTransport, String> {
+    match word {
+        "udp" => Ok(SipTransport::Udp),
+        "tcp" => Ok(SipTransport::Tcp),
+        other => Err(format!("{other:?} is neither udp nor tcp")),
+    }
+}
+
 fn happens(words: &mut Words) -> Result<Happens, String> {
     let what = words.next("what happens")?;
     Ok(match what.as_str() {
@@ -317,6 +338,7 @@ fn happens(words: &mut Words) -> Result<Happens, String> {
         "gets" => Happens::Gets(words.next("a file name")?),
         "loses" => Happens::Loses(words.next("a file name")?, words.next("the reason")?),
         "leases" => Happens::Leases(words.parsed("an address")?),
+        "renews" => Happens::Renews(words.parsed("an address")?),
         "discovers" => Happens::Discovers,
         "takes" => Happens::Takes(words.parsed("an address")?),
         "announces" => {
@@ -356,12 +378,13 @@ fn happens(words: &mut Words) -> Result<Happens, String> {
         "gone" => Happens::Gone(words.next("an extension")?),
         "misled" => Happens::Misled(words.parsed("the server's address")?, words.next("what is wrong, in quotes")?),
         "banned" => Happens::Banned,
+        "changes" if words.more_if("settings") => Happens::Settings,
         "changes" => Happens::Changes,
         "converts" => Happens::Converts(words.next("a load")?),
         "waits" => Happens::Waits,
         other => {
             return Err(format!(
-                "{other:?} does not happen: asks, gets, loses, leases, discovers, takes, announces, page, registers, rejects, \
+                "{other:?} does not happen: asks, gets, loses, leases, renews, discovers, takes, announces, page, registers, rejects, \
                  unreachable, gone, misled, banned, changes, converts or waits"
             ));
         }

@@ -8,16 +8,9 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::diagnose::RULES;
 
-/// Codes whose replays would be whole conversions or other devices on the wire: their tests, by where they stand.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("image-refused", "status::derive::tests::each_way_to_fail_has_its_health_code_and_keys"),
-    ("offer-unheeded", "status::derive::tests::each_way_to_fail_has_its_health_code_and_keys"),
-    ("download-silent", "status::derive::tests::each_way_to_fail_has_its_health_code_and_keys"),
-    ("not-back", "status::derive::tests::each_way_to_fail_has_its_health_code_and_keys"),
-    ("unproven", "hub::tests::access"),
-    ("foreign-request", "hub::tests::access"),
-    ("tcp-silent", "hub::tests"),
-];
+/// Codes whose replays would be other devices on the wire: their tests, by where they stand.
+const ELSEWHERE: &[(&str, &str)] =
+    &[("unproven", "hub::tests::access"), ("foreign-request", "hub::tests::access"), ("tcp-silent", "hub::tests")];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

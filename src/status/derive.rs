@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Health, PhoneStatus, Stage};
 use crate::access::CONCERNS;
-use crate::convert::{Conversion, StepState};
+use crate::convert::{Conversion, StepState, text};
 use crate::diagnose::{Evidence, Finding, REJECTED, diagnose, due};
 use crate::domain::{Contact, ContactState, Driver, Line, MacAddr, SipTransport};
 use crate::fleet::{Seen, TO_AND_FRO};
@@ -58,6 +58,7 @@ pub fn derive(mac: MacAddr, evidence: &Evidence<'_>, seen: &Seen, before: Option
             .chain(parted(evidence))
             .chain(forgotten(evidence))
             .chain(rejected_no_more(evidence))
+            .chain(evidence.overdue().filter(|overdue| *overdue > evidence.now))
             .min(),
     }
 }
@@ -200,7 +201,19 @@ fn health(
         Stage::Unreachable if evidence.contacts.is_empty() && no_word => say(
             Health::Waiting,
             "registration-unknown",
-            "its registration ended; whether it is back is unknown while Asterisk's manager interface is away".to_owned(),
+            "its registration ended; whether it is back is unknown while Asterisk's manager interface is away"
+                .to_owned(),
+        ),
+        Stage::Unreachable if !evidence.stays_away() && evidence.contacts.is_empty() => say(
+            Health::Waiting,
+            "registration-ended",
+            "its registration ended: it may be restarting, and is given three minutes to come back".to_owned(),
+        ),
+        Stage::Unreachable if !evidence.stays_away() => say(
+            Health::Waiting,
+            "unreachable",
+            "registered, but it does not answer: it may be restarting, and is given three minutes to come back"
+                .to_owned(),
         ),
         Stage::Unreachable if evidence.contacts.is_empty() => say(
             Health::Stalled,
@@ -215,16 +228,21 @@ fn health(
         _ if no_word && evidence.boot.config_sent.is_some() => say(
             Health::Waiting,
             "registration-unknown",
-            "it has its configuration; whether it registered is unknown while Asterisk's manager interface is away".to_owned(),
+            "it has its configuration; whether it registered is unknown while Asterisk's manager interface is away"
+                .to_owned(),
         ),
-        Stage::Registering => say(Health::Waiting, "registering", "it has taken its configuration and should register now".to_owned()),
+        Stage::Registering => {
+            say(Health::Waiting, "registering", "it has taken its configuration and should register now".to_owned())
+        }
         Stage::Configured => say(Health::Waiting, "configured", "it has fetched its configuration".to_owned()),
         Stage::Loading => say(Health::Waiting, "loading", "it asks for firmware".to_owned()),
         Stage::Leased => say(
             Health::Waiting,
             "leased",
-            "it has an address from us and should ask for its first file now; if it does not, Alternate TFTP is on (Settings, Network Configuration; unlocked by **#, on a 7940 or 7960 by Unlock Config)"
-                .to_owned(),
+            format!(
+                "it has an address from us and should ask for its first file now; if it does not, Alternate TFTP is on ({})",
+                text::network_settings(evidence.family())
+            ),
         ),
         Stage::Booting => {
             let refused = evidence.boot.config_refused.as_deref().filter(|code| *code != "other-family");
@@ -236,8 +254,10 @@ fn health(
         Stage::Silent => say(
             Health::Waiting,
             "not-seen",
-            "nothing heard of it yet: plug it in; if it stays silent, it gets no option 150, or Alternate TFTP is on (Settings, Network Configuration; unlocked by **#, on a 7940 or 7960 by Unlock Config)"
-                .to_owned(),
+            format!(
+                "nothing heard of it yet: plug it in; if it stays silent, it gets no option 150, or Alternate TFTP is on ({})",
+                text::network_settings(evidence.family())
+            ),
         ),
     }
 }

@@ -61,6 +61,16 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// The last word of the phone itself.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.last
+    }
+
+    /// It went on as before until then.
+    pub(super) fn went_on(&mut self, until: impl FnOnce(Timestamp) -> Timestamp) {
+        self.last = self.last.map(until);
+    }
+
     /// Takes an event in; says whether it begins a boot.
     pub(super) fn hear(&mut self, event: &BootEvent) -> Option<Began> {
         let at = event.at;
@@ -201,7 +211,7 @@ mod tests {
     }
 
     fn registers() -> EventKind {
-        EventKind::Registered { extension: "1".into(), uri: "u".into(), user_agent: "a".into() }
+        EventKind::Registered { extension: "1".into(), uri: "u".into(), user_agent: "a".into(), call: None }
     }
 
     fn dhcp(step: DhcpStep) -> EventKind {

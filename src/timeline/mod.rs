@@ -148,10 +148,40 @@ impl Timeline {
         })
     }
 
+    /// The registration of a line, as it was last told; `None` = it ended, or none is kept.
+    pub fn registration(&self, mac: MacAddr, line: &str) -> Option<Registration<'_>> {
+        let mut last = None;
+        for event in self.of(mac).rev() {
+            match &event.what {
+                EventKind::Unregistered { extension } if extension == line => return last,
+                EventKind::Unreachable { extension } if extension == line => {
+                    last.get_or_insert(Registration { reachable: false, uri: None, call: None });
+                }
+                EventKind::Registered { extension, uri, call, .. } if extension == line => {
+                    let reachable = last.is_none();
+                    return Some(Registration { reachable, uri: Some(uri), call: call.as_deref() });
+                }
+                _ => {}
+            }
+        }
+        last
+    }
+
     /// What the present boot of a phone has come to; `None` when nothing was heard of it.
     pub fn boot(&self, mac: MacAddr) -> Option<&Boot> {
         self.phones.get(&mac).map(|ring| &ring.boot)
     }
+}
+
+/// A line's registration, as a timeline has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registration<'a> {
+    /// It answered when it was last told of.
+    pub reachable: bool,
+    /// Contact URI, where that is kept.
+    pub uri: Option<&'a str>,
+    /// The digest of its Call-ID, likewise.
+    pub call: Option<&'a str>,
 }
 
 /// What the present boot of a phone has come to. Follows from its events, one at a time; never stored.
@@ -183,6 +213,8 @@ pub struct Boot {
     pub registered: Option<Timestamp>,
     /// When a registration made in this boot ended.
     pub lost: Option<Timestamp>,
+    /// Since when the PBX does not reach it: a contact stopped answering, or ended. Until a line registers, whatever it asks for.
+    pub away: Option<Timestamp>,
     /// What the events since it last worked come to.
     pub signs: Signs,
 }
@@ -195,11 +227,11 @@ impl Boot {
                     // What a phone was seen to reject stays in mind across its reboots: that is the loop.
                     let times = self.config_sent_times;
                     // So does that it is registered: a ring list is asked for by phones that work.
-                    let (registered, lost, leased) = (self.registered, self.lost, self.leased);
+                    let Self { registered, lost, away, leased, .. } = *self;
                     let began = Some(event.at);
                     let signs = std::mem::take(&mut self.signs).next_boot();
-                    *self =
-                        Self { began, config_sent_times: times, registered, lost, leased, signs, ..Self::default() };
+                    let config_sent_times = times;
+                    *self = Self { began, leased, config_sent_times, registered, lost, away, signs, ..Self::default() };
                 }
                 self.last = Some(event.at);
                 self.asked(event.at, &FileRequest::parse(name), refused.as_deref());
@@ -220,10 +252,11 @@ impl Boot {
             EventKind::Registered { .. } => {
                 self.last = Some(event.at);
                 self.took_it(event.at);
-                (self.registered, self.lost) = (Some(event.at), None);
+                (self.registered, self.lost, self.away) = (Some(event.at), None, None);
             }
             EventKind::Unregistered { .. } => {
                 self.last = Some(event.at);
+                self.away.get_or_insert(event.at);
                 // The end of an earlier boot's registration says nothing of this one.
                 self.lost = self.registered.map(|_| event.at);
             }
@@ -233,7 +266,11 @@ impl Boot {
                     self.firmware_missing = Some((event.at, name.clone()));
                 }
             }
-            EventKind::Unreachable { .. } | EventKind::Rejected { .. } => self.last = Some(event.at),
+            EventKind::Unreachable { .. } => {
+                self.last = Some(event.at);
+                self.away.get_or_insert(event.at);
+            }
+            EventKind::Rejected { .. } => self.last = Some(event.at),
             EventKind::Leased { .. } => self.leased = Some(event.at),
             EventKind::Banned { .. }
             | EventKind::Told { .. }
@@ -344,7 +381,8 @@ mod tests {
         let name = "SIP001B54AABB01.cnf";
         let event = |second, what| BootEvent { at: at(second), what, ..asked(second, name) };
         let registered = |second| {
-            let what = EventKind::Registered { extension: "1".into(), uri: "u".into(), user_agent: "a".into() };
+            let (extension, uri, user_agent) = ("1".into(), "u".into(), "a".into());
+            let what = EventKind::Registered { extension, uri, user_agent, call: None };
             event(second, what)
         };
         let ended = |second| event(second, EventKind::Unregistered { extension: "1".into() });
@@ -426,6 +464,52 @@ mod tests {
         again.push(asked(10_003, "CTLSEP001B54AABB01.tlv"), true);
         again.push(asked(10_004, "x"), true);
         assert_eq!(again.boots(mac, at(10_010))[0].entries.last().unwrap().times, 5_001);
+    }
+
+    /// What repeats for half an hour, at a pace that is no silence, is the same boot after a restart; what a phone that works asks
+    /// for each hour is after a restart what it was before.
+    #[test]
+    fn a_long_fold_that_is_read_back_begins_no_boot() {
+        let mac: MacAddr = "001B54AABB01".parse().unwrap();
+        let config = "SIP001B54AABB01.cnf";
+        let registered = || {
+            let (extension, uri, user_agent) = ("1".into(), "u".into(), "a".into());
+            BootEvent { what: EventKind::Registered { extension, uri, user_agent, call: None }, ..asked(3, "") }
+        };
+        let begin = vec![asked(0, config), sent(1, config)];
+        let works = [begin.clone(), vec![asked(2, "RINGLIST.DAT"), registered()]].concat();
+        let talk = |second| {
+            let what = EventKind::Syslog { severity: "debug".into(), text: "x".into() };
+            BootEvent { what, ..asked(second, "") }
+        };
+        for (what, begin, repeated) in [
+            ("a loader that hunts", begin.clone(), (1..90).map(|n| asked(n * 31, "x")).collect::<Vec<_>>()),
+            (
+                "two that take turns",
+                begin.clone(),
+                (1..90).map(|n| asked(n * 31, if n % 2 == 0 { "x" } else { "y" })).collect(),
+            ),
+            ("a ring list each hour", works.clone(), (1..90).map(|n| asked(n * 3_600, "RINGLIST.DAT")).collect()),
+            ("lines of its log", works, (1..90).map(|n| talk(n * 100)).collect()),
+        ] {
+            let (mut timeline, mut disk) = (Timeline::default(), BTreeMap::new());
+            for event in begin.into_iter().chain(repeated) {
+                keep(&mut disk, timeline.push(event, true));
+            }
+            let mut again = Timeline::default();
+            again.recall(disk.into_values().collect());
+            let facts = |timeline: &Timeline| {
+                let boot = timeline.boot(mac).unwrap();
+                (boot.began, boot.config_asked, boot.config_sent, boot.config_taken, boot.registered, boot.last)
+            };
+            assert_eq!(facts(&again), facts(&timeline), "{what}");
+            for timeline in [&mut timeline, &mut again] {
+                let last = timeline.of(mac).next_back().unwrap().at;
+                timeline.push(BootEvent { at: last + SignedDuration::from_secs(31), ..asked(0, "z") }, true);
+            }
+            let now = at(400_000);
+            assert_eq!(again.boots(mac, now), timeline.boots(mac, now), "{what}");
+        }
     }
 
     /// An older version kept the last two hundred as they were.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::boots::{Heard, Run, group};
+use super::boots::{Began, Heard, Run, group};
 use super::fold::{Entry, Numbered, push};
 use super::{Boot, Change, Row, TALK, is_talk};
 use crate::domain::BootEvent;
@@ -40,8 +40,7 @@ pub(super) struct Ring {
 impl Ring {
     /// Takes an event in, of which it keeps so many. Returns what of that is to be kept on the disk.
     pub(super) fn push(&mut self, id: u64, event: Arc<BootEvent>, most: usize, keep: bool) -> Change {
-        self.boot.see(&event);
-        let begins = self.heard.hear(&event);
+        let begins = self.see(&event);
         let at = self.place(event.at);
         let mut change = Change { id, ..Change::default() };
         let one = Numbered { id, event, begins };
@@ -69,15 +68,8 @@ impl Ring {
                 let Some(next) = rows.next_if(|next| next.round() == row.round()) else { break };
                 cycle.push(next);
             }
-            for event in (0..row.times.clamp(1, ROUNDS)).flat_map(|_| &cycle) {
-                self.boot.see(&event.event);
-            }
             let since = row.since.unwrap_or(row.event.at);
-            let first = Arc::new(BootEvent { at: since, ..BootEvent::clone(&row.event) });
-            let begins = self.heard.hear(if row.times > 1 { &first } else { &row.event });
-            for event in cycle.iter().skip(usize::from(row.times == 1)) {
-                self.heard.hear(&event.event);
-            }
+            let begins = if row.times > 1 { self.see_fold(&cycle, since) } else { self.see(&row.event) };
             let mut events: Vec<Numbered> =
                 cycle.iter().map(|row| Numbered { id: row.id, event: Arc::clone(&row.event), begins: None }).collect();
             if let Some(first) = events.first_mut() {
@@ -98,6 +90,49 @@ impl Ring {
             self.trim(most, &mut change);
         }
         change
+    }
+
+    /// What an event says of the boot. Returns whether it begins one.
+    fn see(&mut self, event: &BootEvent) -> Option<Began> {
+        self.boot.see(event);
+        self.heard.hear(event)
+    }
+
+    /// A fold happens once more, as far as that makes a difference: its first round and the last ones, at the pace that they
+    /// had. What is left out between them is no silence.
+    fn see_fold(&mut self, cycle: &[&Row], since: Timestamp) -> Option<Began> {
+        let first = cycle.first()?;
+        let after = first.times.saturating_sub(1);
+        let lasted = first.event.at.duration_since(since);
+        let pace = i32::try_from(after).ok().and_then(|rounds| lasted.checked_div(rounds)).unwrap_or_default();
+        let earlier = |rounds: u32| i32::try_from(rounds).ok().and_then(|n| pace.checked_mul(n)).unwrap_or_default();
+        let round = |back: u32| {
+            let event = move |row: &&Row| {
+                let at = row.event.at.checked_sub(earlier(back)).unwrap_or(row.event.at);
+                BootEvent { at, ..BootEvent::clone(&row.event) }
+            };
+            cycle.iter().map(event)
+        };
+        let (boot, heard) = (self.boot.last, self.heard.last());
+        let mut begins = None;
+        for (n, event) in round(after).enumerate() {
+            let began = self.see(&event);
+            begins = if n == 0 { began } else { begins };
+        }
+        let last = after.min(ROUNDS.saturating_sub(1));
+        let left_out = earlier(after.saturating_sub(last));
+        let went_on = |at: Timestamp| at.checked_add(left_out).unwrap_or(at);
+        // Where the phone itself does nothing in it, it says nothing of that.
+        if self.boot.last != boot {
+            self.boot.last = self.boot.last.map(went_on);
+        }
+        if self.heard.last() != heard {
+            self.heard.went_on(went_on);
+        }
+        for event in (0..last).rev().flat_map(round) {
+            self.see(&event);
+        }
+        begins
     }
 
     /// Where an event of that time belongs: tasks tell of theirs a moment later than others.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::{BootEvent, EventKind};
+use crate::domain::{BootEvent, DhcpStep, EventKind};
 use crate::files::name::{FileRequest, PhoneFile};
 
 /// A phone that hears no answer asks the same again after 4 s [LOG]; one that heard it goes on, or asks later.
@@ -36,11 +36,11 @@ pub struct Signs {
     pub manifest: Option<Counted>,
     /// How often a loader began to look for a configuration.
     pub hunts: u32,
-    /// Where it last asked from.
-    pub from: Option<IpAddr>,
+    /// Where it last asked from, and when; `None` = DHCP gave it another address since.
+    pub from: Option<(IpAddr, Timestamp)>,
     /// It got its configuration from here, in this boot or before.
     pub configured: bool,
-    /// Its assignment changed since it last did.
+    /// What its file says changed since it last did.
     pub changed: Option<Timestamp>,
 }
 
@@ -66,14 +66,18 @@ impl Signs {
                     self.stalled = Some(count(self.stalled.take(), name, event.at));
                 }
             }
+            EventKind::Leased { address }
+            | EventKind::Dhcp { step: DhcpStep::Elsewhere, address: Some(address), .. } => {
+                self.from = self.from.filter(|(from, _)| from == address);
+            }
             // What it has of others nobody here changes.
-            EventKind::Assigned { .. } if self.configured => self.changed = Some(event.at),
+            EventKind::Assigned { same_file: false, .. } if self.configured => self.changed = Some(event.at),
             _ => {}
         }
     }
 
     fn asked(&mut self, name: &str, event: &BootEvent) {
-        self.from = event.ip.or(self.from);
+        self.from = event.ip.map(|ip| (ip, event.at)).or(self.from);
         let soon = |before: &Counted| {
             let pause = event.at.duration_since(before.last);
             before.name == name && pause >= AGAIN.0 && pause <= AGAIN.1

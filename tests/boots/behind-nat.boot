@@ -7,4 +7,5 @@ phone {MAC} model 7942 lines 1001
 fault: 0:05 registers 1001 at 192.168.1.20 agent Cisco-CP7942G/9.4.2
 fault: 1:05 unreachable 1001
 sound: 0:05 registers 1001 agent Cisco-CP7942G/9.4.2
+4:05 waits
 finds behind-nat

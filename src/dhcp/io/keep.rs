@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{Edge, Ready};
 use crate::dhcp::server::Commit;
+use crate::hub::Had;
 use crate::store::LeaseWrite;
 
 /// Changes that may wait for the disk; a client whose change finds no room asks again.
@@ -100,7 +101,8 @@ impl Edge {
         }
         self.hub.leased(lease.ip, lease.mac, wall.checked_add(lease.ends.duration_since(now)).unwrap_or(lease.ends));
         if lease.phone {
-            self.hub.has_address(lease.mac, lease.ip, lease.model.clone(), wall);
+            let had = if commit.taken { Had::Taken } else { Had::Renewed };
+            self.hub.has_address(lease.mac, lease.ip, had, lease.model.clone(), wall);
         }
     }
 }

@@ -98,13 +98,13 @@ impl Server {
         match (raw.address(54), wish, raw.ciaddr) {
             // SELECTING; another server's choice does not come here
             (Some(_), Some(ip), _) => match self.may_have(asked, ip) {
-                Some(subnet) => self.ack(asked, subnet, ip),
+                Some(subnet) => self.ack(asked, subnet, ip, true),
                 None => self.nak(asked),
             },
             // INIT-REBOOT
             (None, Some(ip), ciaddr) if ciaddr.is_unspecified() => {
                 if let Some(subnet) = self.may_have(asked, ip) {
-                    return self.ack(asked, subnet, ip);
+                    return self.ack(asked, subnet, ip, true);
                 }
                 let outside = asked.here.is_outside(ip);
                 let others = self.leases.is_kept(ip)
@@ -113,7 +113,7 @@ impl Server {
             }
             // RENEWING, REBINDING
             (None, None, ciaddr) if !ciaddr.is_unspecified() => match self.may_have(asked, ciaddr) {
-                Some(subnet) => self.ack(asked, subnet, ciaddr),
+                Some(subnet) => self.ack(asked, subnet, ciaddr, false),
                 // It moved, and asks everybody.
                 None if asked.here.is_outside(ciaddr) => self.nak(asked),
                 None => Outcome::Drop(Dropped::Unknown),
@@ -148,7 +148,7 @@ impl Server {
         (reserved || offered || has || free()).then_some(subnet)
     }
 
-    fn ack(&mut self, asked: &Asked<'_>, subnet: &Subnet, ip: Ipv4Addr) -> Outcome {
+    fn ack(&mut self, asked: &Asked<'_>, subnet: &Subnet, ip: Ipv4Addr, taken: bool) -> Outcome {
         let time = lease_time(asked.raw, subnet);
         let before = self.leases.at(ip).cloned();
         let had = before.as_ref().filter(|before| before.mac == asked.mac);
@@ -170,7 +170,7 @@ impl Server {
         let told = self.told(asked, subnet, Some(time));
         let reply = reply(asked.raw, MessageType::Ack, ip, &told);
         self.watch_level(subnet);
-        Outcome::Commit(Box::new(Commit { reply: Some(reply), ..commit }))
+        Outcome::Commit(Box::new(Commit { reply: Some(reply), taken, ..commit }))
     }
 
     fn nak(&mut self, asked: &Asked<'_>) -> Outcome {

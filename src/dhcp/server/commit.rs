@@ -17,6 +17,8 @@ pub struct Commit {
     pub left: Option<Ipv4Addr>,
     /// The answer, sent when that is written.
     pub reply: Option<Reply>,
+    /// Its client takes the address, as one does that boots; one that has it and goes on using it renews it.
+    pub taken: bool,
     /// Changes in their order.
     pub(super) serial: u64,
 }
@@ -31,7 +33,7 @@ impl Server {
     pub(super) fn commit(&mut self, lease: Lease) -> Commit {
         self.serial = self.serial.wrapping_add(1);
         self.on_the_way.insert(lease.ip, self.serial);
-        Commit { lease, left: None, reply: None, serial: self.serial }
+        Commit { lease, left: None, reply: None, taken: false, serial: self.serial }
     }
 
     /// Leases as they are, to be written again.

@@ -240,7 +240,7 @@ fn a_phone_gets_an_address_and_where_its_files_are() {
     let outcome = select(1, ip(100)).with(55, &[42, 2, 100, 101]).to(&mut server, 1);
     let Outcome::Commit(commit) = &outcome else { panic!("written first: {outcome:?}") };
     assert_eq!((commit.lease.ip, commit.lease.mac.octets(), commit.lease.ends), (ip(100), mac(1), at(3_601)));
-    assert_eq!(commit.lease.model, Some(ModelName::new("7960")));
+    assert_eq!((&commit.lease.model, commit.taken), (&Some(ModelName::new("7960")), true));
     let ack = answer(&outcome);
     assert_eq!(
         (ack.kind, ack.option(42), ack.option(2)),
@@ -262,11 +262,18 @@ fn renews_rebinds_releases_and_gets_the_same_again() {
     let renewal = answer(&renewed);
     assert_eq!((renewal.kind, renewal.yiaddr, renewal.to), (5, address, SocketAddrV4::new(address, 68)));
     let Outcome::Commit(commit) = renewed else { panic!() };
-    assert_eq!(commit.lease.ends, at(5_400));
+    assert_eq!((commit.lease.ends, commit.taken), (at(5_400), false));
     // REBINDING: to everybody.
     let mut rebind = Packet::new(3, 1).field(12, &address.octets());
     rebind.source = address;
-    assert_eq!(answer(&rebind.to(&mut server, 5_000)).kind, 5);
+    let rebound = rebind.to(&mut server, 5_000);
+    assert_eq!(answer(&rebound).kind, 5);
+    // INIT-REBOOT: it boots.
+    let rebooted = Packet::new(3, 1).with(50, &address.octets()).to(&mut server, 5_000);
+    assert_eq!(answer(&rebooted).kind, 5);
+    let taken = |outcome: &Outcome| matches!(outcome, Outcome::Commit(commit) if commit.taken);
+    assert_eq!((taken(&rebound), taken(&rebooted)), (false, true));
+    assert!(server.again(|_| true).iter().all(|commit| !commit.taken), "what is written once more");
     // B36: another says that it has that address.
     assert_eq!(dropped(&Packet::new(3, 2).unicast(address).to(&mut server, 5_001)), Dropped::Unknown);
     // B37

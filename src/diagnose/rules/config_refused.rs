@@ -1,11 +1,9 @@
 //! The phone takes its configuration again and again and never goes on from there: it refuses it.
 
 use crate::catalog::Family;
-use crate::diagnose::{Evidence, Finding, Rule, Severity};
+use crate::convert::text::trust_list;
+use crate::diagnose::{Evidence, Finding, REFUSES, Rule, Severity};
 use crate::status::Health;
-
-/// A phone asks twice in a normal boot at most (loader and application); the third time shows that it does not go on.
-const TIMES: u32 = 3;
 
 pub(super) const RULE: Rule = Rule {
     code: "config-refused",
@@ -26,7 +24,7 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     let desired = evidence.desired?;
     let times = evidence.boot.config_sent_times;
     // A phone that is told another load reads its configuration at each of its boots.
-    if times < TIMES
+    if times < REFUSES
         || evidence.converting().is_some()
         || !evidence.contacts.is_empty()
         || evidence.speaks_sccp()
@@ -37,7 +35,7 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     }
     let remedy = match desired.model.family {
         Family::Java if evidence.boot.signed_asked.is_some() => {
-            "erase the trust list (Settings, Security Configuration, Trust List, **#, Erase); then `offhook explain config-refused`"
+            concat!("erase the trust list (", trust_list!(), "); then `offhook explain config-refused`")
         }
         Family::Java => "read Settings, Status, Status Messages on the phone; then `offhook explain config-refused`",
         Family::Legacy => {

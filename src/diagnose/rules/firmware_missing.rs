@@ -1,10 +1,8 @@
 //! The phone wants a part of a load that is not here.
 
-use std::collections::BTreeSet;
-
+use crate::convert::text;
 use crate::diagnose::{Evidence, Finding, Rule, Severity};
 use crate::domain::{Load, Signalling};
-use crate::firmware::store::Index;
 use crate::status::Health;
 
 pub(super) const RULE: Rule = Rule {
@@ -70,12 +68,6 @@ pub(super) fn missing<'a>(evidence: &Evidence<'a>) -> Option<(jiff::Timestamp, &
     (evidence.contacts.is_empty() && !waits).then_some((*at, name.as_str()))
 }
 
-/// The set that lacks this file.
-fn lacking(index: &Index, name: &str) -> Option<String> {
-    let same = |missing: &String| missing.eq_ignore_ascii_case(name);
-    index.sets.values().find(|set| set.missing.iter().any(same)).map(|set| set.load.clone())
-}
-
 /// Whether it is the manifest of a load that speaks SCCP, and that nobody has here.
 fn strange(name: &str) -> bool {
     let load = |name: &str| Load::parse(name.get(..name.len().checked_sub(6)?)?);
@@ -83,21 +75,9 @@ fn strange(name: &str) -> bool {
     manifest && load(name).is_some_and(|load| load.signalling == Signalling::Sccp)
 }
 
-/// Most edits of a slip.
-const EDITS: usize = 3;
-
-/// The name that is meant by one with a slip in it.
-pub(super) fn near<'a>(names: impl Iterator<Item = &'a str>, meant: &str) -> Option<&'a str> {
-    // Longer than any name is no slip, and the distance costs their product.
-    let short = meant.len() <= 64;
-    let edits = |name: &str| strsim::osa_distance(&name.to_ascii_uppercase(), &meant.to_ascii_uppercase());
-    let near = names.filter(|_| short).map(|name| (edits(name), name)).min_by_key(|(edits, _)| *edits)?;
-    (near.0 <= EDITS).then_some(near.1)
-}
-
 fn incomplete(evidence: &Evidence<'_>) -> Option<Finding> {
     let (at, name) = missing(evidence)?;
-    let load = lacking(evidence.firmware, name)?;
+    let load = evidence.firmware.file(name).lacking?;
     let summary = format!("the phone asks for {name}, which the set {load} here lacks");
     let remedy = format!(
         "`offhook firmware check {load}` names the archive that holds it; bring it with `offhook firmware add`"
@@ -107,24 +87,23 @@ fn incomplete(evidence: &Evidence<'_>) -> Option<Finding> {
 
 fn other_manager(evidence: &Evidence<'_>) -> Option<Finding> {
     let (at, name) =
-        missing(evidence).filter(|(_, name)| strange(name) && lacking(evidence.firmware, name).is_none())?;
+        missing(evidence).filter(|(_, name)| strange(name) && evidence.firmware.file(name).lacking.is_none())?;
     let summary = format!("the phone asks for {name}, an SCCP load that nobody here told it: another server did");
-    let remedy = "find that server (`offhook dhcp listen`; Alternate TFTP on the phone: Settings, Network Configuration; unlocked by **#, on a 7940 or 7960 by Unlock Config), keep it \
-                  from the phone, and power-cycle the phone";
-    Some(finding(OTHER_MANAGER.code, summary, at, remedy))
+    let remedy = format!(
+        "find that server (`offhook dhcp listen`; Alternate TFTP on the phone: {}), keep it from the phone, and power-cycle the phone",
+        text::network_settings(evidence.family())
+    );
+    Some(finding(OTHER_MANAGER.code, summary, at, &remedy))
 }
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {
-    let other = |name: &str| {
-        name.contains(' ')
-            || strange(name)
-            || super::image_damaged::serial(name)
-            || lacking(evidence.firmware, name).is_some()
-    };
+    let other = |name: &str| name.contains(' ') || strange(name) || super::image_damaged::serial(name);
     let (at, name) = missing(evidence).filter(|(_, name)| !other(name))?;
-    let held: BTreeSet<&str> = evidence.firmware.records.iter().map(|record| record.name.as_str()).collect();
-    let meant = near(held.into_iter(), name).filter(|near| !near.eq_ignore_ascii_case(name));
-    let meant = meant.map(|near| format!("; {near} is here: did you mean that?")).unwrap_or_default();
+    let file = evidence.firmware.file(name);
+    if file.lacking.is_some() {
+        return None;
+    }
+    let meant = file.meant.map(|near| format!("; {near} is here: did you mean that?")).unwrap_or_default();
     let term = name.to_ascii_lowercase().starts_with("term");
     let remedy = if term {
         "`offhook convert start` the phone: it was reset and has no application; see `offhook explain firmware-missing`"

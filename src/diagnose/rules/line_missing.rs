@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::diagnose::{Evidence, Finding, Rule, Severity};
+use crate::diagnose::{COMES_BACK, Evidence, Finding, Rule, Severity};
 use crate::status::Health;
 
 /// Lines register one after another, within seconds.
@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
            show endpoint EXT` and `pjsip set logger on` in Asterisk show which.",
     health: Health::Stalled,
     check,
-    due: Some(|evidence| since(evidence)?.checked_add(PATIENCE).ok()),
+    due: Some(due),
     sources: &["AIOS"],
 };
 
@@ -24,12 +24,19 @@ fn since(evidence: &Evidence<'_>) -> Option<Timestamp> {
     evidence.boot.registered.filter(|_| evidence.registrations_known)
 }
 
+/// A line that was there comes back with a phone that restarts.
+fn due(evidence: &Evidence<'_>) -> Option<Timestamp> {
+    let registers = since(evidence)?.checked_add(PATIENCE).ok();
+    registers.max(evidence.boot.away.and_then(|away| away.checked_add(COMES_BACK).ok()))
+}
+
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     let desired = evidence.wanted()?;
     let since = since(evidence)?;
     let there = |user: &str| evidence.contacts.iter().any(|contact| contact.endpoint.name == user);
     let (some, missing): (Vec<_>, Vec<_>) = desired.phone.lines.iter().partition(|line| there(&line.sip_user));
-    if some.is_empty() || missing.is_empty() || evidence.now.duration_since(since) < PATIENCE {
+    let early = due(evidence).is_some_and(|due| evidence.now < due);
+    if some.is_empty() || missing.is_empty() || early || evidence.overdue().is_some() {
         return None;
     }
     let named: Vec<String> = missing.iter().map(|line| line.extension.to_string()).collect();

@@ -18,13 +18,11 @@ pub(super) const RULE: Rule = Rule {
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     evidence.wanted()?;
     let target = evidence.assignment?.target_load.as_deref()?;
-    let sets = &evidence.firmware.sets;
-    let here = sets.values().any(|set| set.complete && set.load.eq_ignore_ascii_case(target));
-    if here || evidence.conversion.is_some() || evidence.runs.is_some_and(|runs| runs.name == target) {
+    let load = evidence.firmware.load(target);
+    if load.here || evidence.conversion.is_some() || evidence.runs.is_some_and(|runs| runs.name == target) {
         return None;
     }
-    let meant = super::firmware_missing::near(sets.keys().map(String::as_str), target);
-    let meant = meant.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    let meant = load.meant.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
     let summary = format!("the phone is to run {target}, and no whole set of that load is here{meant}");
     let remedy = "correct the phone's target_load, or bring the archive (`offhook firmware add`)";
     Some(Finding::new(&RULE, Severity::Warning, summary, remedy))

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::convert::text::{self, unlocked};
 use crate::diagnose::{Evidence, Finding, Rule, Severity};
 use crate::status::Health;
 
@@ -17,11 +18,15 @@ const WANT_THEIR_SUPPLY: [&str; 2] = ["7970", "7971G-GE"];
 pub(super) const RULE: Rule = Rule {
     code: "no-first-request",
     title: "The phone is on the network and asks for no file",
-    text: "It has an address of ours, or announces itself on the link, and did not ask this server for anything. It goes by another \
-           server: Alternate TFTP = YES from its former life beats DHCP (unlocked by **#, on a 7940 or 7960 by Unlock Config; Settings, Network Configuration), or \
+    text: concat!(
+        "It has an address of ours, or announces itself on the link, and did not ask this server for anything. It goes by another \
+           server: Alternate TFTP = YES from its former life beats DHCP (",
+        unlocked!(),
+        "; Settings, Network Configuration), or \
            another DHCP server told it where to go (`offhook dhcp listen`). Or its requests do not arrive: a firewall on this \
            host, another VLAN. A phone whose flash was erased stays dark while it loads; a 7970 or 7971 then takes its power supply: on \
-           power over the cable its boot loader fetches nothing.",
+           power over the cable its boot loader fetches nothing."
+    ),
     health: Health::Stalled,
     check,
     due: Some(|evidence| there(evidence)?.checked_add(PATIENCE).ok()),
@@ -60,11 +65,16 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
         (Some(_), false) => "the phone has an address from us and asks this server for no file".to_owned(),
         (None, false) => "the phone is on the link and asks this server for no file".to_owned(),
     };
+    let settings = text::network_settings(evidence.family());
     let remedy = if supply {
-        "give it its power supply: on power over the cable the boot loader of a 7970 or 7971 fetches nothing; else see \
-         Alternate TFTP (Settings, Network Configuration; unlocked by **#, on a 7940 or 7960 by Unlock Config) and what DHCP tells it (`offhook dhcp listen`)"
+        format!(
+            "give it its power supply: on power over the cable the boot loader of a 7970 or 7971 fetches nothing; else see \
+             Alternate TFTP ({settings}) and what DHCP tells it (`offhook dhcp listen`)"
+        )
     } else {
-        "see Alternate TFTP on the phone (Settings, Network Configuration: No; unlocked by **#, on a 7940 or 7960 by Unlock Config), and what DHCP tells it (`offhook dhcp listen`)"
+        format!(
+            "see that Alternate TFTP is off on the phone ({settings}), and what DHCP tells it (`offhook dhcp listen`)"
+        )
     };
     let vlan = announced.vlan().map(|vlan| format!("it announces voice VLAN {vlan}"));
     let load = announced.load().map(|load| format!("it announces the load {load}"));

@@ -43,6 +43,6 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
                   that no NAT stands between";
     Some(
         Finding::new(&RULE, Severity::Error, summary, remedy)
-            .because(signs.from.map(|ip| format!("it asks from {ip}"))),
+            .because(signs.from.map(|(ip, _)| format!("it asks from {ip}"))),
     )
 }

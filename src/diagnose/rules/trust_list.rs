@@ -1,17 +1,20 @@
 //! The phone asks for a signed configuration: it holds the trust list of another call manager.
 
 use crate::convert::Failure;
+use crate::convert::text::trust_list;
 use crate::diagnose::{Evidence, Finding, Rule, Severity};
 use crate::status::Health;
 
 pub(super) const RULE: Rule = Rule {
     code: "trust-list",
     title: "The phone holds a trust list and wants signed files",
-    text: "A phone that once lived on a Cisco call manager keeps its certificate trust list (CTL or ITL). With one \
+    text: concat!(
+        "A phone that once lived on a Cisco call manager keeps its certificate trust list (CTL or ITL). With one \
            installed it asks for SEP<MAC>.cnf.xml.sgn and rejects what is not signed by that call manager. Nobody but \
-           that call manager can sign for it. Erase the list on the phone: Settings, Security Configuration, Trust List, \
-           unlock with **#, Erase. A factory reset takes the application too: only where a whole set for its term file is here \
-           (firmware.erased).",
+           that call manager can sign for it. Erase the list on the phone: ",
+        trust_list!(),
+        ". A factory reset takes the application too: only where a whole set for its term file is here (firmware.erased)."
+    ),
     health: Health::NeedsHands,
     check,
     due: None,
@@ -33,6 +36,6 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
         summary: "the phone asks for a signed configuration: it holds a trust list of its former call manager"
             .to_owned(),
         evidence: vec![format!("asked for a .sgn file at {at}")],
-        remedy: "on the phone: Settings, Security Configuration, Trust List, unlock with **#, Erase".to_owned(),
+        remedy: concat!("on the phone: ", trust_list!()).to_owned(),
     })
 }

@@ -16,20 +16,23 @@ use crate::diagnose::{Finding, Misleading};
 use crate::discover::{Announcement, Protocol};
 use crate::domain::{
     Contact, ContactState, Driver, Endpoint, EventKind, LineKind, MacAddr, ModelName, PhoneOptions, Rejected, Secret,
-    Transport,
+    SipTransport, Transport,
 };
 use crate::fail2ban::{self, Word};
 use crate::files::Answer;
 use crate::firmware::set::{FirmwareSet, SetFile};
 use crate::firmware::store::Index;
 use crate::fleet::{Settings, Snapshot};
-use crate::hub::{Hub, Wanted};
+use crate::hub::{Had, Hub, Wanted};
 use crate::pbx::ami::client::AmiUpdate;
 use crate::pbx::poll::PbxView;
-use crate::pbx::roster::{Account, Assignment, Button, Listeners, NatFlags, Origin, Registrar, Roster};
+use crate::pbx::roster::{Account, Assignment, Button, Listeners, NatFlags, Origin, Registrar, Roster, Transports};
 
 const PHONE: Ipv4Addr = Ipv4Addr::new(10, 0, 7, 60);
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 7, 1);
+
+/// Seconds between two looks at the clock.
+const LOOKS: usize = 5;
 
 fn at(second: u32) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + i64::from(second)).unwrap()
@@ -47,7 +50,14 @@ pub(super) fn play(script: &Script, fault: bool) -> Result<Vec<Finding>, String>
         }
     }
     let mut stage = Stage::new(script.about, &given);
+    let mut last = 0;
     for (number, second, what) in happens {
+        // The daemon looks at the clock all the time, and at a clock that leaps it gives nobody up.
+        for between in (last..second).step_by(LOOKS).skip(1) {
+            stage.hub.tick(at(between));
+            stage.round(between);
+        }
+        last = second;
         stage.hub.tick(at(second));
         stage.happens(what, second).map_err(|why| format!("line {number}: {why}"))?;
         stage.round(second);
@@ -70,8 +80,7 @@ struct Stage {
 impl Stage {
     fn new(mac: MacAddr, given: &[&Given]) -> Self {
         let both = Listeners { udp: Some(5060), tcp: Some(5060) };
-        let mut roster =
-            Roster { registrar: Registrar { pjsip: both, chan_sip: Listeners::default() }, ..Roster::default() };
+        let mut roster = Roster { registrar: Registrar { pjsip: both, chan_sip: both }, ..Roster::default() };
         let (mut sets, mut erased, mut ntp_here) = (Vec::new(), BTreeMap::new(), true);
         for given in given {
             match given {
@@ -83,13 +92,18 @@ impl Stage {
                     }
                     roster.assignments.insert(phone.mac, phone);
                 }
-                Given::Extension { extension, user, secret, nat } => {
+                Given::Extension { extension, user, secret, nat, chan_sip, only } => {
                     let user = user.as_ref().unwrap_or(extension);
                     let account = Account {
                         sip_user: user.clone(),
                         auth_user: user.clone(),
                         secret: Some(Secret::new("x".repeat(*secret))),
+                        driver: if *chan_sip { Driver::ChanSip } else { Driver::Pjsip },
                         nat: NatFlags { force_rport: *nat, rewrite_contact: *nat },
+                        transports: Transports {
+                            udp: only.is_none_or(|only| only == SipTransport::Udp),
+                            tcp: only.is_none_or(|only| only == SipTransport::Tcp),
+                        },
                         ..Account::sample(extension, "")
                     };
                     roster.accounts.insert(extension.parse().unwrap(), account);
@@ -190,7 +204,8 @@ impl Stage {
                     |name| EventKind::FileFailed { name, transport: Transport::Tftp, reason, said: None, got: None };
                 self.hub.delivered(name, PHONE, failed, now);
             }
-            Happens::Leases(ip) => self.hub.has_address(mac, *ip, None, now),
+            Happens::Leases(ip) => self.hub.has_address(mac, *ip, Had::Taken, None, now),
+            Happens::Renews(ip) => self.hub.has_address(mac, *ip, Had::Renewed, None, now),
             Happens::Discovers => self.dhcp(None, second),
             Happens::Takes(ip) => self.dhcp(Some(*ip), second),
             Happens::Announces { model, load, vlan } => {
@@ -212,7 +227,7 @@ impl Stage {
                 self.calls += 1;
                 let ip = ip.unwrap_or(PHONE);
                 let contact = Contact {
-                    endpoint: Endpoint::new(Driver::Pjsip, extension.as_str()),
+                    endpoint: self.endpoint(extension),
                     uri: format!("sip:{extension}@{ip}:5060"),
                     ip: Some(ip.into()),
                     user_agent: agent.clone(),
@@ -230,7 +245,7 @@ impl Stage {
                 self.tell(extension, second);
             }
             Happens::Rejects(extension, why) => {
-                let endpoint = Endpoint::new(Driver::Pjsip, extension);
+                let endpoint = self.endpoint(extension);
                 let rejected = Rejected { endpoint, why: *why, address: PHONE.into(), at: now };
                 self.hub.ami(AmiUpdate::Rejected(rejected), now);
             }
@@ -252,6 +267,10 @@ impl Stage {
                 phone.buttons.iter_mut().for_each(|button| button.label.push('x'));
                 self.poll(second);
             }
+            Happens::Settings => {
+                self.roster.accounts.values_mut().for_each(|account| account.max_contacts += 1);
+                self.poll(second);
+            }
             Happens::Converts(load) => {
                 let wanted = Wanted { to: Some(load.clone()), running: None };
                 let plan = self.hub.plan_conversion(mac, &wanted, now)?;
@@ -268,8 +287,13 @@ impl Stage {
         self.hub.asked_dhcp(asked, &["10.0.7.0/24".parse().unwrap()], at(second));
     }
 
+    fn endpoint(&self, extension: &str) -> Endpoint {
+        let account = extension.parse().ok().and_then(|extension| self.roster.accounts.get(&extension));
+        Endpoint::new(account.map_or(Driver::Pjsip, |account| account.driver), extension)
+    }
+
     fn tell(&self, extension: &str, second: u32) {
-        let endpoint = Endpoint::new(Driver::Pjsip, extension);
+        let endpoint = self.endpoint(extension);
         let contacts = self.contacts.get(extension).cloned().into_iter().collect();
         self.hub.ami(AmiUpdate::Endpoint { endpoint, contacts, at: at(second) }, at(second));
     }

@@ -82,7 +82,7 @@ fn judge(conversion: &Conversion, boot: &Boot, runs: Option<&Load>) -> Judged {
         banned: None,
         rejected: None,
         seen: &Seen::default(),
-        firmware: &crate::firmware::store::Index::default(),
+        firmware: &crate::diagnose::Lookup::default(),
         told: crate::diagnose::Facts::default(),
     };
     derive(assignment.mac, &evidence, &Seen::default(), None)

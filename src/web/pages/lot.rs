@@ -31,6 +31,8 @@ impl Lot {
     pub fn of(stage: Stage, health: Health) -> Self {
         match (health, stage) {
             (Health::NeedsHands | Health::Refused | Health::Banned, _) => Self::NeedsHands,
+            // It may be restarting.
+            (Health::Waiting, Stage::Unreachable) => Self::OnItsWay,
             (_, Stage::Unreachable) => Self::Unreachable,
             (Health::Stalled | Health::Looping, _) => Self::Stalled,
             (_, Stage::Registered) => Self::Registered,
@@ -90,6 +92,7 @@ mod tests {
             ("silent", "banned", Lot::NeedsHands),
             ("booting", "looping", Lot::Stalled),
             ("unreachable", "stalled", Lot::Unreachable),
+            ("unreachable", "waiting", Lot::OnItsWay),
             ("partial", "waiting", Lot::Partial),
             ("leased", "waiting", Lot::OnItsWay),
             ("silent", "waiting", Lot::Silent),

@@ -90,6 +90,17 @@ fn phones_of_both_drivers_in_one_pbx() {
         assert!(!timeline.contains("\"unregistered\""), "{timeline}");
     }
 
+    // Nor does a restart of offhook tell of them anew.
+    let told = |daemon: &Daemon<'_>| [PJSIP, CHAN_SIP, JAVA].map(|mac| lines(daemon, mac));
+    let before = told(&daemon);
+    assert!(before.iter().all(|lines| lines.iter().any(|kind| kind == "registered")), "{before:?}");
+    daemon.stop();
+    let daemon = site.serve();
+    for mac in [PJSIP, CHAN_SIP, JAVA] {
+        daemon.wait_for_phone(mac, "registered", registered);
+    }
+    assert_eq!(told(&daemon), before);
+
     // Taken back, by a user agent that is not ours.
     let mut phone = Phone::new("2001", "CANARY2001", chan_sip);
     phone.register(3_600);
@@ -99,7 +110,24 @@ fn phones_of_both_drivers_in_one_pbx() {
     assert!(registered(&daemon.phone(PJSIP)) && registered(&daemon.phone(JAVA)));
 
     moved_and_deleted(&pbx, &daemon, pjsip, chan_sip);
+
+    // What ends while offhook is away is told once it is back.
+    let before = lines(&daemon, PJSIP);
     daemon.stop();
+    let mut phone = Phone::new("1001", "CANARY1001", pjsip);
+    phone.register(3_600);
+    phone.register(0);
+    let daemon = site.serve();
+    daemon.wait_for_phone(PJSIP, "away", |phone| phone["stage"] == "unreachable" && phone["health"] == "waiting");
+    assert_eq!(lines(&daemon, PJSIP), [before.as_slice(), &["unregistered".to_owned()]].concat());
+    daemon.stop();
+}
+
+/// What happened to the lines of a phone, in order.
+fn lines(daemon: &Daemon<'_>, mac: &str) -> Vec<String> {
+    let events = daemon.json(&["phones", "timeline", mac]);
+    let kinds = events.as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap().to_owned());
+    kinds.filter(|kind| ["registered", "unregistered", "unreachable"].contains(&kind.as_str())).collect()
 }
 
 /// *Change SIP Driver* and back, then the extension is deleted.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::w::{NAME, PASSWORD, form, log_in, make_account};
+use super::w::{NAME, PASSWORD, form, log_in, make_account, said_by_forms};
 use super::{add_bystander, assert_unharmed, file_of_bystander, site};
 use crate::support::http::{ask, read, request};
 use crate::support::pbx::Pbx;
@@ -34,6 +34,7 @@ fn w6_w13_forms_without_an_end() {
     let to = daemon.admin;
     make_account(&site);
     let (cookie, origin) = (log_in(to), format!("http://{to}"));
+    let line = format!("POST /firmware{}", said_by_forms(to, &cookie));
     let (before, piece) = (peak(daemon.process()), vec![b'y'; 64 << 10]);
     let part = "--x\r\nContent-Disposition: form-data; name=\"archive\"; filename=\"a.zip\"\r\n";
     for (what, start) in [
@@ -50,7 +51,7 @@ fn w6_w13_forms_without_an_end() {
         ];
         let mut stream = TcpStream::connect(to).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream.write_all(&request(to, "POST /firmware", &headers, start.as_bytes())).unwrap();
+        stream.write_all(&request(to, &line, &headers, start.as_bytes())).unwrap();
         let mut sent = 0;
         // Whoever is turned away hears of it while writing.
         while sent < 200 << 20 && stream.write_all(&piece).is_ok() {

@@ -543,6 +543,22 @@ fn the_driver_that_the_extension_is_on_counts() {
     is(&hub, "unreachable", "waiting", "registration-ended");
 }
 
+/// A line that ends while the others are there may be the first of a phone that restarts.
+#[test]
+fn a_line_that_ends_is_given_time() {
+    let hub = hub(roster(&["1001", "1002"], assignment(Some("7960"), &["1001", "1002"])));
+    register(&hub, "1001", "Cisco-CP7960G/8.0", 0);
+    register(&hub, "1002", "Cisco-CP7960G/8.0", 1);
+    let codes = || hub.findings(MAC.parse().unwrap()).into_iter().map(|finding| finding.code).collect::<Vec<_>>();
+    let endpoint = Endpoint::new(Driver::Pjsip, "1002");
+    hub.ami(AmiUpdate::Endpoint { endpoint, contacts: Vec::new(), at: at(500) }, at(500));
+    is(&hub, "partial", "waiting", "some-lines");
+    hub.tick(at(679));
+    assert_eq!(codes(), [""; 0]);
+    hub.tick(at(680));
+    assert_eq!(codes(), ["line-missing"]);
+}
+
 /// A phone that is away is waited for, from the first sign on; from when it asks for its configuration, anew.
 #[test]
 fn a_phone_that_restarts_is_given_time() {

@@ -10,7 +10,7 @@ mod ring;
 
 mod signs;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -213,8 +213,10 @@ pub struct Boot {
     pub registered: Option<Timestamp>,
     /// When a registration made in this boot ended.
     pub lost: Option<Timestamp>,
-    /// Since when the PBX does not reach it: a contact stopped answering, or ended. Until a line registers, whatever it asks for.
+    /// When a line that the PBX reached last stopped answering, or ended. Until one registers, whatever the phone asks for.
     pub away: Option<Timestamp>,
+    /// Lines that the PBX reaches.
+    pub reached: BTreeSet<String>,
     /// What the events since it last worked come to.
     pub signs: Signs,
 }
@@ -228,10 +230,21 @@ impl Boot {
                     let times = self.config_sent_times;
                     // So does that it is registered: a ring list is asked for by phones that work.
                     let Self { registered, lost, away, leased, .. } = *self;
+                    let reached = std::mem::take(&mut self.reached);
                     let began = Some(event.at);
                     let signs = std::mem::take(&mut self.signs).next_boot();
                     let config_sent_times = times;
-                    *self = Self { began, leased, config_sent_times, registered, lost, away, signs, ..Self::default() };
+                    *self = Self {
+                        began,
+                        leased,
+                        config_sent_times,
+                        registered,
+                        lost,
+                        away,
+                        reached,
+                        signs,
+                        ..Self::default()
+                    };
                 }
                 self.last = Some(event.at);
                 self.asked(event.at, &FileRequest::parse(name), refused.as_deref());
@@ -249,14 +262,15 @@ impl Boot {
                     self.config_sent_times = self.config_sent_times.saturating_add(1);
                 }
             }
-            EventKind::Registered { .. } => {
+            EventKind::Registered { extension, .. } => {
                 self.last = Some(event.at);
+                self.reached.insert(extension.clone());
                 self.took_it(event.at);
                 (self.registered, self.lost, self.away) = (Some(event.at), None, None);
             }
-            EventKind::Unregistered { .. } => {
+            EventKind::Unregistered { extension } => {
                 self.last = Some(event.at);
-                self.away.get_or_insert(event.at);
+                self.goes(extension, event.at);
                 // The end of an earlier boot's registration says nothing of this one.
                 self.lost = self.registered.map(|_| event.at);
             }
@@ -266,9 +280,9 @@ impl Boot {
                     self.firmware_missing = Some((event.at, name.clone()));
                 }
             }
-            EventKind::Unreachable { .. } => {
+            EventKind::Unreachable { extension } => {
                 self.last = Some(event.at);
-                self.away.get_or_insert(event.at);
+                self.goes(extension, event.at);
             }
             EventKind::Rejected { .. } => self.last = Some(event.at),
             EventKind::Leased { .. } => self.leased = Some(event.at),
@@ -300,6 +314,12 @@ impl Boot {
             }
             _ => {}
         }
+    }
+
+    /// A line is not reached any more.
+    fn goes(&mut self, line: &str, at: Timestamp) {
+        let was = self.reached.remove(line);
+        self.away = self.away.filter(|_| !was).or(Some(at));
     }
 
     fn took_it(&mut self, at: Timestamp) {
@@ -394,6 +414,27 @@ mod tests {
             (vec![registered(0), asked(9_000, "RINGLIST.DAT"), ended(9_900)], Some(at(9_900))),
         ] {
             assert_eq!(boot_of(&events).lost, lost, "{events:?}");
+        }
+    }
+
+    #[test]
+    fn a_phone_is_away_since_its_last_line_went() {
+        let event = |second, what| BootEvent { what, ..asked(second, "") };
+        let comes = |second, line: &str| {
+            let (extension, uri, user_agent) = (line.into(), "u".into(), "a".into());
+            event(second, EventKind::Registered { extension, uri, user_agent, call: None })
+        };
+        let silent = |second, line: &str| event(second, EventKind::Unreachable { extension: line.into() });
+        let ended = |second, line: &str| event(second, EventKind::Unregistered { extension: line.into() });
+        for (events, away) in [
+            (vec![comes(0, "1"), silent(5, "1"), ended(9, "1")], Some(at(5))),
+            (vec![comes(0, "1"), comes(0, "2"), ended(5, "2")], Some(at(5))),
+            (vec![comes(0, "1"), comes(0, "2"), ended(5, "2"), silent(9_000, "1")], Some(at(9_000))),
+            (vec![comes(0, "1"), comes(0, "2"), silent(5, "2"), silent(6, "1"), comes(7, "2")], None),
+            (vec![comes(0, "1"), silent(5, "1"), asked(500, "SIP001B54AABB01.cnf")], Some(at(5))),
+            (vec![silent(5, "1"), silent(6, "2")], Some(at(5))),
+        ] {
+            assert_eq!(boot_of(&events).away, away, "{events:?}");
         }
     }
 

@@ -27,7 +27,7 @@ fn since(evidence: &Evidence<'_>) -> Option<Timestamp> {
 /// A line that was there comes back with a phone that restarts.
 fn due(evidence: &Evidence<'_>) -> Option<Timestamp> {
     let registers = since(evidence)?.checked_add(PATIENCE).ok();
-    registers.max(evidence.boot.away.and_then(|away| away.checked_add(COMES_BACK).ok()))
+    registers.max(evidence.boot.lost.and_then(|lost| lost.checked_add(COMES_BACK).ok()))
 }
 
 fn check(evidence: &Evidence<'_>) -> Option<Finding> {

@@ -24,7 +24,7 @@
 //! [`dhcp::snippet`] (what another DHCP server is to say), [`dhcp::offer`] and [`dhcp::rivals`] (what it does say),
 //! [`discover`] (what phones announce by CDP and LLDP), [`firmware::container`], [`firmware::manifest`], [`firmware::set`]
 //! and [`firmware::plan`] (the legal steps from one load to another), [`convert`] (each phone at its own step),
-//! [`timeline`], [`replay`] (boots as scripts: what a phone does, and what is found of it), [`syslog`] (what phones say), [`fail2ban`] (whom the
+//! [`timeline`], [`replay`] (boots as scripts: what a phone does, and what is found of it; and a phone of the field written so), [`syslog`] (what phones say), [`fail2ban`] (whom the
 //! host blocks), [`sntp`] (the time, for phones that get it from nowhere else), [`notify`] (what makes a phone
 //! read its files again).
 //!

@@ -4,6 +4,7 @@ mod admin;
 mod dhcp;
 mod files;
 mod problem;
+mod support;
 mod timeline;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -21,6 +22,7 @@ pub use admin::{AddToken, FirstRun, MadeToken, SetPassword, Token};
 pub use dhcp::{DhcpHeard, DhcpListen, DhcpProblem, DhcpServer, DhcpSilent};
 pub use files::{Change, DiffLine, FetchState, Fetched, FileDiff, FileName};
 pub use problem::Problem;
+pub use support::{Found, Setting, Settings, Support, Written};
 pub use timeline::{Boot, Entry, Event};
 
 /// A phone.

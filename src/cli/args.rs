@@ -183,6 +183,9 @@ pub(super) enum Phones {
         /// Go on as things happen
         #[arg(long)]
         follow: bool,
+        /// As a script that can be played (docs/replays.md), without what is secret
+        #[arg(long, conflicts_with_all = ["all", "boots", "follow"])]
+        replay: bool,
     },
     /// Have phones read their files again; a 7940 or 7960 restarts if they say something new
     Resync {

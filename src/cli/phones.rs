@@ -47,7 +47,12 @@ pub(super) async fn run(verb: Phones, context: &Context) -> Result<(), Failure> 
             let done: Done = client.post(&format!("/api/v1/phones/{mac}/approve"), &Approve { address }).await?;
             context.out.show(&done, |done| done.summary.clone());
         }
-        Phones::Timeline { mac, all, boots, follow } => {
+        Phones::Timeline { mac, replay: true, .. } => {
+            let script = client.bytes(&format!("/api/v1/phones/{mac}/replay")).await?;
+            let script = String::from_utf8_lossy(&script);
+            context.out.show(&serde_json::json!({"mac": mac, "script": script}), |_| script.to_string());
+        }
+        Phones::Timeline { mac, all, boots, follow, replay: false } => {
             timeline(&client, mac, Shown { all, boots, follow }, context.out).await?;
         }
         Phones::Resync { macs } => tell(&client, Verb::Resync, &macs, context.out).await?,

@@ -103,6 +103,11 @@ impl Belief {
         news
     }
 
+    /// What each source said last.
+    pub fn words(&self) -> impl Iterator<Item = (Source, &Word)> {
+        self.words.iter().map(|(source, word)| (*source, word))
+    }
+
     /// The word that counts, and whose it is.
     pub fn word(&self) -> Option<(Source, &Word)> {
         // A reset wipes what every other source said before it.

@@ -50,6 +50,11 @@ impl Lookup {
         Self { index, ..Self::default() }
     }
 
+    /// The state of the store that it is of.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
     /// What there is to say of a file.
     pub fn file(&self, name: &str) -> File {
         self.remembered(&self.files, name, |index| {

@@ -28,6 +28,7 @@ mod planning;
 mod previews;
 mod prober;
 mod rejecting;
+mod replays;
 mod saying;
 mod sighting;
 mod state;

@@ -51,6 +51,13 @@ impl Operations {
         (self.around.settings.load_full(), self.around.restart.load_full())
     }
 
+    /// The same, as programs read it.
+    pub fn shown_settings(&self) -> api::Settings {
+        let (keys, restart) = self.settings();
+        let restart = restart.iter().map(|section| (*section).to_owned()).collect();
+        api::Settings { keys: keys.iter().map(api::Setting::from).collect(), restart }
+    }
+
     /// The configuration was read again: what takes a restart stays as it was.
     pub fn set_settings(&self, new: Vec<Shown>) {
         let restart = self.around.restart.load();

@@ -161,6 +161,20 @@ impl State {
         alike: &[MacAddr],
         now: Timestamp,
     ) -> Judged {
+        let before = self.judged.get(&mac).map(|judged| &judged.status);
+        self.with_evidence(snapshot, mac, seen, alike, now, |evidence| derive(mac, evidence, seen, before))
+    }
+
+    /// All that rules may look at, for as long as somebody does.
+    pub(super) fn with_evidence<T>(
+        &self,
+        snapshot: &Snapshot,
+        mac: MacAddr,
+        seen: &Seen,
+        alike: &[MacAddr],
+        now: Timestamp,
+        look: impl FnOnce(&Evidence<'_>) -> T,
+    ) -> T {
         let desired = snapshot.desired(mac, seen);
         let contacts: Vec<Contact> = desired
             .iter()
@@ -193,7 +207,7 @@ impl State {
             firmware: &self.converting.lookup,
             told: self.facts(mac, alike, now),
         };
-        derive(mac, &evidence, seen, self.judged.get(&mac).map(|judged| &judged.status))
+        look(&evidence)
     }
 
     pub(super) fn shown(&self, snapshot: &Snapshot, judged: &Judged) -> api::Phone {

@@ -1,16 +1,29 @@
 //! Boots as scripts: what a phone does, at the level where the daemon hears it, and what is to be found of it.
 //!
 //! `docs/replays.md` is the manual of the format. Lines that begin with `fault:` make the fault, lines that begin with
-//! `sound:` stand in their place where it is removed; a script is played both ways. Pure: here a script is read, the tests
-//! play it.
+//! `sound:` stand in their place where it is removed; a script is played both ways. Pure: here a script is read, written, and
+//! made of what the daemon knows of a phone; the tests play it.
+//!
+//! - [`Script::parse`] reads, `Display` writes: what is written reads the same.
+//! - [`Told`]: what is known of a phone, as a script. So a report from the field becomes a test.
 
+mod events;
+mod facts;
+mod given;
+mod mask;
+mod read;
+mod story;
 mod words;
+mod write;
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use words::Words;
-
-use crate::domain::{MacAddr, Rejection, SipTransport};
+use crate::domain::{DhcpStep, MacAddr, Rejection, SipTransport};
+pub use given::{Differs, Flag, Phone, Set};
+pub use mask::Mask;
+pub use read::BadScript;
+pub use story::Told;
 
 /// A script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +34,8 @@ pub struct Script {
     pub answers: Vec<String>,
     /// The phone that it is about.
     pub about: MacAddr,
+    /// Its address, where that is of concern.
+    pub address: Option<Ipv4Addr>,
     /// What is there, and what happens, in order.
     pub lines: Vec<Line>,
     /// Codes of the findings at the end, sorted.
@@ -54,60 +69,47 @@ pub enum Part {
 pub enum Says {
     /// What is there before anything happens.
     Given(Given),
-    /// What happens, so many seconds after the beginning.
-    Happens(u32, Happens),
+    /// What happens, so long after the beginning.
+    Happens(Duration, Happens),
+    /// What is for who reads it.
+    Remark(String),
 }
 
 /// What is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
     /// A phone is assigned.
-    Phone {
-        /// Which.
-        mac: MacAddr,
-        /// Its model; `None` = auto.
-        model: Option<String>,
-        /// Extensions, by button.
-        lines: Vec<String>,
-        /// The load that it is to run.
-        target: Option<String>,
-    },
+    Phone(Phone),
     /// An extension that differs from the plain one.
-    Extension {
-        /// Which.
-        extension: String,
-        /// Its SIP user name, where that is another.
-        user: Option<String>,
-        /// How long its secret is.
-        secret: usize,
-        /// FreePBX's NAT settings are on.
-        nat: bool,
-        /// It is on chan_sip.
-        chan_sip: bool,
-        /// The only transport that it takes a registration over.
-        only: Option<SipTransport>,
-    },
+    Extension(Differs),
     /// A load in the store.
-    Firmware {
-        /// Which.
-        load: String,
-        /// Its files.
-        files: Vec<String>,
-        /// Files that are missing.
-        lacks: Vec<String>,
-    },
+    Firmware(Set),
     /// What phones get that were reset: of that term file, that load.
     Erased(String, String),
+    /// It is known to run that load.
+    Runs(String),
+    /// A key of `[phones]`, and its value.
+    Option(String, String),
+    /// `pbx.transport`.
+    Transport(SipTransport),
     /// The registrar does not listen on TCP.
     NoTcp,
+    /// It says that it does, and nobody answers there.
+    TcpSilent,
     /// Nothing on this host tells the time.
     NoClock,
+    /// That time server tells no time.
+    ClockSilent(String),
+    /// Registrations are not known.
+    NoManager,
+    /// The PBX was never read.
+    NoPbx,
 }
 
 /// What happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happens {
-    /// A file is asked for and answered at once: `served`, `image`, or why not, as a code.
+    /// A file is asked for and answered at once: `served`, `image`, `sent` (either, or another's), or why not, as a code.
     Asks {
         /// Its name.
         name: String,
@@ -117,18 +119,33 @@ pub enum Happens {
         from: Option<Ipv4Addr>,
     },
     /// A file is asked for and delivered whole.
-    Gets(String),
-    /// A file is asked for, and the transfer ends early: for this reason.
-    Loses(String, String),
+    Gets(Fetched),
+    /// A file is asked for, and the transfer ends early.
+    Loses(Fetched, Ended),
+    /// A file that was asked for before is delivered whole.
+    Has(Fetched),
+    /// The transfer of one that was asked for before ends early.
+    Drops(Fetched, Ended),
+    /// Somebody is denied a file, who is not known to be the phone.
+    Denied {
+        /// Its name.
+        name: String,
+        /// Why, one word.
+        why: String,
+        /// Who asked.
+        from: Ipv4Addr,
+    },
     /// It boots and our DHCP server gives it that address.
     Leases(Ipv4Addr),
     /// It goes on using that address of ours.
     Renews(Ipv4Addr),
     /// It asks for an address.
     Discovers,
-    /// It takes another server's offer.
-    Takes(Ipv4Addr),
-    /// It announces itself by CDP.
+    /// It takes the offer of another server, this one where it is named.
+    Takes(Ipv4Addr, Option<Ipv4Addr>),
+    /// DHCP says something else of its address.
+    Dhcp(DhcpStep, Option<Ipv4Addr>),
+    /// It announces itself.
     Announces {
         /// Model.
         model: Option<String>,
@@ -144,6 +161,8 @@ pub enum Happens {
         /// `bootLoadID`.
         boot: Option<String>,
     },
+    /// It writes a line to the syslog receiver, of that severity.
+    Speaks(String),
     /// An extension is registered, or is again.
     Registers {
         /// Which.
@@ -154,95 +173,66 @@ pub enum Happens {
         agent: String,
     },
     /// The PBX rejects it as that extension.
-    Rejects(String, Rejection),
+    Rejects {
+        /// Which.
+        extension: String,
+        /// Why.
+        why: Rejection,
+        /// From where, where not the phone's own address.
+        at: Option<Ipv4Addr>,
+    },
     /// It does not answer the PBX.
     Unreachable(String),
     /// Its registration is gone.
     Gone(String),
     /// A DHCP server sends phones elsewhere: what is wrong with it.
     Misled(Ipv4Addr, String),
-    /// The PBX's host shuts its address out.
-    Banned,
+    /// The PBX's host shuts its address out, by that jail.
+    Banned(Option<String>),
+    /// It does so no more.
+    Unbanned(Option<String>),
+    /// It is assigned, and was not before.
+    Assigned,
     /// Its assignment changes in the PBX.
     Changes,
     /// Settings of its extensions that are in no file change there.
     Settings,
-    /// Its conversion is started, to that load.
-    Converts(String),
+    /// Firmware is brought.
+    Brings(Set),
+    /// Its conversion is started.
+    Converts {
+        /// To that load.
+        to: String,
+        /// From this one.
+        from: Option<String>,
+    },
+    /// It is told something by NOTIFY.
+    Told(String),
+    /// Somebody does something with it.
+    Does(String),
     /// Time passes.
     Waits,
 }
 
-/// Why a script cannot be read.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {why}")]
-pub struct BadScript {
-    /// Which line, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub why: String,
+/// A file that travels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// Its name.
+    pub name: String,
+    /// To whom, where not to the phone's own address.
+    pub from: Option<Ipv4Addr>,
+}
+
+/// How a transfer ends early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// `no-answer`, `peer-error`, ….
+    pub reason: String,
+    /// In the phone's own words.
+    pub said: Option<String>,
 }
 
 impl Script {
-    /// Reads a script.
-    ///
-    /// # Errors
-    /// The first line that is none, and why.
-    pub fn parse(text: &str) -> Result<Self, BadScript> {
-        let (mut title, mut about, mut finds) = (None, None, None);
-        let (mut answers, mut lines) = (Vec::new(), Vec::new());
-        // The last moment with the fault, and without.
-        let (mut with, mut without) = (0, 0);
-        for (number, raw) in (1..).zip(text.lines()) {
-            let bad = |why: String| BadScript { line: number, why };
-            let line = raw.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let (part, rest) = [("fault:", Part::Fault), ("sound:", Part::Sound)]
-                .into_iter()
-                .find_map(|(mark, part)| Some((part, line.strip_prefix(mark)?)))
-                .unwrap_or((Part::Both, line));
-            if let Some(said) = rest.strip_prefix("title ") {
-                title = Some(said.trim().to_owned());
-                continue;
-            }
-            let mut words = Words::of(rest, about).map_err(bad)?;
-            let first = words.next("a word").map_err(bad)?;
-            match first.as_str() {
-                "answers" => answers.extend(words.rest()),
-                "about" => about = Some(words.parsed("a MAC").map_err(bad)?),
-                "finds" => {
-                    let mut codes = words.rest();
-                    codes.retain(|code| code != "nothing");
-                    codes.sort();
-                    finds = Some(codes);
-                }
-                _ => {
-                    let says = says(&first, &mut words).map_err(bad)?;
-                    words.end().map_err(bad)?;
-                    if let Says::Happens(at, _) = says {
-                        for (other, last) in [(Part::Sound, &mut with), (Part::Fault, &mut without)] {
-                            if part != other && at < std::mem::replace(last, at) {
-                                return Err(bad("it is earlier than the line before".to_owned()));
-                            }
-                        }
-                    }
-                    lines.push(Line { number, part, says });
-                }
-            }
-        }
-        let lacks =
-            |what: &str| BadScript { line: text.lines().count().max(1), why: format!("the script has no {what}") };
-        Ok(Self {
-            title: title.ok_or_else(|| lacks("title"))?,
-            answers,
-            about: about.ok_or_else(|| lacks("line `about MAC`"))?,
-            lines,
-            finds: finds.ok_or_else(|| lacks("line `finds`"))?,
-        })
-    }
-
     /// The lines that are played with the fault, or without it.
     pub fn with(&self, fault: bool) -> impl Iterator<Item = &Line> {
         let other = if fault { Part::Sound } else { Part::Fault };
@@ -253,142 +243,6 @@ impl Script {
     pub fn has_fault(&self) -> bool {
         self.lines.iter().any(|line| line.part != Part::Both)
     }
-}
-
-fn says(first: &str, words: &mut Words) -> Result<Says, String> {
-    Ok(match time(first) {
-        Some(at) => Says::Happens(at, happens(words)?),
-        None => Says::Given(given(first, words)?),
-    })
-}
-
-/// `2:05` in seconds.
-fn time(word: &str) -> Option<u32> {
-    let (minutes, seconds) = word.split_once(':')?;
-    let seconds: u32 = seconds.parse().ok().filter(|second| *second < 60)?;
-    minutes.parse::<u32>().ok()?.checked_mul(60)?.checked_add(seconds)
-}
-
-fn given(first: &str, words: &mut Words) -> Result<Given, String> {
-    Ok(match first {
-        "phone" => {
-            let (mac, mut model, mut lines, mut target) = (words.parsed("a MAC")?, None, Vec::new(), None);
-            while let Some(key) = words.more() {
-                match key.as_str() {
-                    "model" => model = Some(words.next("a model")?),
-                    "lines" => lines = words.list("extensions")?,
-                    "target" => target = Some(words.next("a load")?),
-                    other => return Err(format!("a phone has no {other:?}: model, lines or target")),
-                }
-            }
-            Given::Phone { mac, model, lines, target }
-        }
-        "extension" => {
-            let (extension, mut user, mut secret, mut nat) = (words.next("an extension")?, None, 12, false);
-            let (mut chan_sip, mut only) = (false, None);
-            while let Some(key) = words.more() {
-                match key.as_str() {
-                    "user" => user = Some(words.next("a user name")?),
-                    "secret" => secret = words.parsed("the length of the secret")?,
-                    "nat" => nat = true,
-                    "chan-sip" => chan_sip = true,
-                    "only" => only = Some(transport(&words.next("udp or tcp")?)?),
-                    other => {
-                        return Err(format!("an extension has no {other:?}: user, secret, nat, chan-sip or only"));
-                    }
-                }
-            }
-            Given::Extension { extension, user, secret, nat, chan_sip, only }
-        }
-        "firmware" => {
-            let (load, files) = (words.next("a load")?, words.list("files")?);
-            let lacks = if words.more_if("lacks") { words.list("files that are missing")? } else { Vec::new() };
-            Given::Firmware { load, files, lacks }
-        }
-        "erased" => Given::Erased(words.next("a term file")?, words.next("a load")?),
-        "no-tcp" => Given::NoTcp,
-        "no-clock" => Given::NoClock,
-        other => {
-            return Err(format!(
-                "{other:?} is neither a time such as 0:05 nor one of title, answers, about, phone, extension, firmware, erased, \
-                 no-tcp, no-clock, finds"
-            ));
-        }
-    })
-}
-
-fn transport(word: &str) -> Result<SipTransport, String> {
-    match word {
-        "udp" => Ok(SipTransport::Udp),
-        "tcp" => Ok(SipTransport::Tcp),
-        other => Err(format!("{other:?} is neither udp nor tcp")),
-    }
-}
-
-fn happens(words: &mut Words) -> Result<Happens, String> {
-    let what = words.next("what happens")?;
-    Ok(match what.as_str() {
-        "asks" => {
-            let name = words.next("a file name")?;
-            words.expect("->")?;
-            let answer = words.next("the answer")?;
-            let from = if words.more_if("from") { Some(words.parsed("an address")?) } else { None };
-            Happens::Asks { name, answer, from }
-        }
-        "gets" => Happens::Gets(words.next("a file name")?),
-        "loses" => Happens::Loses(words.next("a file name")?, words.next("the reason")?),
-        "leases" => Happens::Leases(words.parsed("an address")?),
-        "renews" => Happens::Renews(words.parsed("an address")?),
-        "discovers" => Happens::Discovers,
-        "takes" => Happens::Takes(words.parsed("an address")?),
-        "announces" => {
-            let (mut model, mut load, mut vlan) = (None, None, None);
-            while let Some(key) = words.more() {
-                match key.as_str() {
-                    "model" => model = Some(words.next("a model")?),
-                    "load" => load = Some(words.next("a load")?),
-                    "vlan" => vlan = Some(words.parsed("a VLAN")?),
-                    other => return Err(format!("a phone announces no {other:?}: model, load or vlan")),
-                }
-            }
-            Happens::Announces { model, load, vlan }
-        }
-        "page" => {
-            let load = words.next("a load")?;
-            let boot = if words.more_if("boot") { Some(words.next("a boot loader")?) } else { None };
-            Happens::Page { load, boot }
-        }
-        "registers" => {
-            let (extension, mut at, mut agent) = (words.next("an extension")?, None, "Cisco/x".to_owned());
-            while let Some(key) = words.more() {
-                match key.as_str() {
-                    "at" => at = Some(words.parsed("an address")?),
-                    "agent" => agent = words.next("a User-Agent")?,
-                    other => return Err(format!("a registration has no {other:?}: at or agent")),
-                }
-            }
-            Happens::Registers { extension, at, agent }
-        }
-        "rejects" => {
-            let (extension, why) = (words.next("an extension")?, words.next("why")?);
-            let known = Rejection::ALL.into_iter().find(|known| known.word() == why);
-            Happens::Rejects(extension, known.ok_or_else(|| format!("no registration is rejected for {why:?}"))?)
-        }
-        "unreachable" => Happens::Unreachable(words.next("an extension")?),
-        "gone" => Happens::Gone(words.next("an extension")?),
-        "misled" => Happens::Misled(words.parsed("the server's address")?, words.next("what is wrong, in quotes")?),
-        "banned" => Happens::Banned,
-        "changes" if words.more_if("settings") => Happens::Settings,
-        "changes" => Happens::Changes,
-        "converts" => Happens::Converts(words.next("a load")?),
-        "waits" => Happens::Waits,
-        other => {
-            return Err(format!(
-                "{other:?} does not happen: asks, gets, loses, leases, renews, discovers, takes, announces, page, registers, rejects, \
-                 unreachable, gone, misled, banned, changes, converts or waits"
-            ));
-        }
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Plays every script of `tests/boots` on a hub, with its fault and without.
 
+mod given;
 mod play;
+mod written;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -50,6 +52,34 @@ fn each_fault_is_found_and_nothing_else_and_nothing_without_it() {
                     }
                 }
             }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// What the daemon knows of the phone of each script, written as a script, is read and finds the same.
+#[test]
+fn what_is_known_of_a_phone_is_a_script_that_finds_the_same() {
+    let mut wrong = Vec::new();
+    for (name, script) in scripts() {
+        for fault in [true, false] {
+            let finds = if fault { script.finds.clone() } else { Vec::new() };
+            let again = play::told(&script, fault).and_then(|told| {
+                let text = told.to_string();
+                let read = Script::parse(&text).map_err(|why| format!("{why}\n{text}"))?;
+                let says = |script: &Script| script.lines.iter().map(|line| line.says.clone()).collect::<Vec<_>>();
+                if says(&read) != says(&told) || read.title != told.title || read.finds != told.finds {
+                    return Err(format!("it reads otherwise\n{text}"));
+                }
+                let found = play::play(&read, true).map_err(|why| format!("{why}\n{text}"))?;
+                let found: Vec<String> = found.into_iter().map(|finding| finding.code).collect();
+                if (&found, &read.finds) == (&finds, &finds) {
+                    Ok(())
+                } else {
+                    Err(format!("finds {found:?} and says {:?}, not {finds:?}\n{text}", read.finds))
+                }
+            });
+            wrong.extend(again.err().map(|why| format!("{name}, fault {fault}: {why}")));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -147,7 +177,10 @@ fn a_script_is_read() {
     assert_eq!((script.title.as_str(), script.finds.len(), script.lines.len()), ("A phone", 2, 3));
     assert_eq!(
         script.lines[1].says,
-        Says::Happens(5, Happens::Asks { name: "a b".into(), answer: "not-found".into(), from: None })
+        Says::Happens(
+            Duration::from_secs(5),
+            Happens::Asks { name: "a b".into(), answer: "not-found".into(), from: None }
+        )
     );
     assert_eq!((script.with(true).count(), script.with(false).count()), (3, 2));
 }

@@ -47,6 +47,7 @@ fn router(desk: Arc<Operations>) -> Router {
         .route("/api/v1/phones/{mac}/files", get(files))
         .route("/api/v1/phones/{mac}/files/{*name}", get(file));
     let api = own.merge(super::firmware::own()).merge(super::conversions::own()).merge(super::dhcp::own());
+    let api = api.merge(super::helping::own());
     let pages = super::pages::router().with_state(Arc::clone(&desk));
     with_problems(api.merge(for_the_pbx()).with_state(desk)).merge(pages).merge(people)
 }
@@ -71,11 +72,11 @@ fn for_the_pbx() -> Router<Arc<Operations>> {
         .fallback(|| async { refuse(StatusCode::NOT_FOUND, "this path is not served by this version of offhook") })
 }
 
-fn mac_of(text: &str) -> Result<MacAddr, Box<Response>> {
+pub(super) fn mac_of(text: &str) -> Result<MacAddr, Box<Response>> {
     text.parse().map_err(|why| Box::new(refuse(StatusCode::BAD_REQUEST, format!("{text:?} is no phone: {why}"))))
 }
 
-fn unknown(mac: MacAddr) -> Response {
+pub(super) fn unknown(mac: MacAddr) -> Response {
     refuse(StatusCode::NOT_FOUND, format!("phone {mac} is not assigned and was never seen; see `offhook phones list`"))
 }
 

@@ -12,6 +12,7 @@ mod door;
 mod events;
 mod firmware;
 mod guard;
+mod helping;
 mod metrics;
 mod openapi;
 mod pages;

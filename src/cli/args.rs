@@ -81,6 +81,8 @@ pub(super) enum Command {
     Dhcp(Dhcp),
     /// What happens, as it happens: a live view on a terminal, else one line for each event
     Watch,
+    /// Write what it takes to help into one archive, without secrets; exit 3 if the daemon did not answer
+    SupportBundle(SupportBundle),
     /// Take apart the archive on standard input; the daemon runs this for itself
     #[command(hide = true)]
     FirmwareUnpack { name: OsString },
@@ -212,6 +214,18 @@ pub(super) enum Phones {
     },
     #[command(external_subcommand)]
     Other(Vec<OsString>),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SupportBundle {
+    /// Archive to write: a tar, compressed if its name ends in .gz or .tgz; - = standard output
+    pub file: PathBuf,
+    /// Replace FILE if it is there
+    #[arg(long)]
+    pub force: bool,
+    /// Phones whose findings and timelines are in it at most, those with findings first
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub phones: usize,
 }
 
 #[derive(Debug, Args)]

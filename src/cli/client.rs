@@ -55,6 +55,13 @@ impl Client {
         answer.json().await.map_err(|why| self.broken(&why))
     }
 
+    /// What takes so much longer to gather.
+    pub(super) async fn get_and_wait<T: DeserializeOwned>(&self, path: &str, longer: Duration) -> Result<T, Failure> {
+        let request = self.http.get(format!("http://offhook{path}")).timeout(PATIENCE + longer);
+        let answer = self.answer(request, path).await?;
+        answer.json().await.map_err(|why| self.broken(&why))
+    }
+
     pub(super) async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.json(Method::DELETE, path, None::<&()>).await
     }

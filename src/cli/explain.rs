@@ -27,7 +27,7 @@ pub(super) async fn explain(what: &str, context: &Context) -> Result<(), Failure
         let client = context.client()?;
         let phone: Phone = client.get(&format!("/api/v1/phones/{mac}")).await?;
         let findings: Vec<Finding> = client.get(&format!("/api/v1/phones/{mac}/findings")).await?;
-        context.out.show(&Explained { phone, findings }, text);
+        context.out.show(&Explained { phone, findings }, |all| text(&all.phone, &all.findings));
         return Ok(());
     }
     let Some((title, text)) = explanation(what) else {
@@ -59,10 +59,10 @@ fn on_the_phone(shown: &Shown) -> String {
     )
 }
 
-fn text(explained: &Explained) -> String {
-    let phone = &explained.phone;
+/// What is wrong with a phone, and what to do.
+pub(super) fn text(phone: &Phone, findings: &[Finding]) -> String {
     let mut text = format!("{} is {}, {}: {}\n", phone.mac, phone.stage, phone.health, phone.summary);
-    for finding in &explained.findings {
+    for finding in findings {
         text += &format!("\n{}: {}\n", finding.code, finding.summary);
         for fact in &finding.evidence {
             text += &format!("  because: {fact}\n");

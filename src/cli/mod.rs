@@ -17,6 +17,7 @@ mod report;
 mod serve;
 mod setup;
 mod simulate;
+mod support_bundle;
 mod watch;
 
 use std::ffi::OsString;
@@ -105,6 +106,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Admin(verb) => admin::run(verb, context).await,
         Command::Dhcp(verb) => dhcp::run(verb, context).await,
         Command::Watch => watch::watch(context).await,
+        Command::SupportBundle(asked) => support_bundle::write(&asked, context).await,
         // Done before any thread was started.
         Command::FirmwareUnpack { .. } => Ok(()),
         Command::Generate { what, folder } => generate::generate(what, &folder),

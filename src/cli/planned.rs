@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::report::Failure;
 
-const NOUNS: &[&str] = &["import", "support-bundle"];
+const NOUNS: &[&str] = &["import"];
 const VERBS: &[(&str, &[&str])] = &[("phones", &["ignore", "ring", "import", "export"])];
 
 pub(super) fn refuse(words: &[OsString]) -> Failure {

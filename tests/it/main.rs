@@ -24,6 +24,7 @@
 //! - `timeline`: what happened to a phone and what happens, across restarts, for whoever watches
 //! - `sntp`: the time, asked of the daemon by a time client
 //! - `syslog`: what phones say, sent by real senders
+//! - `support_bundle`: what it takes to help, searched for every secret
 //! - `catalogue`: every row of the bad-input catalogue, by its id
 //! - `faults`: the fault table, each row by its id
 //! - `firmware`: the store from the archive to the set, table Z where it takes the daemon, and the process that unpacks
@@ -68,5 +69,6 @@ mod setup;
 mod sipp;
 mod sntp;
 mod stuck;
+mod support_bundle;
 mod syslog;
 mod timeline;

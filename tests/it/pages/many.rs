@@ -13,7 +13,7 @@ const PHONES: usize = 5_000;
 const OCTETS: usize = 150_000;
 
 /// Extensions 10001 to 15000 and a phone on each; every hundredth phone's extension is not there.
-const ROWS: &str = "
+pub(crate) const ROWS: &str = "
     CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 5000) SELECT i FROM c;
     CREATE TEMP TABLE k (keyword TEXT, data TEXT);
     INSERT INTO k VALUES ('account', ''), ('accountcode', ''), ('allow', ''), ('callerid', ''), ('context', 'from-internal'),

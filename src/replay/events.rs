@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::story::{Moment, What, v4};
 use super::{Ended, Fetched, Happens};
+use crate::diagnose::Evidence;
 use crate::domain::{BootEvent, DhcpStep, EventKind, Rejection};
 use crate::files::name::FileRequest;
 use crate::timeline::Row;
@@ -16,6 +17,9 @@ const ROUNDS: u32 = 8;
 
 /// A request and its end are one line within this.
 const AT_ONCE: SignedDuration = SignedDuration::from_millis(1_000);
+
+/// How the timeline says that a phone was assigned which was not before.
+const ASSIGNED: &str = "assigned";
 
 /// Of so many events the end of a request may be one.
 const NEAR: usize = 6;
@@ -71,14 +75,23 @@ fn expanded(rows: &[Row]) -> VecDeque<(Timestamp, Step<'_>)> {
 }
 
 /// What happened to a phone at that address.
-pub(super) fn story(rows: &[Row], address: Option<Ipv4Addr>, assigned: bool) -> Story {
+pub(super) fn story(rows: &[Row], address: Option<Ipv4Addr>, evidence: &Evidence<'_>) -> Story {
     let mut rest = expanded(rows);
     let Some(first) = rest.front().map(|(at, _)| *at) else { return Story { moments: Vec::new(), later: false } };
     let unassigned = rows.iter().rev().find_map(|row| match &row.event.what {
         EventKind::FileAsked { refused: Some(why), .. } if why == "not-assigned" => Some(row.event.at),
         _ => None,
     });
-    let mut teller = Teller { address, assigned, unassigned, later: false, known: BTreeSet::new(), before: Vec::new() };
+    let mut teller = Teller {
+        address,
+        assigned: evidence.assignment.is_some(),
+        denied: evidence.denied.is_some(),
+        unassigned,
+        served: false,
+        later: false,
+        known: BTreeSet::new(),
+        before: Vec::new(),
+    };
     let mut moments: Vec<Moment> = Vec::new();
     while let Some((at, step)) = rest.pop_front() {
         let what = match step {
@@ -102,6 +115,10 @@ pub(super) fn story(rows: &[Row], address: Option<Ipv4Addr>, assigned: bool) -> 
 struct Teller {
     address: Option<Ipv4Addr>,
     assigned: bool,
+    /// That somebody was denied its files is of concern still.
+    denied: bool,
+    /// Its own configuration was served: then it was assigned.
+    served: bool,
     /// When it was last told that nobody assigned it.
     unassigned: Option<Timestamp>,
     later: bool,
@@ -125,7 +142,10 @@ impl Teller {
             EventKind::FileAsked { name, refused: Some(why), .. } => {
                 Happens::Asks { name: name.clone(), answer: why.clone(), from: from(event.ip) }
             }
-            EventKind::FileAsked { name, refused: None, .. } => asked(fetched(name), at, rest),
+            EventKind::FileAsked { name, refused: None, .. } => {
+                self.served |= matches!(FileRequest::parse(name), FileRequest::Phone(..));
+                asked(fetched(name), at, rest)
+            }
             EventKind::FileSent { name, .. } => Happens::Has(fetched(name)),
             EventKind::FileFailed { name, reason, said, .. } => {
                 Happens::Drops(fetched(name), end(reason, said.as_ref()))
@@ -160,6 +180,9 @@ impl Teller {
                 return Some(What::Remark("it took the address of another server".to_owned()));
             }
             EventKind::Dhcp { step, address, .. } => Happens::Dhcp(*step, *address),
+            EventKind::Denied { name, from, why } if !self.denied => {
+                return Some(What::Remark(format!("{from} was denied {name} ({why}), which is over")));
+            }
             EventKind::Denied { name, from, why } => {
                 Happens::Denied { name: name.clone(), why: why.clone(), from: *from }
             }
@@ -173,14 +196,18 @@ impl Teller {
                 if !self.assigned {
                     return Some(What::Remark(what.clone()));
                 }
-                if !self.later && self.unassigned.is_some_and(|last| last <= at) {
-                    self.later = true;
-                    Happens::Assigned
-                } else if first {
+                let refused = self.unassigned.is_some_and(|last| last <= at);
+                let anew = what == ASSIGNED && self.unassigned.is_none() && !self.served;
+                if first && !refused {
                     // It is what the script begins with.
                     return None;
-                } else if *same_file {
-                    Happens::Settings
+                }
+                if *same_file {
+                    return Some(What::Happens(Happens::Settings));
+                }
+                if !self.later && (refused || anew) {
+                    self.later = true;
+                    Happens::Assigned
                 } else {
                     Happens::Changes
                 }

@@ -28,7 +28,10 @@ pub(super) fn given(told: &Told<'_>, began: Timestamp, later: bool) -> Vec<Given
     if !evidence.registrations_known {
         given.push(Given::NoManager);
     }
-    let off = |driver| roster.registrar.of(driver).tcp.is_none() && roster.registrar.of(driver).udp.is_some();
+    // Where somebody answers, the tables are not all there is.
+    let answers = |driver| evidence.probed.tcp.get(&driver).is_some_and(|tried| tried.outcome.is_ok());
+    let ports = |driver| roster.registrar.of(driver);
+    let off = |driver| ports(driver).tcp.is_none() && ports(driver).udp.is_some() && !answers(driver);
     let drivers: BTreeSet<Driver> = accounts(evidence.assignment, roster).map(|account| account.driver).collect();
     if drivers.iter().any(|driver| off(*driver)) {
         given.push(Given::NoTcp);

@@ -62,7 +62,7 @@ impl Told<'_> {
     pub fn script(&self) -> Script {
         let now = self.evidence.now;
         let address = self.address();
-        let mut story = events::story(self.rows, address, self.evidence.assignment.is_some());
+        let mut story = events::story(self.rows, address, self.evidence);
         let began = story.moments.iter().map(|moment| moment.at).min();
         let began = began.or(self.evidence.told.silent).map_or(now, |began| began.min(now));
         facts::told(self, began, &mut story.moments);

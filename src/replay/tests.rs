@@ -85,6 +85,26 @@ fn what_is_known_of_a_phone_is_a_script_that_finds_the_same() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// Scripts of a support bundle, as they came: what is found of them here is what was found there.
+#[test]
+#[ignore = "OFFHOOK_REPLAYS=FOLDER names the scripts"]
+fn reports_find_what_they_say() {
+    let folder = std::env::var_os("OFFHOOK_REPLAYS").expect("OFFHOOK_REPLAYS names a folder with scripts");
+    let mut wrong = Vec::new();
+    let paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(!paths.is_empty(), "there is no script");
+    for path in paths {
+        let script = Script::parse(&std::fs::read_to_string(&path).unwrap());
+        let script = script.unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        let found = play::play(&script, true);
+        let found = found.map(|found| found.into_iter().map(|finding| finding.code).collect::<Vec<_>>());
+        if found.as_ref() != Ok(&script.finds) {
+            wrong.push(format!("{}: {found:?}, and it says {:?}", path.display(), script.finds));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn every_rule_has_a_replay() {
     let scripts = scripts();

@@ -135,6 +135,7 @@ fn the_cores_touch_nothing_of_the_world() {
         "src/timeline",
         "src/pbx/roster.rs",
         "src/pbx/ami/proto.rs",
+        "src/web/door/browsers.rs",
         "src/web/door/hosts.rs",
         "src/web/door/limiter.rs",
         "src/web/door/rule.rs",

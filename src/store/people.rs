@@ -17,15 +17,46 @@ impl Store {
         Ok(sqlx::query_as("select name, hash from account").fetch_optional(&self.pool).await?)
     }
 
-    /// Keeps the one account there is.
+    /// Keeps the one account there is; browsers that got in before are known no more.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub async fn keep_account(&self, name: &str, hash: &str) -> Result<(), StoreError> {
         self.write(Kind::Passing, async |connection| {
             sqlx::query("delete from account").execute(&mut *connection).await?;
+            sqlx::query("delete from browser").execute(&mut *connection).await?;
             let insert = sqlx::query("insert into account (name, hash) values (?, ?)").bind(name).bind(hash);
             insert.execute(connection).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Browsers that got in before, by the hash of what they show, and when.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn browsers(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let rows: Vec<(String, i64)> = sqlx::query_as("select digest, used from browser").fetch_all(&self.pool).await?;
+        Ok(rows.into_iter().filter_map(|(digest, used)| Some((digest, Timestamp::from_second(used).ok()?))).collect())
+    }
+
+    /// Keeps that somebody got in from one, and forgets others.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn keep_browser(&self, digest: &str, used: Timestamp, gone: &[String]) -> Result<(), StoreError> {
+        self.write(Kind::Passing, async |connection| {
+            for digest in gone {
+                sqlx::query("delete from browser where digest = ?").bind(digest).execute(&mut *connection).await?;
+            }
+            sqlx::query(
+                "insert into browser (digest, used) values (?, ?) on conflict (digest) do update set used = excluded.used",
+            )
+            .bind(digest)
+            .bind(used.as_second())
+            .execute(connection)
+            .await?;
             Ok(())
         })
         .await
@@ -107,6 +138,9 @@ mod tests {
         store.keep_account("ada", "$argon2id$CANARYhash1").await.unwrap();
         store.keep_account("bob", "$argon2id$CANARYhash2").await.unwrap();
         let token = |name: &str, expires| Token { name: name.into(), read_only: true, since: at, expires, used: None };
+        store.keep_browser("b1", at, &[]).await.unwrap();
+        store.keep_browser("b2", at, &["b1".to_owned()]).await.unwrap();
+        assert_eq!(store.browsers().await.unwrap(), [("b2".to_owned(), at)]);
         store.keep_token("d1", &token("one", Some(at))).await.unwrap();
         store.keep_token("d2", &token("two", None)).await.unwrap();
         store.keep_token("d2", &token("three", None)).await.unwrap_err();
@@ -124,6 +158,8 @@ mod tests {
         // An end that cannot be read is no reason to go on for ever.
         sqlx::query("update token set expires = 'never'").execute(&store.pool).await.unwrap();
         assert_eq!(store.tokens().await.unwrap(), []);
+        store.keep_account("eve", "$argon2id$CANARYhash3").await.unwrap();
+        assert_eq!(store.browsers().await.unwrap(), []);
         // What is copied is the rest.
         let assignment = crate::pbx::roster::Assignment {
             mac: "001B54AABB01".parse().unwrap(),

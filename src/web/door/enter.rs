@@ -8,16 +8,17 @@ use askama::Template;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest as _, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::hosts::own_path;
 use super::key::{self, Digest};
 use super::password::Busy;
-use super::{Door, check_name, layer, password};
+use super::{Door, browsers, check_name, layer, password};
 use crate::web::connections::Ends;
 
 /// Octets of a form.
@@ -107,17 +108,20 @@ async fn login_page(State(door): State<Arc<Door>>, asked: Result<Query<Asked>, Q
 
 async fn login(State(door): State<Arc<Door>>, ConnectInfo(ends): ConnectInfo<Ends>, request: Request) -> Response {
     let tls = tls(request.headers());
-    let former = former(request.headers());
+    let (former, shown) = (former(request.headers()), shown(request.headers()));
     let form: Login = match form(request).await {
         Ok(form) => form,
         Err(status) => return status.into_response(),
     };
     let next = own_path(&form.next).unwrap_or(HOME);
     let again = |status, said: &str| page(status, &LoginPage { said: Some(said), name: &form.name, next });
-    match door.log_in(&form.name, form.password.clone(), ends.peer, tls).await {
+    let browser = door.lock().browsers.known(shown, Timestamp::now());
+    match door.log_in(&form.name, form.password.clone(), ends.peer, browser, tls).await {
         Ok(id) => {
             door.end(&former);
-            ([(header::SET_COOKIE, cookie(&id, tls))], Redirect::to(next)).into_response()
+            let known = door.know_browser(browser).await;
+            let cookies = [(header::SET_COOKIE, cookie(&id, tls)), (header::SET_COOKIE, known_cookie(&known, tls))];
+            (AppendHeaders(cookies), Redirect::to(next)).into_response()
         }
         Err(Refusal::Wrong) => again(StatusCode::UNAUTHORIZED, "That name and that password do not go together."),
         Err(Refusal::Wait(time)) => later(time, |said| again(StatusCode::TOO_MANY_REQUESTS, said)),
@@ -134,6 +138,11 @@ async fn logout(State(door): State<Arc<Door>>, headers: HeaderMap) -> Response {
         }
     }
     response
+}
+
+/// What a browser shows that got in before. It goes to the login alone.
+fn shown(headers: &HeaderMap) -> Vec<Digest> {
+    layer::cookies(headers, KNOWN).take(MOST_SHOWN).map(Digest::of).collect()
 }
 
 /// The sessions that a browser has.
@@ -160,7 +169,7 @@ async fn setup(State(door): State<Arc<Door>>, ConnectInfo(ends): ConnectInfo<End
         return Redirect::to("/login").into_response();
     }
     // Before anything is said of the rest: who has no token learns nothing here, and has nothing computed.
-    if let Err(wait) = door.begin_try(FIRST, ends.peer) {
+    if let Err(wait) = door.begin_try(FIRST, ends.peer, None) {
         return later(wait, |said| again(StatusCode::TOO_MANY_REQUESTS, said));
     }
     let right = door.lock().token.as_deref().is_some_and(|token| Digest::of(token) == Digest::of(form.token.trim()));
@@ -168,7 +177,7 @@ async fn setup(State(door): State<Arc<Door>>, ConnectInfo(ends): ConnectInfo<End
         failed("not the token of the first run", ends.peer);
         return again(StatusCode::UNAUTHORIZED, "That is not the token. On the server, as root: offhook admin token");
     }
-    door.lock().limiter.succeeded(FIRST, ends.peer);
+    door.lock().limiter.succeeded(FIRST, ends.peer, None);
     let unfit = check_name(&form.name).and_then(|()| password::check(&form.password));
     if let Err(why) = unfit {
         return again(StatusCode::UNPROCESSABLE_ENTITY, &why);
@@ -188,7 +197,9 @@ async fn setup(State(door): State<Arc<Door>>, ConnectInfo(ends): ConnectInfo<End
     }
     let id = key::fresh();
     door.lock().sessions.begin(Digest::of(&id), form.name.as_str().into(), tls, Instant::now());
-    ([(header::SET_COOKIE, cookie(&id, tls))], Redirect::to(HOME)).into_response()
+    let known = door.know_browser(None).await;
+    let cookies = [(header::SET_COOKIE, cookie(&id, tls)), (header::SET_COOKIE, known_cookie(&known, tls))];
+    (AppendHeaders(cookies), Redirect::to(HOME)).into_response()
 }
 
 /// What stands for the token's holder among the names that are counted; no account can be called so.
@@ -203,14 +214,21 @@ enum Refusal {
 
 impl Door {
     /// Returns the id of the session that begins.
-    async fn log_in(&self, name: &str, password: String, from: Ipv4Addr, tls: bool) -> Result<String, Refusal> {
-        self.begin_try(name, from).map_err(Refusal::Wait)?;
+    async fn log_in(
+        &self,
+        name: &str,
+        password: String,
+        from: Ipv4Addr,
+        browser: Option<Digest>,
+        tls: bool,
+    ) -> Result<String, Refusal> {
+        self.begin_try(name, from, browser).map_err(Refusal::Wait)?;
         let account = self.lock().account.clone().filter(|account| *account.name == *name);
         let kept = account.as_ref().map(|account| account.hash.clone());
         // What is too long is no password of anybody's; it takes as long as one.
         let password = if password.len() > password::LONGEST { String::new() } else { password };
         let Ok(right) = self.hashing.verify(password, kept.clone()).await else {
-            self.lock().limiter.untried(name, from);
+            self.lock().limiter.untried(name, from, browser);
             return Err(Refusal::Busy);
         };
         let mut inside = self.lock();
@@ -221,7 +239,7 @@ impl Door {
             failed(if kept.is_some() { "not the password" } else { "no such name" }, from);
             return Err(Refusal::Wrong);
         };
-        inside.limiter.succeeded(name, from);
+        inside.limiter.succeeded(name, from, browser);
         let id = key::fresh();
         inside.sessions.begin(Digest::of(&id), Arc::clone(&account.name), tls, Instant::now());
         drop(inside);
@@ -235,8 +253,18 @@ impl Door {
         sessions.iter().for_each(|id| open.end(*id));
     }
 
-    fn begin_try(&self, name: &str, from: Ipv4Addr) -> Result<(), Duration> {
-        self.lock().limiter.begin(name, from, Instant::now()).map_err(|wait| {
+    /// Somebody got in: what the browser is to show the next time, in place of what it showed.
+    async fn know_browser(&self, former: Option<Digest>) -> String {
+        let (id, now) = (key::fresh(), Timestamp::now());
+        let gone = self.lock().browsers.used(Digest::of(&id), former, now);
+        let gone: Vec<String> = gone.into_iter().map(Digest::text).collect();
+        // Where it cannot be kept, the browser waits with the others after a restart.
+        let _ = self.store.keep_browser(&Digest::of(&id).text(), now, &gone).await;
+        id
+    }
+
+    fn begin_try(&self, name: &str, from: Ipv4Addr, browser: Option<Digest>) -> Result<(), Duration> {
+        self.lock().limiter.begin(name, from, browser, Instant::now()).map_err(|wait| {
             if wait.news {
                 let seconds = wait.time.as_secs() + 1;
                 tracing::warn!(code = "admin-login-limited", "src={from} tries too often; it waits for {seconds} s");
@@ -271,4 +299,16 @@ fn cookie(id: &str, tls: bool) -> String {
     let name = layer::COOKIES.iter().find(|(of, _)| *of == tls).map_or("offhook", |(_, name)| name);
     let secure = if tls { "; Secure" } else { "" };
     format!("{name}={id}; Path=/; HttpOnly; SameSite=Strict{secure}")
+}
+
+/// The cookie by which a browser is known that got in before; it opens nothing.
+const KNOWN: &str = "offhook-known";
+
+/// Of a browser that shows more, the rest counts for nothing.
+const MOST_SHOWN: usize = 4;
+
+fn known_cookie(id: &str, tls: bool) -> String {
+    let secure = if tls { "; Secure" } else { "" };
+    let age = browsers::KEPT.as_secs();
+    format!("{KNOWN}={id}; Path=/login; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")
 }

@@ -144,11 +144,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The ids of sessions that the browser shows, the one of TLS first.
 pub(super) fn sessions(headers: &HeaderMap) -> impl Iterator<Item = (bool, &str)> {
-    COOKIES.into_iter().flat_map(move |(tls, cookie)| {
-        let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.filter(move |(name, _)| *name == cookie).map(move |(_, id)| (tls, id))
-    })
+    COOKIES.into_iter().flat_map(move |(tls, cookie)| cookies(headers, cookie).map(move |id| (tls, id)))
+}
+
+/// What a browser shows under that name, as often as it does.
+pub(super) fn cookies<'a>(headers: &'a HeaderMap, cookie: &'static str) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.filter(move |(name, _)| *name == cookie).map(|(_, value)| value)
 }
 
 fn turned_away(verdict: Verdict, request: &Request, peer: Option<&Peer>, from: Ipv4Addr) -> Response {

@@ -2,12 +2,15 @@
 //! comes from and by the name that it is for, and never longer than a bound: whoever knows the password gets in.
 //!
 //! The delay for a name is short, as anybody can bring it about for anybody; an address from which that name has got in before
-//! is spared it. Names that there are and names that there are not are counted alike.
+//! is spared it. Names that there are and names that there are not are counted alike. A browser that got in before has a count of
+//! its own, and waits for nobody else.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
+
+use super::key::Digest;
 
 /// Failures that cost nothing: people mistype.
 const FREE: u32 = 5;
@@ -52,6 +55,7 @@ pub(super) struct Wait {
 pub(super) struct Limiter {
     addresses: Book<Ipv4Addr>,
     names: Book<String>,
+    browsers: Book<Digest>,
     known: Vec<(String, Ipv4Addr)>,
 }
 
@@ -60,7 +64,20 @@ impl Limiter {
     ///
     /// # Errors
     /// Who has to wait. Such a try is not counted.
-    pub(super) fn begin(&mut self, name: &str, from: Ipv4Addr, now: Instant) -> Result<(), Wait> {
+    pub(super) fn begin(
+        &mut self,
+        name: &str,
+        from: Ipv4Addr,
+        browser: Option<Digest>,
+        now: Instant,
+    ) -> Result<(), Wait> {
+        if let Some(browser) = browser {
+            if let Some(wait) = self.browsers.wait(&browser, ADDRESS, now) {
+                return Err(wait);
+            }
+            self.browsers.count(browser, now);
+            return Ok(());
+        }
         let name = cut(name);
         // Who comes by this host itself (a login by SSH) waits for nobody elsewhere.
         let known = from.is_loopback() || self.known.iter().any(|(other, ip)| other == name && *ip == from);
@@ -75,7 +92,11 @@ impl Limiter {
     }
 
     /// The password was right.
-    pub(super) fn succeeded(&mut self, name: &str, from: Ipv4Addr) {
+    pub(super) fn succeeded(&mut self, name: &str, from: Ipv4Addr, browser: Option<Digest>) {
+        if let Some(browser) = browser {
+            self.browsers.0.remove(&browser);
+            return;
+        }
         let name = cut(name);
         self.addresses.0.remove(&from);
         self.names.0.remove(name);
@@ -87,7 +108,10 @@ impl Limiter {
     }
 
     /// Nobody looked at the password after all.
-    pub(super) fn untried(&mut self, name: &str, from: Ipv4Addr) {
+    pub(super) fn untried(&mut self, name: &str, from: Ipv4Addr, browser: Option<Digest>) {
+        if let Some(browser) = browser {
+            return self.browsers.uncount(&browser);
+        }
         self.addresses.uncount(&from);
         self.names.uncount(&cut(name).to_owned());
     }
@@ -156,7 +180,7 @@ mod tests {
     fn tries(limiter: &mut Limiter, name: &str, from: Ipv4Addr, start: Instant, span: Duration) -> (u32, Instant) {
         let (mut now, mut tried) = (start, 0);
         while now < start + span {
-            match limiter.begin(name, from, now) {
+            match limiter.begin(name, from, None, now) {
                 Ok(()) => tried += 1,
                 Err(wait) => now += wait.time,
             }
@@ -171,10 +195,10 @@ mod tests {
         let mut limiter = Limiter::default();
         let waits: Vec<u64> = (0..12)
             .scan(start, |now, _| {
-                let wait = limiter.begin("", A, *now).err().map_or(Duration::ZERO, |wait| wait.time);
+                let wait = limiter.begin("", A, None, *now).err().map_or(Duration::ZERO, |wait| wait.time);
                 *now += wait;
                 if !wait.is_zero() {
-                    limiter.begin("", A, *now).unwrap();
+                    limiter.begin("", A, None, *now).unwrap();
                 }
                 // The name is not what is looked at here.
                 limiter.names = Book::default();
@@ -187,10 +211,10 @@ mod tests {
         let mut tried = 0;
         for n in 0..200_u8 {
             let now = start + Duration::from_millis(500 * u64::from(n));
-            tried += u32::from(limiter.begin("ada", Ipv4Addr::new(10, 0, 0, n), now).is_ok());
+            tried += u32::from(limiter.begin("ada", Ipv4Addr::new(10, 0, 0, n), None, now).is_ok());
         }
         assert!(tried < 25, "{tried} tries for one name within 100 s");
-        assert_eq!(limiter.begin("bob", B, start), Ok(()), "another name from another address waits for nobody");
+        assert_eq!(limiter.begin("bob", B, None, start), Ok(()), "another name from another address waits for nobody");
     }
 
     #[test]
@@ -198,47 +222,68 @@ mod tests {
         let start = Instant::now();
         let mut limiter = Limiter::default();
         // She got in from B once. From A it is tried for a day.
-        limiter.begin("ada", B, start).unwrap();
-        limiter.succeeded("ada", B);
+        limiter.begin("ada", B, None, start).unwrap();
+        limiter.succeeded("ada", B, None);
         let (tried, now) = tries(&mut limiter, "ada", A, start, Duration::from_hours(24));
         assert!((1_300..1_500).contains(&tried), "{tried}");
-        assert_eq!(limiter.begin("ada", B, now), Ok(()));
+        assert_eq!(limiter.begin("ada", B, None, now), Ok(()));
         // From where she never was she waits for ten seconds at most, and from A itself for a minute.
         let other = Ipv4Addr::new(192, 0, 2, 3);
-        limiter.begin("ada", A, now).unwrap_err();
-        let wait = limiter.begin("ada", other, now).map_or_else(|wait| wait.time, |()| Duration::ZERO);
+        limiter.begin("ada", A, None, now).unwrap_err();
+        let wait = limiter.begin("ada", other, None, now).map_or_else(|wait| wait.time, |()| Duration::ZERO);
         assert!(wait <= NAME, "{wait:?}");
-        assert_eq!(limiter.begin("ada", A, now + ADDRESS), Ok(()));
+        assert_eq!(limiter.begin("ada", A, None, now + ADDRESS), Ok(()));
         limiter.forget();
-        assert_eq!(limiter.begin("ada", A, now), Ok(()));
+        assert_eq!(limiter.begin("ada", A, None, now), Ok(()));
     }
 
     #[test]
     fn a_thousand_at_once_are_not_one() {
         let (mut limiter, now) = (Limiter::default(), Instant::now());
-        let begun = (0..1_000).filter(|_| limiter.begin("ada", A, now).is_ok()).count();
+        let begun = (0..1_000).filter(|_| limiter.begin("ada", A, None, now).is_ok()).count();
         assert_eq!(begun, 5);
-        assert_eq!(limiter.begin("ada", A, now).map_err(|wait| wait.news), Err(false), "it was said");
+        assert_eq!(limiter.begin("ada", A, None, now).map_err(|wait| wait.news), Err(false), "it was said");
         // Those at whose password nobody looked do not count.
-        (0..5).for_each(|_| limiter.untried("ada", A));
-        assert_eq!(limiter.begin("ada", A, now), Ok(()));
+        (0..5).for_each(|_| limiter.untried("ada", A, None));
+        assert_eq!(limiter.begin("ada", A, None, now), Ok(()));
     }
 
     #[test]
     fn names_and_addresses_are_bounded_and_the_most_tried_stays() {
         let (mut limiter, now) = (Limiter::default(), Instant::now());
         for _ in 0..5 {
-            limiter.begin("ada", A, now).unwrap();
+            limiter.begin("ada", A, None, now).unwrap();
         }
         for n in 0..5_000_u32 {
-            let _ = limiter.begin(&format!("{n}{}", "ü".repeat(100)), Ipv4Addr::from(0x0a00_0000 + n), now);
-            let _ = limiter.begin("ada", A, now);
+            let _ = limiter.begin(&format!("{n}{}", "ü".repeat(100)), Ipv4Addr::from(0x0a00_0000 + n), None, now);
+            let _ = limiter.begin("ada", A, None, now);
         }
         assert!(limiter.addresses.0.len() <= MOST && limiter.names.0.len() <= MOST);
         assert!(limiter.names.0.keys().all(|name| name.len() <= NAMED));
-        limiter.begin("ada", A, now).unwrap_err();
+        limiter.begin("ada", A, None, now).unwrap_err();
         // After a while of nothing it begins anew.
         let later = now + FORGOTTEN;
-        assert_eq!((0..6).filter(|_| limiter.begin("ada", A, later).is_ok()).count(), 5);
+        assert_eq!((0..6).filter(|_| limiter.begin("ada", A, None, later).is_ok()).count(), 5);
+    }
+
+    #[test]
+    fn a_browser_that_got_in_before_has_turns_of_its_own() {
+        let (mut limiter, now, browser) = (Limiter::default(), Instant::now(), Digest::of("known"));
+        for n in 0..200_u8 {
+            let _ = limiter.begin("ada", Ipv4Addr::new(10, 0, 0, n), None, now);
+        }
+        limiter.begin("ada", A, None, now).unwrap_err();
+        for _ in 0..5 {
+            limiter.begin("ada", A, Some(browser), now).unwrap();
+        }
+        let wait = limiter.begin("ada", A, Some(browser), now).unwrap_err();
+        assert!(wait.time <= ADDRESS);
+        // What it tries is no try of anybody else's.
+        assert_eq!(limiter.begin("bob", A, None, now), Ok(()));
+        limiter.untried("ada", A, Some(browser));
+        assert_eq!(limiter.begin("ada", A, Some(browser), now), Ok(()));
+        limiter.succeeded("ada", A, Some(browser));
+        assert_eq!((0..9).filter(|_| limiter.begin("ada", A, Some(browser), now).is_ok()).count(), 5);
+        limiter.begin("ada", A, None, now).unwrap_err();
     }
 }

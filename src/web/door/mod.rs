@@ -2,7 +2,8 @@
 //! all is named in [`rule`], and it is health, metrics, the login, and what a page is dressed in. The unix sockets have no door:
 //! their permissions are one.
 //!
-//! - pure: `rule` (what becomes of a request), `hosts` (who is asked, and from which page), `forms`, `sessions`, `tokens`, `limiter`
+//! - pure: `rule` (what becomes of a request), `hosts` (who is asked, and from which page), `forms`, `sessions`, `tokens`, `browsers`,
+//!   `limiter`
 //! - `key`, `password`: chance and hashes; `layer`: the rule before the router; `enter`: login, logout, the first account;
 //!   `manage`: `offhook admin`, over the socket
 //!
@@ -10,6 +11,7 @@
 //! 6265bis, Fetch Metadata), and where that page has shown what its forms are to say (`forms`); a token needs neither, as no browser
 //! sends one by itself.
 
+mod browsers;
 mod enter;
 mod forms;
 mod hosts;
@@ -35,6 +37,7 @@ use jiff::Timestamp;
 
 use crate::hub::Hub;
 use crate::store::{Store, StoreError};
+use browsers::Browsers;
 use hosts::Hosts;
 use key::Digest;
 use limiter::Limiter;
@@ -72,6 +75,7 @@ struct Inside {
     token: Option<String>,
     sessions: Sessions,
     tokens: Tokens,
+    browsers: Browsers,
     limiter: Limiter,
     /// When a foreign name was last told of.
     foreign: Option<Instant>,
@@ -94,6 +98,8 @@ impl Door {
         let tokens = store.tokens().await?;
         let tokens =
             Tokens::new(tokens.into_iter().filter_map(|(digest, token)| Some((Digest::read(&digest)?, token))));
+        let kept = store.browsers().await?.into_iter();
+        let browsers = Browsers::new(kept.filter_map(|(digest, used)| Some((Digest::read(&digest)?, used))));
         let token = account.is_none().then(key::fresh);
         let own = rustix::system::uname();
         let door = Self {
@@ -102,7 +108,7 @@ impl Door {
             hosts: Hosts::new(&own.nodename().to_string_lossy(), hosts),
             hashing: Hashing::new(),
             first_run: state.join(FIRST_RUN),
-            inside: Mutex::new(Inside { account, token: token.clone(), tokens, ..Inside::default() }),
+            inside: Mutex::new(Inside { account, token: token.clone(), tokens, browsers, ..Inside::default() }),
             changing: tokio::sync::Mutex::default(),
         };
         match token {
@@ -146,6 +152,7 @@ impl Door {
             inside.account = Some(Account { name: name.into(), hash });
             inside.token = None;
             inside.sessions.end_all();
+            inside.browsers.forget();
             inside.limiter.forget();
         }
         self.forget_first_run();

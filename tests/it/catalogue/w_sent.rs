@@ -1,14 +1,14 @@
 //! W6, W10 and W13 once more: forms that have no end, and what becomes of a form when its session has ended.
 
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::w::{NAME, PASSWORD, form, log_in, make_account, said_by_forms};
 use super::{add_bystander, assert_unharmed, file_of_bystander, site};
-use crate::support::http::{ask, read, request};
+use crate::support::http::{Answer, ask, connect_from, read, request};
 use crate::support::pbx::Pbx;
 use crate::support::wait_for;
 
@@ -103,6 +103,66 @@ fn w10_a_form_after_its_session() {
     let page = ask(to, "GET /login?next=%2Ffirmware", &[], "");
     assert!(!page.body.contains("What you sent"), "{page:?}");
     assert_unharmed("W10", daemon, &file);
+}
+
+/// W11: while somebody takes every turn there is, a browser that got in before gets in, also after a restart; what it shows opens
+/// nothing, and counts once.
+#[test]
+fn w11_a_known_browser_has_its_own_turn() {
+    let pbx = Pbx::tables();
+    add_bystander(&pbx);
+    let site = site(&pbx);
+    let daemon = site.serve();
+    let file = file_of_bystander(&daemon);
+    make_account(&site);
+    let log_in_from = |to: SocketAddr, cookie: Option<&str>, password: &str| {
+        let origin = format!("http://{to}");
+        let mut headers = vec![("Origin", origin.as_str()), ("Content-Type", "application/x-www-form-urlencoded")];
+        headers.extend(cookie.map(|cookie| ("Cookie", cookie)));
+        let body = format!("name={NAME}&password={}", password.replace(' ', "+"));
+        let mut stream = connect_from(Ipv4Addr::new(127, 67, 0, 1), to);
+        stream.write_all(&request(to, "POST /login", &headers, body.as_bytes())).unwrap();
+        read(stream)
+    };
+    let known = |answer: &Answer| -> String {
+        let lines = answer.head.lines().filter_map(|line| line.split_once(": "));
+        let set = lines.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")).map(|(_, value)| value);
+        let set: Vec<&str> = set.filter(|value| value.starts_with("offhook-known=")).collect();
+        let [set] = set.as_slice() else { panic!("{answer:?}") };
+        for word in ["HttpOnly", "SameSite=Strict", "Path=/login", "Max-Age=15552000"] {
+            assert!(set.split("; ").any(|part| part == word), "{set}");
+        }
+        set.split(';').next().unwrap().to_owned()
+    };
+    let first = log_in_from(daemon.admin, None, PASSWORD);
+    let shown = known(&first);
+    assert!(!is_in(daemon.admin, &shown), "it opens nothing");
+    assert_unharmed("W11", daemon, &file);
+
+    let daemon = site.serve();
+    let to = daemon.admin;
+    // By a proxy all have one address.
+    let attack =
+        || (0..9).map(|_| log_in_from(to, None, "CANARY a guess").status).filter(|status| *status == 429).count();
+    assert!(attack() > 0, "turns are taken");
+    assert_eq!(log_in_from(to, None, PASSWORD).status, 429);
+    let made_up = format!("offhook-known={}", "1".repeat(64));
+    assert_eq!(log_in_from(to, Some(&made_up), PASSWORD).status, 429);
+    let inside = log_in_from(to, Some(&shown), PASSWORD);
+    assert!(inside.status == 303 && is_in(to, &inside.cookie().unwrap()), "{inside:?}");
+    let next = known(&inside);
+    assert_ne!(next, shown);
+    attack();
+    assert_eq!(log_in_from(to, Some(&shown), PASSWORD).status, 429, "it was good once");
+    // It has its own turns, and no more than those.
+    let tried = (0..9).map(|_| log_in_from(to, Some(&next), "CANARY a guess").status);
+    assert_eq!(tried.filter(|status| *status == 401).count(), 5);
+    // With another password no browser is known.
+    make_account(&site);
+    let again = known(&log_in_from(to, Some(&next), PASSWORD));
+    let log = daemon.log();
+    assert!([&shown, &next, &again].iter().all(|cookie| !log.contains(&cookie["offhook-known=".len()..])));
+    assert_unharmed("W11", daemon, &file);
 }
 
 /// A browser has one session: with its next login the one before ends, and no other browser's.

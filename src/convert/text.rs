@@ -101,7 +101,7 @@ fn waits(turn: &Turn, model: &ModelName) -> String {
                 .to_owned()
         }
         Turn::NotReady(NotReady::Lacks(lacks)) => format!(
-            "it waits until it shows what it runs, somebody says it (`--running`), or {} is brought: {}",
+            "it waits until it shows what it runs, somebody says what that is (\"It runs now\" on its page, or `--running`), or {} is brought: {}",
             lacks.load, lacks.archive
         ),
         Turn::NotReady(NotReady::InCall) => "it is in a call: nothing is offered to it before that is over".to_owned(),

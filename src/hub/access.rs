@@ -251,7 +251,7 @@ impl Hub {
         }
         let ip = ip.or_else(|| state.access.denied(mac, now).map(|denied| denied.ip)).ok_or_else(|| {
             format!(
-                "phone {mac} was not approved: nobody was denied its files of late; name its address with --address IP"
+                "phone {mac} was not approved: nobody was denied its files of late; name its address (--address IP)"
             )
         })?;
         drop(state);

@@ -304,7 +304,7 @@ impl Hub {
             Ok((anew, true)) if !conversion.accept_one_way => {
                 state.converting.drop(mac);
                 format!(
-                    "is not converted: the way to {} cannot be undone from here; start it with --accept-one-way",
+                    "is not converted: the way to {} cannot be undone from here; start it anew and say that you mean it (--accept-one-way)",
                     anew.target
                 )
             }

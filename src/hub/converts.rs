@@ -44,7 +44,7 @@ impl Operations {
             let names = one_way.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             return Err(format!(
                 "nothing was started: {} of {} phones ({names}) go from unsigned to signed firmware, or may for all that is \
-                 known of them, which cannot be undone; say --accept-one-way, or set firmware.accept_one_way",
+                 known of them, which cannot be undone; say that you mean it (--accept-one-way), or set firmware.accept_one_way",
                 one_way.len(),
                 plans.len()
             ));

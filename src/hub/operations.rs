@@ -147,7 +147,7 @@ impl Operations {
             ));
         }
         if add.lines.is_empty() {
-            return Err(format!("phone {} cannot be added without an extension: give --line EXT", add.mac));
+            return Err(format!("phone {} cannot be added without an extension: name one (--line EXT)", add.mac));
         }
         if let Some(bad) = add.lines.iter().find(|line| line.parse::<Extension>().is_err()) {
             return Err(format!("phone {} cannot be added: {bad:?} is no extension", add.mac));

@@ -37,9 +37,6 @@ use crate::store::Kept;
 const PHONE: Ipv4Addr = Ipv4Addr::new(10, 0, 7, 60);
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 7, 1);
 
-/// Between two looks at the clock.
-const LOOKS: Duration = Duration::from_secs(5);
-
 fn at(after: Duration) -> Timestamp {
     Timestamp::from_second(1_700_000_000).unwrap() + SignedDuration::try_from(after).unwrap()
 }
@@ -74,8 +71,8 @@ fn staged(script: &Script, fault: bool) -> Result<(Stage, Timestamp), String> {
     let (mut end, mut clock) = (at(Duration::ZERO), Duration::ZERO);
     for (number, after, what) in happens {
         // The daemon looks at the clock all the time, and at a clock that leaps it gives nobody up.
-        while clock + LOOKS < after {
-            clock += LOOKS;
+        while clock + Duration::from_secs(5) < after {
+            clock += Duration::from_secs(5);
             stage.hub.tick(at(clock));
             stage.round(clock);
         }

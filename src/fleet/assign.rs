@@ -58,6 +58,11 @@ impl Snapshot {
         (model.family == family).then(|| self.built(assignment, model, known, seen))
     }
 
+    /// The model that the phone's files are made by, and whether that is stated or shown rather than assumed.
+    pub fn model(&self, mac: MacAddr, seen: &Seen) -> Option<(Arc<Model>, bool)> {
+        choose_model(&self.catalog, self.assignment(mac)?, seen, None)
+    }
+
     fn built(&self, assignment: &Assignment, model: Arc<Model>, model_known: bool, seen: &Seen) -> Desired {
         let options = assignment.options.clone().or(&self.options());
         let transport = self.settings.transport.unwrap_or_else(|| transport(&model, &options, seen));

@@ -214,16 +214,12 @@ impl State {
         let status = &judged.status;
         let assignment = snapshot.assignment(status.mac);
         let seen = self.seen(status.mac);
-        let desired = snapshot.desired(status.mac, &seen);
+        let model = snapshot.model(status.mac, &seen).filter(|(_, known)| *known);
         let shown = seen.shown_model().filter(|_| assignment.is_none());
         let shown = shown.and_then(|name| Some(snapshot.catalog.get(&name)?.name.to_string()));
         api::Phone {
             mac: status.mac,
-            model: desired
-                .filter(|d| d.model_known)
-                .map(|d| d.model.name.to_string())
-                .or(shown)
-                .unwrap_or_else(|| "auto".to_owned()),
+            model: model.map(|(model, _)| model.name.to_string()).or(shown).unwrap_or_else(|| "auto".to_owned()),
             ownership: if assignment.is_some() { "adopted" } else { "seen" }.to_owned(),
             stage: word(status.stage),
             health: word(status.health),

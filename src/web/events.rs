@@ -18,7 +18,7 @@ use futures_util::stream::unfold;
 use serde::Deserialize;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::connections::Endless;
 use super::problem::refuse;
@@ -29,12 +29,13 @@ use crate::hub::{Live, Operations, Since};
 /// Between two comments that keep a quiet connection open, by proxies and by whoever looks whether somebody is there.
 const ALIVE: Duration = Duration::from_secs(15);
 
-/// What happens within this is sent at once: in a storm of requests nobody who watches is woken for each of them. No person sees
-/// the difference.
+/// Between two times that something is sent: what happens meanwhile goes together, so that in a storm of requests nobody who watches
+/// is woken for each of them. What happens after a while of nothing goes at once.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// Most events that are sent at once. More wait for the next time, as long as there is room, and are told as lost beyond that.
-const AT_ONCE: usize = 100;
+/// Most events that are sent at once. More wait for the next time, as long as there is room, and are told as lost beyond that. What
+/// a hundred phones bring about that boot in one moment goes at once, or the last of it would come late.
+const AT_ONCE: usize = 256;
 
 /// Most events of the past that are asked for.
 const MOST: usize = 500;
@@ -87,6 +88,8 @@ struct Reader {
     /// What is to be sent before anything else.
     first: VecDeque<Bytes>,
     live: broadcast::Receiver<Arc<Live>>,
+    /// When events were last sent.
+    sent: Option<Instant>,
     alive: Interval,
 }
 
@@ -100,8 +103,11 @@ impl Reader {
             tokio::select! {
                 live = self.live.recv() => match live {
                     Ok(live) => {
-                        tokio::time::sleep(GATHER).await;
+                        if let Some(sent) = self.sent {
+                            sleep_until(sent + GATHER).await;
+                        }
                         let all = self.gathered(live);
+                        self.sent = Some(Instant::now());
                         if !all.is_empty() {
                             return Some(all);
                         }
@@ -161,7 +167,7 @@ pub(super) async fn events(
     let mut alive = interval(ALIVE);
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     alive.reset();
-    let reader = Reader { filter, first, live: watch.live, alive };
+    let reader = Reader { filter, first, live: watch.live, sent: None, alive };
     let body = unfold(reader, |mut reader| async move {
         let next = reader.next().await?;
         Some((Ok::<_, Infallible>(next), reader))

@@ -72,6 +72,7 @@ bench:
 	$(CARGO) bench --bench plan
 	$(CARGO) bench --bench import
 	$(CARGO) bench --bench tftp
+	$(CARGO) bench --bench page
 	$(CARGO) bench --bench dhcp
 	$(CARGO) bench --bench roster
 	$(CARGO) bench --bench converts

@@ -4,7 +4,7 @@ mod approve;
 mod door;
 mod everybody;
 mod hostile;
-pub(crate) mod many;
+mod many;
 mod ways;
 
 use std::net::{IpAddr, Ipv4Addr};

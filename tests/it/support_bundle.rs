@@ -300,12 +300,7 @@ fn five_thousand_phones_fit_a_mail() {
     if !ready() {
         return;
     }
-    let pbx = Pbx::tables();
-    let rows = crate::pages::many::ROWS.replace(
-        "WHEN 'account' THEN 10000 + i ELSE",
-        "WHEN 'account' THEN 10000 + i WHEN 'secret' THEN 'CANARY' || (10000 + i) ELSE",
-    );
-    pbx.database.execute(&format!("BEGIN; {rows}; COMMIT"));
+    let pbx = Pbx::five_thousand();
     let site = Site::new(&pbx).logging("info");
     // No PBX listens here, which would be found of every phone.
     let toml = site.configuration().replace("[pbx]\n", "[pbx]\ntransport = \"udp\"\n");

@@ -12,30 +12,12 @@ const PHONES: usize = 5_000;
 /// Octets of the first page, at most.
 const OCTETS: usize = 150_000;
 
-/// Extensions 10001 to 15000 and a phone on each; every hundredth phone's extension is not there.
-pub(crate) const ROWS: &str = "
-    CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 5000) SELECT i FROM c;
-    CREATE TEMP TABLE k (keyword TEXT, data TEXT);
-    INSERT INTO k VALUES ('account', ''), ('accountcode', ''), ('allow', ''), ('callerid', ''), ('context', 'from-internal'),
-        ('direct_media', 'no'), ('dtmfmode', 'rfc4733'), ('force_rport', 'no'), ('mailbox', ''), ('max_contacts', '1'),
-        ('qualifyfreq', '60'), ('remove_existing', 'yes'), ('rewrite_contact', 'no'), ('rtp_symmetric', 'yes'),
-        ('secret', 'CANARYmany'), ('sipdriver', 'chan_pjsip'), ('transport', ''), ('trustrpid', 'yes');
-    INSERT INTO users (extension, name, voicemail) SELECT 10000 + i, 'Employee with a name ' || i, 'novm' FROM n WHERE i % 100 > 0;
-    INSERT INTO devices (id, tech, dial, devicetype, user, description)
-        SELECT 10000 + i, 'pjsip', 'PJSIP/' || (10000 + i), 'fixed', 10000 + i, 'Employee ' || i FROM n WHERE i % 100 > 0;
-    INSERT INTO sip (id, keyword, data, flags)
-        SELECT 10000 + i, keyword, CASE keyword WHEN 'account' THEN 10000 + i ELSE data END, 2 FROM n, k WHERE i % 100 > 0;
-    INSERT INTO offhook_phones (mac, model, description) SELECT printf('001B54%06X', i), '7942', 'Room ' || i FROM n;
-    INSERT INTO offhook_lines (mac, button, kind, extension) SELECT printf('001B54%06X', i), 1, 'line', 10000 + i FROM n;
-    UPDATE admin SET value = 'false' WHERE variable = 'need_reload'";
-
 #[test]
 fn five_thousand_phones_fit_a_page() {
     if !have(&[CURL]) {
         return;
     }
-    let pbx = Pbx::tables();
-    pbx.database.execute(&format!("BEGIN; {ROWS}; COMMIT"));
+    let pbx = Pbx::five_thousand();
     let site = Site::new(&pbx).logging("info");
     // No PBX listens here, which is found of phones that are to reach it over TCP, once it was tried.
     site.configure(&site.configuration().replace("[pbx]\n", "[pbx]\ntransport = \"udp\"\n"));

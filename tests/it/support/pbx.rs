@@ -143,6 +143,13 @@ impl Pbx {
         self.database.execute(&sql);
     }
 
+    /// Five thousand phones on an SQLite file: extensions 10001 to 15000, every hundredth of which is not there.
+    pub(crate) fn five_thousand() -> Self {
+        let pbx = Self::tables();
+        pbx.database.execute(&format!("BEGIN; {FIVE_THOUSAND}; COMMIT"));
+        pbx
+    }
+
     /// The phone's rows, gone.
     pub(crate) fn remove_phone(&self, mac: &str) {
         let mac = quoted(mac);
@@ -206,3 +213,21 @@ fn sections(extensions: &BTreeMap<String, BTreeMap<String, String>>) -> String {
     }
     out
 }
+
+/// For [`Pbx::five_thousand`].
+const FIVE_THOUSAND: &str = "
+    CREATE TEMP TABLE n AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 5000) SELECT i FROM c;
+    CREATE TEMP TABLE k (keyword TEXT, data TEXT);
+    INSERT INTO k VALUES ('account', ''), ('accountcode', ''), ('allow', ''), ('callerid', ''), ('context', 'from-internal'),
+        ('direct_media', 'no'), ('dtmfmode', 'rfc4733'), ('force_rport', 'no'), ('mailbox', ''), ('max_contacts', '1'),
+        ('qualifyfreq', '60'), ('remove_existing', 'yes'), ('rewrite_contact', 'no'), ('rtp_symmetric', 'yes'),
+        ('secret', 'CANARY'), ('sipdriver', 'chan_pjsip'), ('transport', ''), ('trustrpid', 'yes');
+    INSERT INTO users (extension, name, voicemail) SELECT 10000 + i, 'Employee with a name ' || i, 'novm' FROM n WHERE i % 100 > 0;
+    INSERT INTO devices (id, tech, dial, devicetype, user, description)
+        SELECT 10000 + i, 'pjsip', 'PJSIP/' || (10000 + i), 'fixed', 10000 + i, 'Employee ' || i FROM n WHERE i % 100 > 0;
+    INSERT INTO sip (id, keyword, data, flags)
+        SELECT 10000 + i, keyword, CASE keyword WHEN 'account' THEN 10000 + i WHEN 'secret' THEN data || (10000 + i) ELSE data END, 2
+        FROM n, k WHERE i % 100 > 0;
+    INSERT INTO offhook_phones (mac, model, description) SELECT printf('001B54%06X', i), '7942', 'Room ' || i FROM n;
+    INSERT INTO offhook_lines (mac, button, kind, extension) SELECT printf('001B54%06X', i), 1, 'line', 10000 + i FROM n;
+    UPDATE admin SET value = 'false' WHERE variable = 'need_reload'";

@@ -117,6 +117,14 @@ impl Hub {
         self.note(&mut state, &snapshot, event);
     }
 
+    /// The link says that a phone is at an address where nobody was seen yet.
+    pub(crate) fn is_there(&self, mac: MacAddr, ip: std::net::Ipv4Addr, server: std::net::Ipv4Addr, now: Timestamp) {
+        let (mut state, snapshot) = self.locked();
+        if snapshot.assignment(mac).is_some() && state.directory.at_address(ip.into()).is_none() {
+            state.directory.note_neighbour(mac, ip.into(), server, now);
+        }
+    }
+
     /// Somebody was denied its file.
     pub(crate) fn was_denied(
         &self,

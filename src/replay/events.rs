@@ -190,7 +190,7 @@ impl Teller {
             EventKind::Told { what } => Happens::Told(what.clone()),
             EventKind::Admin { what, .. } => Happens::Does(what.clone()),
             // Follows from what else stands in the script.
-            EventKind::Firmware { what } => return Some(What::Remark(format!("its conversion: it {what}"))),
+            EventKind::Firmware { what } => return Some(What::Remark(format!("its conversion: {what}"))),
             EventKind::Sighted { what } => return Some(What::Remark(format!("it {what}"))),
             EventKind::Assigned { what, same_file } => {
                 if !self.assigned {

@@ -25,6 +25,7 @@ use crate::domain::{
 };
 use crate::fail2ban::{self, Word};
 use crate::files::Answer;
+use crate::files::name::FileRequest;
 use crate::firmware::set::FirmwareSet;
 use crate::firmware::store::Index;
 use crate::fleet::{Settings, Snapshot};
@@ -206,6 +207,10 @@ impl Stage {
     }
 
     fn ask(&self, name: &str, from: Option<Ipv4Addr>, after: Duration) -> &'static str {
+        // What a name does not say the link does: a phone that was reset asks for what names nobody.
+        if from.is_none() && FileRequest::parse(name).mac().is_none() {
+            self.hub.is_there(self.mac, self.phone, SERVER, at(after));
+        }
         match self.hub.ask(name, from.unwrap_or(self.phone), SERVER, Transport::Tftp, at(after)) {
             Answer::Serve(_) => "served",
             Answer::Image(_) => "image",

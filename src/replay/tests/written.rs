@@ -202,6 +202,7 @@ fn facts_are_told_as_well() {
             "0:00 announces model 7945 load SIP45.8-5-2S\n1:00 assigned\n1:30 waits\n",
             "",
         ),
+        (phone, "0:00 asks term42.default.loads -> not-found\n", "firmware-missing"),
         ("no-manager\nphone {MAC} model 7942 lines 1001\n", "0:00 gets SEP{MAC}.cnf.xml\n9:00 waits\n", ""),
         (phone, &format!("{boots}1:00 denied SEP{{MAC}}.cnf.xml foreign from 192.0.2.77\n"), "foreign-request"),
         (phone, &format!("{nothing}1:00 denied SEP{{MAC}}.cnf.xml late from 192.0.2.77\n"), "not-registering unproven"),

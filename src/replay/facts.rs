@@ -225,7 +225,9 @@ pub(super) fn told(told: &Told<'_>, began: Timestamp, moments: &mut Vec<Moment>)
     }
     if let Some(way) = converted(told, began) {
         let from = Some(way.from.clone()).filter(|from| from != "unknown");
-        more.push(Moment::new(way.started.max(began), Happens::Converts { to: way.target.clone(), from }));
+        let (at, to) = (way.started.max(began), way.target.clone());
+        more.push(Moment::new(at, Happens::Converts { to, from, held: true }));
+        more.extend(way.armed.map(|armed| Moment::new(armed.max(at), Happens::Begins)));
     }
     if let Some(rejected) = evidence.rejected {
         let told = moments

@@ -113,6 +113,7 @@ fn said(happens: &mut Happens, each: &mut dyn FnMut(&mut String)) {
         | Happens::Changes
         | Happens::Brings(_)
         | Happens::Converts { .. }
+        | Happens::Begins
         | Happens::Waits => {}
     }
 }

@@ -205,7 +205,11 @@ pub enum Happens {
         to: String,
         /// From this one.
         from: Option<String>,
+        /// Its turn comes later.
+        held: bool,
     },
+    /// The turn of its conversion comes.
+    Begins,
     /// It is told something by NOTIFY.
     Told(String),
     /// Somebody does something with it.

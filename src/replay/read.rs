@@ -215,7 +215,11 @@ fn happens(words: &mut Words) -> Result<Happens, String> {
         "changes" if words.more_if("settings") => Happens::Settings,
         "changes" => Happens::Changes,
         "brings" => Happens::Brings(Set::read(words)?),
-        "converts" => Happens::Converts { to: words.next("a load")?, from: words.behind("from", "a load")? },
+        "converts" => {
+            let (to, from) = (words.next("a load")?, words.behind("from", "a load")?);
+            Happens::Converts { to, from, held: words.more_if("held") }
+        }
+        "begins" => Happens::Begins,
         "told" => Happens::Told(words.next("what it was told, in quotes")?),
         "does" => Happens::Does(words.next("what somebody does, in quotes")?),
         "waits" => Happens::Waits,
@@ -223,7 +227,7 @@ fn happens(words: &mut Words) -> Result<Happens, String> {
             return Err(format!(
                 "{other:?} does not happen: asks, gets, has, loses, drops, denied, leases, renews, discovers, takes, offered, \
                  refused, declines, releases, announces, page, speaks, registers, rejects, unreachable, gone, misled, banned, unbanned, \
-                 assigned, changes, brings, converts, told, does or waits"
+                 assigned, changes, brings, converts, begins, told, does or waits"
             ));
         }
     })

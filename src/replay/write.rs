@@ -135,7 +135,11 @@ fn what_happens(happens: &Happens) -> String {
         Happens::Changes => "changes".to_owned(),
         Happens::Settings => "changes settings".to_owned(),
         Happens::Brings(set) => format!("brings {}", set.write()),
-        Happens::Converts { to, from } => format!("converts {}{}", word(to), option("from", from.as_deref())),
+        Happens::Converts { to, from, held } => {
+            let held = if *held { " held" } else { "" };
+            format!("converts {}{}{held}", word(to), option("from", from.as_deref()))
+        }
+        Happens::Begins => "begins".to_owned(),
         Happens::Told(what) => format!("told {}", word(what)),
         Happens::Does(what) => format!("does {}", word(what)),
         Happens::Waits => "waits".to_owned(),

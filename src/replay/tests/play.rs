@@ -98,6 +98,8 @@ struct Stage {
     /// Contacts by extension.
     contacts: BTreeMap<String, Contact>,
     calls: u32,
+    /// The turn of its conversion is said.
+    held: bool,
 }
 
 impl Stage {
@@ -167,7 +169,7 @@ impl Stage {
         });
         hub.recall_conversions(kept, began);
         let phone = script.address.unwrap_or(PHONE);
-        let stage = Self { hub, mac, phone, roster, later, sets, contacts: BTreeMap::new(), calls: 0 };
+        let stage = Self { hub, mac, phone, roster, later, sets, contacts: BTreeMap::new(), calls: 0, held: false };
         stage.stock();
         if pbx {
             stage.poll(Duration::ZERO);
@@ -194,7 +196,7 @@ impl Stage {
     fn round(&self, after: Duration) {
         self.hub.tick_conversions(at(after));
         self.keep();
-        for (mac, _) in self.hub.may_begin(at(after)) {
+        for (mac, _) in self.hub.may_begin(at(after)).into_iter().filter(|_| !self.held) {
             self.hub.arm(mac, at(after));
         }
         self.keep();
@@ -359,11 +361,13 @@ impl Stage {
                 self.sets.push(firmware(set));
                 self.stock();
             }
-            Happens::Converts { to, from } => {
+            Happens::Converts { to, from, held } => {
+                self.held = *held;
                 let wanted = Wanted { to: Some(to.clone()), running: from.clone() };
                 let plan = self.hub.plan_conversion(mac, &wanted, now)?;
                 self.hub.start_conversions(vec![plan], None, now);
             }
+            Happens::Begins => self.hub.arm(mac, now),
             Happens::Told(what) => self.note(EventKind::Told { what: what.clone() }, after),
             Happens::Does(what) => self.hub.did("somebody", mac, what, now),
             Happens::Waits => {}

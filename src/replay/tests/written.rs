@@ -53,7 +53,8 @@ sound: 0:01 gets b from 192.0.2.61
 0:10 assigned
 0:10 changes
 0:10 brings L a,b
-0:11 converts L from M
+0:11 converts L from M held
+0:11 begins
 0:11 told "to restart"
 0:12 does "asked it to restart"
 71582788:15 waits

@@ -1,6 +1,8 @@
 //! A script on a hub: by the same doors that the edges use. What no door lets in here (a denial by the link, a word of a
 //! NOTIFY) comes in as the event that it was.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use ipnet::Ipv4Net;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
-use super::super::{Ended, Fetched, Given, Happens, Says, Script};
+use super::super::{Given, Happens, Says, Script};
 use super::given::{assignment, differs_in, firmware, row};
 use crate::access::Why;
 use crate::catalog::Catalog;
@@ -21,11 +23,9 @@ use crate::dhcp::vendor::Vendor;
 use crate::diagnose::{Finding, Misleading, Tried, Unanswered};
 use crate::discover::{Announcement, Protocol};
 use crate::domain::{
-    BootEvent, Contact, ContactState, Driver, Endpoint, EventKind, Load, MacAddr, PhoneOptions, Rejected, Transport,
+    BootEvent, Contact, ContactState, Driver, Endpoint, EventKind, Load, MacAddr, PhoneOptions, Rejected,
 };
 use crate::fail2ban::{self, Word};
-use crate::files::Answer;
-use crate::files::name::FileRequest;
 use crate::firmware::set::FirmwareSet;
 use crate::firmware::store::Index;
 use crate::fleet::{Settings, Snapshot};
@@ -208,56 +208,6 @@ impl Stage {
         }
     }
 
-    fn ask(&self, name: &str, from: Option<Ipv4Addr>, after: Duration) -> &'static str {
-        // What a name does not say the link does: a phone that was reset asks for what names nobody.
-        if from.is_none() && FileRequest::parse(name).mac().is_none() {
-            self.hub.is_there(self.mac, self.phone, SERVER, at(after));
-        }
-        match self.hub.ask(name, from.unwrap_or(self.phone), SERVER, Transport::Tftp, at(after)) {
-            Answer::Serve(_) => "served",
-            Answer::Image(_) => "image",
-            Answer::FallThrough(_) => FOLDER,
-            Answer::Refuse(why) => why.code(),
-        }
-    }
-
-    /// It is asked for, and is being sent.
-    fn served(&self, what: &Fetched, after: Duration) -> Result<(), String> {
-        match self.ask(&what.name, what.from, after) {
-            "served" | "image" => Ok(()),
-            other => Err(format!("{} was to be served, and the answer was {other}", what.name)),
-        }
-    }
-
-    fn asks(&self, name: &str, answer: &str, from: Option<Ipv4Addr>, after: Duration) -> Result<(), String> {
-        if DENIALS.contains(&answer) {
-            let refused = Some(answer.to_owned());
-            self.note(EventKind::FileAsked { name: name.to_owned(), transport: Transport::Tftp, refused }, after);
-            return Ok(());
-        }
-        let said = match self.ask(name, from, after) {
-            "served" | "image" | FOLDER if answer == "sent" => return Ok(()),
-            FOLDER => {
-                // The folder of others is empty.
-                self.hub.absent(name, from.unwrap_or(self.phone), Transport::Tftp, at(after));
-                "not-found"
-            }
-            said => said,
-        };
-        if said == answer { Ok(()) } else { Err(format!("{name}: the answer was {said}, not {answer}")) }
-    }
-
-    fn delivered(&self, what: &Fetched, after: Duration) {
-        let sent = |name| EventKind::FileSent { name, transport: Transport::Tftp, octets: 1, millis: 1, resent: 0 };
-        self.hub.delivered(&what.name, what.from.unwrap_or(self.phone), sent, at(after));
-    }
-
-    fn broken(&self, what: &Fetched, how: &Ended, after: Duration) {
-        let Ended { reason, said } = how.clone();
-        let failed = |name| EventKind::FileFailed { name, transport: Transport::Tftp, reason, said, got: None };
-        self.hub.delivered(&what.name, what.from.unwrap_or(self.phone), failed, at(after));
-    }
-
     fn note(&self, what: EventKind, after: Duration) {
         self.hub.happened(BootEvent { at: at(after), mac: self.mac, ip: Some(self.phone.into()), what });
     }
@@ -400,9 +350,3 @@ impl Stage {
         self.hub.ami(AmiUpdate::Endpoint { endpoint, contacts, at: at(after) }, at(after));
     }
 }
-
-/// The answer is the folder of others' to give.
-const FOLDER: &str = "folder";
-
-/// Answers that depend on what nobody here plays: the link, other phones that are walked through.
-const DENIALS: [&str; 4] = ["unproven", "foreign-request", "muted", "no-roster"];

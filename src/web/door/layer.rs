@@ -190,9 +190,11 @@ fn turned_away(verdict: Verdict, request: &Request, peer: Option<&Peer>, from: I
         }
         Verdict::LogIn => {
             let asked = request.uri().path_and_query().map_or("/", |asked| asked.as_str());
-            let sent = !matches!(*method, Method::GET | Method::HEAD);
+            // Who wants to leave has left.
+            let sent = !matches!(*method, Method::GET | Method::HEAD) && path != "/logout";
             // What was sent cannot be sent again by whoever logs in: back to where it was typed.
-            let page = if sent { hosts::page_of(request.headers()) } else { Some(asked.to_owned()) };
+            let looked = (*method == Method::GET).then(|| asked.to_owned());
+            let page = if sent { hosts::page_of(request.headers()) } else { looked };
             let next = page.as_deref().and_then(hosts::own_path).filter(|next| *next != "/");
             let next = next.map(|next| format!("next={}", utf8_percent_encode(next, NON_ALPHANUMERIC)));
             let query: Vec<String> = sent.then(|| "lost=1".to_owned()).into_iter().chain(next).collect();

@@ -97,7 +97,8 @@ fn w10_a_form_after_its_session() {
         assert!(page.status == 200 && page.body.contains("What you sent was not done"), "{page:?}");
     }
     assert_eq!(daemon.phone("00087D0C0001"), Value::Null);
-    // Who only looked has sent nothing.
+    // Who leaves again has left; who only looked has sent nothing.
+    assert_eq!(form(to, "/logout", Some(&cookie), &[]).header("location"), Some("/login"));
     let looked = ask(to, "GET /firmware", &[], "");
     assert_eq!(looked.header("location"), Some("/login?next=%2Ffirmware"));
     let page = ask(to, "GET /login?next=%2Ffirmware", &[], "");

@@ -335,8 +335,10 @@ fn rows(facts: &Facts) -> Vec<Check> {
     facts.problems.iter().filter(told).map(one).collect()
 }
 
-/// Phones named of those that have one finding in common: forty phones with one cause are one line.
+/// Phones of which the sentence is said, of those that have one finding in common, and of which the MAC is: forty phones with
+/// one cause are one line.
 const NAMED: usize = 3;
+const LISTED: usize = 40;
 
 fn phones(facts: &Facts) -> Vec<Check> {
     let mut groups: BTreeMap<(Severity, &str, &str), Vec<String>> = BTreeMap::new();
@@ -346,11 +348,12 @@ fn phones(facts: &Facts) -> Vec<Check> {
     }
     let one = |((severity, code, remedy), mut phones): ((Severity, &str, &str), Vec<String>)| {
         let status = if severity == Severity::Error { CheckStatus::Failed } else { CheckStatus::Warning };
-        let more = phones.len().saturating_sub(NAMED);
-        phones.truncate(NAMED);
+        let rest = phones.split_off(phones.len().min(NAMED));
         let mut summary = phones.join("; ");
-        if more > 0 {
-            summary += &format!("; and {more} more: see `offhook phones list`");
+        if !rest.is_empty() {
+            let macs: Vec<&str> = rest.iter().filter_map(|said| said.split(':').next()).take(LISTED).collect();
+            let all = if rest.len() > LISTED { " …" } else { "" };
+            summary += &format!("; and {} more: {}{all}", rest.len(), macs.join(" "));
         }
         bad(code, status, summary, remedy)
     };
@@ -393,7 +396,8 @@ mod tests {
         let [only] = checks.as_slice() else { panic!("{checks:?}") };
         assert_eq!((only.name.as_str(), only.status), ("tcp-off", CheckStatus::Failed));
         assert!(only.summary.starts_with("001B54AABB01: TCP is off; 001B54AABB02: "), "{}", only.summary);
-        assert!(only.summary.ends_with("and 37 more: see `offhook phones list`"), "{}", only.summary);
+        assert!(only.summary.contains("; and 37 more: 001B54AABB04 001B54AABB05 "), "{}", only.summary);
+        assert!(only.summary.ends_with(" 001B54AABB28"), "{}", only.summary);
     }
 
     #[test]

@@ -135,6 +135,11 @@ fn network(text: &str) -> Result<Ipv4Net, String> {
 pub(super) enum Phones {
     /// All phones, assigned or seen
     List,
+    /// What a phone's state or a code means, and what to do (as `offhook explain`)
+    Explain {
+        /// A MAC in any spelling, a code such as tcp-off, or what a phone's screen says
+        what: String,
+    },
     /// One phone
     Show {
         /// The phone, in any spelling

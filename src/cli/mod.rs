@@ -7,6 +7,7 @@ mod client;
 mod convert;
 mod dhcp;
 mod explain;
+mod findings;
 mod firmware;
 mod generate;
 mod models;

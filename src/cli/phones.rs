@@ -17,6 +17,7 @@ pub(super) async fn run(verb: Phones, context: &Context) -> Result<(), Failure> 
     }
     let client = context.client()?;
     match verb {
+        Phones::Explain { what } => super::explain::explain(&what, context).await?,
         Phones::List => {
             let phones: Vec<Phone> = client.get("/api/v1/phones").await?;
             context.out.show(&phones, |phones| list(phones));

@@ -105,7 +105,7 @@ impl Evidence<'_> {
         }
         let since = self.boot.away.or_else(|| self.contacts.iter().map(|contact| contact.since).max());
         // One that asks for its configuration has power and network, and is about to register; unless it does so for ever.
-        let about_to = self.boot.config_asked.filter(|_| self.boot.config_sent_times < REFUSES);
+        let about_to = self.boot.comes.filter(|_| self.boot.config_sent_times < REFUSES).map(|(first, _)| first);
         since.max(about_to)?.checked_add(COMES_BACK).ok()
     }
 

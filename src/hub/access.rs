@@ -257,6 +257,11 @@ impl Hub {
         drop(state);
         let (_, neighbour) = self.link(ip, mac);
         let (mut state, snapshot) = self.locked();
+        if let Some(other) = state.registered_at(ip).filter(|other| *other != mac) {
+            return Err(format!(
+                "phone {mac} was not approved at {ip}: phone {other} is registered there, and would get the other's secret"
+            ));
+        }
         state.access.approve(mac, ip, neighbour, now).map_err(|other| {
             format!("phone {mac} was not approved at {ip}: {other} is there; see which device that is")
         })?;

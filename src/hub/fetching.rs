@@ -85,6 +85,12 @@ impl Hub {
         Kept::of(key, &taken.rendering, taken.at)
     }
 
+    /// Whether what a phone does shows that it took a configuration.
+    fn took_one(&self, mac: MacAddr) -> bool {
+        let state = self.lock();
+        state.timeline.boot(mac).is_some_and(|boot| boot.signs.configured || boot.registered.is_some())
+    }
+
     /// When that phone last took that file whole, as far as its timeline goes back.
     fn last_fetched(&self, mac: MacAddr, name: &str) -> Option<Timestamp> {
         let is = |asked: &str| bare(asked).eq_ignore_ascii_case(name);
@@ -151,7 +157,9 @@ impl Operations {
             let (state, lines) = compare(key, kept, now);
             (Fetched::new(state, last.max(Some(kept.at)), Some(kept.at)), lines)
         } else {
-            let state = if last.is_some() || kept.is_none() { FetchState::Unknown } else { FetchState::Never };
+            // It took one that is older than what is kept, and than its timeline.
+            let took = last.is_some() || self.hub.took_one(mac);
+            let state = if took || kept.is_none() { FetchState::Unknown } else { FetchState::Never };
             (Fetched::new(state, last, None), Vec::new())
         })
     }

@@ -1,7 +1,7 @@
 //! What people ask of the daemon: look, check, assign. An edge: reaches the store and fetches over its own TFTP.
 
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -166,7 +166,37 @@ impl Operations {
         own.push(assignment);
         self.hub.own(own, Timestamp::now());
         self.hub.did(who, add.mac, &format!("gave it {}", add.lines.join(", ")), Timestamp::now());
-        Ok(format!("phone {} has {}; plug it in, or restart it", add.mac, add.lines.join(", ")))
+        let doubts = self.doubts(add);
+        Ok(format!("phone {} has {}; plug it in, or restart it{doubts}", add.mac, add.lines.join(", ")))
+    }
+
+    /// What may be wrong with an assignment that is allowed: said at once, lest it is found by a phone.
+    fn doubts(&self, add: &AddPhone) -> String {
+        let snapshot = self.hub.snapshot();
+        let Some(roster) = &snapshot.roster else { return String::new() };
+        let doubt = |line: &String| {
+            let extension: Extension = line.parse().ok()?;
+            if !roster.accounts.contains_key(&extension) {
+                return Some(format!("; mind: the PBX has no extension {line}"));
+            }
+            let has = |other: &&Assignment| {
+                other.mac != add.mac && other.registering().any(|button| button.extension == *line)
+            };
+            let other = snapshot.assignments.values().find(has)?;
+            Some(format!("; mind: {line} is on phone {} too", other.mac))
+        };
+        add.lines.iter().filter_map(doubt).collect()
+    }
+
+    /// Says that a phone is at an address, on the word of `who`.
+    ///
+    /// # Errors
+    /// Why it is not, in one sentence.
+    pub fn approve(&self, mac: MacAddr, ip: Option<Ipv4Addr>, who: &str, now: Timestamp) -> Result<String, String> {
+        if let Some(ip) = ip.filter(|ip| !self.around.networks.iter().any(|net| net.contains(ip))) {
+            return Err(format!("phone {mac} was not approved at {ip}: that is in none of server.phone_networks"));
+        }
+        self.hub.approve(mac, ip, who, now)
     }
 
     /// Takes an own assignment away, on the word of `who`.
@@ -247,6 +277,9 @@ impl Operations {
         };
         let mut checks = check::run(&facts);
         checks.extend(self.check_firmware());
+        // A phone may ask for a file that is named by its secret.
+        let mask = self.hub.mask();
+        checks.iter_mut().for_each(|check| mask.text(&mut check.summary));
         checks
     }
 

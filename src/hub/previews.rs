@@ -34,7 +34,10 @@ impl Hub {
         let files = |snapshot: &Snapshot| {
             [PhoneFile::SipCnf, PhoneFile::SepXml].map(|file| resolve(&FileRequest::Phone(file, mac), snapshot, &asker))
         };
-        if files(before) == files(next) {
+        // Its dial plan is made of them.
+        let emergency =
+            |snapshot: &Snapshot| snapshot.desired(mac, &seen).map(|desired| desired.phone.options.emergency);
+        if files(before) == files(next) && emergency(before) == emergency(next) {
             said("its assignment changed, and nothing that its file says", true)
         } else {
             said("its assignment changed", false)
@@ -70,7 +73,7 @@ impl Operations {
                 Err(format!("{name} is none of our files; a phone gets it from tftp.fall_through, if it is there"))
             }
             Answer::Refuse(why) => {
-                Err(format!("{name} is not served to {mac}: {}; see `offhook explain {mac}`", why.code()))
+                Err(format!("{name} is not served to {mac}: {0}; see `offhook explain {0}`", why.code()))
             }
         }
     }

@@ -64,7 +64,10 @@ impl Hub {
     pub fn mask(&self) -> Mask {
         let snapshot = self.snapshot();
         let accounts = snapshot.roster.iter().flat_map(|roster| roster.accounts.values());
+        // Where a phone's MAC is a secret too, it stands on its back and on every page.
+        let a_mac = |secret: &str| secret.parse().is_ok_and(|mac: MacAddr| snapshot.assignments.contains_key(&mac));
         let secrets = accounts.filter_map(|account| account.secret.as_ref().map(Secret::expose));
+        let secrets = secrets.filter(|secret| !a_mac(secret));
         let options = snapshot.assignments.values().map(|phone| &phone.options);
         let options = std::iter::once(&snapshot.settings.options).chain(options);
         let passwords = options.filter_map(|options| options.phone_password.as_deref());
@@ -103,7 +106,12 @@ impl Operations {
             phones,
         };
         let mut support = serde_json::to_value(support).unwrap_or_default();
+        // Scripts are masked by their fields already: a word of the script's own may be somebody's secret.
+        let replays = support.get_mut("replays").map(serde_json::Value::take);
         mask.json(&mut support);
+        if let Some((place, replays)) = support.get_mut("replays").zip(replays) {
+            *place = replays;
+        }
         support
     }
 }

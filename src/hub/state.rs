@@ -1,7 +1,7 @@
 //! What the hub holds behind its lock, and how a phone's state comes out of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
 
@@ -135,6 +135,18 @@ impl State {
         self.directory.note_contact(mac, ip, model, load(user_agent), at);
     }
 
+    /// The phone that is registered from that address, where one is known to be there.
+    pub(super) fn registered_at(&self, ip: Ipv4Addr) -> Option<MacAddr> {
+        let there = self.directory.at_address(ip.into())?;
+        let own = |macs: &BTreeSet<MacAddr>| macs.contains(&there);
+        let here = |contact: &Contact| contact.ip == Some(ip.into()) && contact.state == ContactState::Registered;
+        let registered = self
+            .contacts
+            .iter()
+            .any(|(endpoint, contacts)| self.users.get(endpoint).is_some_and(own) && contacts.iter().any(here));
+        registered.then_some(there)
+    }
+
     /// Contacts that were there before the phone was: what they say of it.
     pub(super) fn meet(&mut self, snapshot: &Snapshot, mac: MacAddr, now: Timestamp) {
         let seen = self.seen(mac);
@@ -147,7 +159,9 @@ impl State {
                 self.contacts.get(&endpoint).and_then(|all| own_contact(self, snapshot, mac, &endpoint, all))
             {
                 let ip = contact.ip.filter(|_| sole(&contact));
-                self.saw_contact(snapshot, mac, ip, &contact.user_agent, now);
+                // It said nothing now.
+                let heard = seen.last().map_or(contact.since, |last| last.max(contact.since)).min(now);
+                self.saw_contact(snapshot, mac, ip, &contact.user_agent, heard);
             }
         }
     }
@@ -275,8 +289,8 @@ fn announced(announced: &Announced) -> Option<api::Announced> {
     })
 }
 
-/// The contact of an endpoint that belongs to this phone: any, unless several phones share the endpoint; then the one
-/// at this phone's address. A desk phone's before a computer's.
+/// The contact of an endpoint that belongs to this phone: any that is not where another phone is known to be; where several
+/// phones share the endpoint, the one at this phone's address. A desk phone's before a computer's.
 pub(super) fn own_contact(
     state: &State,
     snapshot: &Snapshot,
@@ -288,7 +302,12 @@ pub(super) fn own_contact(
     let ip: Option<IpAddr> = state.directory.get(mac).and_then(|seen| seen.ip);
     contacts
         .iter()
-        .filter(|contact| !shared || (contact.ip.is_some() && contact.ip == ip))
+        .filter(|contact| match contact.ip {
+            Some(at) if Some(at) == ip => true,
+            // Whose extension went to another phone may still be plugged in, and registered.
+            Some(at) => !shared && state.directory.at_address(at).is_none_or(|there| there == mac),
+            None => !shared,
+        })
         .min_by_key(|contact| (!is_phone(snapshot, contact), contact.state == ContactState::Unreachable))
         .cloned()
 }

@@ -78,6 +78,7 @@ pub fn masked(kind: FileKind, phone: Option<(&Phone, &Model)>, site: &Site) -> R
         for line in &mut phone.lines {
             line.secret = Secret::new(MASK);
         }
+        phone.options.phone_password = phone.options.phone_password.map(|_| MASK.to_owned());
         (phone, model)
     });
     made(kind, shown.as_ref().map(|(phone, model)| (phone, *model)), site, Stamp::Masked)

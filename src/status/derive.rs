@@ -247,6 +247,12 @@ fn health(
         Stage::Booting => {
             let refused = evidence.boot.config_refused.as_deref().filter(|code| *code != "other-family");
             match refused {
+                // It is assigned by now.
+                Some("not-assigned") => say(
+                    Health::Waiting,
+                    "booting",
+                    "it asked for its files before it was assigned: power-cycle it, unless it asks again by itself (a 7940 or 7960 does within 31 s)".to_owned(),
+                ),
                 Some(code) => say(Health::Waiting, code, format!("its configuration was not served ({code})")),
                 None => say(Health::Waiting, "booting", "it asks for its first files".to_owned()),
             }

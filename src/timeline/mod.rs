@@ -36,6 +36,9 @@ const EVENTS_PER_STRANGER: usize = 50;
 /// flashing loader is silent for up to 65 s.
 const BOOT_GAP: SignedDuration = SignedDuration::from_secs(120);
 
+/// Boots that follow each other within this are one attempt to come back.
+const CHAIN: SignedDuration = SignedDuration::from_mins(3);
+
 /// All rings.
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
@@ -215,6 +218,9 @@ pub struct Boot {
     pub lost: Option<Timestamp>,
     /// When a line that the PBX reached last stopped answering, or ended. Until one registers, whatever the phone asks for.
     pub away: Option<Timestamp>,
+    /// The first and the last of its requests for the configuration, since it last registered, that came less than
+    /// [`CHAIN`] one after the other: many are a phone that boots again and again.
+    pub comes: Option<(Timestamp, Timestamp)>,
     /// Lines that the PBX reaches.
     pub reached: BTreeSet<String>,
     /// What the events since it last worked come to.
@@ -229,7 +235,7 @@ impl Boot {
                     // What a phone was seen to reject stays in mind across its reboots: that is the loop.
                     let times = self.config_sent_times;
                     // So does that it is registered: a ring list is asked for by phones that work.
-                    let Self { registered, lost, away, leased, .. } = *self;
+                    let Self { registered, lost, away, comes, leased, .. } = *self;
                     let reached = std::mem::take(&mut self.reached);
                     let began = Some(event.at);
                     let signs = std::mem::take(&mut self.signs).next_boot();
@@ -241,6 +247,7 @@ impl Boot {
                         registered,
                         lost,
                         away,
+                        comes,
                         reached,
                         signs,
                         ..Self::default()
@@ -266,7 +273,7 @@ impl Boot {
                 self.last = Some(event.at);
                 self.reached.insert(extension.clone());
                 self.took_it(event.at);
-                (self.registered, self.lost, self.away) = (Some(event.at), None, None);
+                (self.registered, self.lost, self.away, self.comes) = (Some(event.at), None, None, None);
             }
             EventKind::Unregistered { extension } => {
                 self.last = Some(event.at);
@@ -303,6 +310,8 @@ impl Boot {
         match request {
             request if configures(request) => {
                 self.config_asked = Some(at);
+                let chain = self.comes.filter(|(_, last)| at.duration_since(*last) < CHAIN);
+                self.comes = Some((chain.map_or(at, |(first, _)| first), at));
                 (self.registered, self.lost) = (None, None);
                 self.config_refused = refused.map(str::to_owned);
             }

@@ -191,7 +191,7 @@ async fn approve(
         Ok(Json(approve)) => approve.address,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, why.body_text()),
     };
-    match desk.hub().approve(mac, address, &peer.who(), Timestamp::now()) {
+    match desk.approve(mac, address, &peer.who(), Timestamp::now()) {
         Ok(summary) => Json(Done { summary }).into_response(),
         Err(why) => refuse(StatusCode::CONFLICT, why),
     }

@@ -23,10 +23,21 @@ async fn replay(State(desk): State<Arc<Operations>>, Path(mac): Path<String>) ->
         Ok(mac) => mac,
         Err(response) => return *response,
     };
-    let Some(script) = desk.hub().replay(mac, &desk.hub().mask(), Timestamp::now()) else { return unknown(mac) };
+    // To look for every secret of a large site takes a while, in which others are answered.
+    let write = move || desk.hub().replay(mac, &desk.hub().mask(), Timestamp::now()).map(|script| script.to_string());
+    let script = match tokio::task::spawn_blocking(write).await {
+        Ok(Some(script)) => script,
+        Ok(None) => return unknown(mac),
+        Err(why) => {
+            return refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("the script of {mac} was not written: {why}"));
+        }
+    };
     let text = HeaderValue::from_static("text/plain; charset=utf-8");
-    ([(header::CONTENT_TYPE, text)], script.to_string()).into_response()
+    ([(header::CONTENT_TYPE, text)], script).into_response()
 }
+
+/// Phones whose timelines are written at most.
+const MOST: u32 = 2_000;
 
 #[derive(Deserialize)]
 struct Asked {
@@ -36,7 +47,7 @@ struct Asked {
 
 async fn support(State(desk): State<Arc<Operations>>, Query(asked): Query<Asked>) -> Response {
     // Of a large site it takes a while, in which others are answered.
-    let gather = move || desk.support(asked.phones.try_into().unwrap_or(usize::MAX), Timestamp::now());
+    let gather = move || desk.support(asked.phones.min(MOST) as usize, Timestamp::now());
     match tokio::task::spawn_blocking(gather).await {
         Ok(support) => Json(support).into_response(),
         Err(why) => refuse(StatusCode::INTERNAL_SERVER_ERROR, format!("what the daemon knows was not gathered: {why}")),

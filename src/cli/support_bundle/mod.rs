@@ -59,7 +59,7 @@ pub(super) async fn write(asked: &SupportBundle, context: &Context) -> Result<()
     match support {
         Ok(support) => of_the_daemon(&mut archive, &support, &mut missing)?,
         Err(why) => {
-            let what = "what the daemon knows: findings.json, phones.json, conversions.json, firmware.json, leases.json, explain, replays";
+            let what = "what the daemon knows: findings.json, phones.json, conversions.json, firmware.json, leases.json, explain, replays, metrics.txt";
             missing.push(Missing { what, why: why.sentence().to_owned() });
             match &config {
                 Ok(config) => archive.json("config.json", &on_disk(config))?,

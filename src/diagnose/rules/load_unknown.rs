@@ -19,7 +19,10 @@ fn check(evidence: &Evidence<'_>) -> Option<Finding> {
     evidence.wanted()?;
     let target = evidence.assignment?.target_load.as_deref()?;
     let load = evidence.firmware.load(target);
-    if load.here || evidence.conversion.is_some() || evidence.runs.is_some_and(|runs| runs.name == target) {
+    if load.here
+        || evidence.conversion.is_some_and(|conversion| !conversion.done())
+        || evidence.runs.is_some_and(|runs| runs.name == target)
+    {
         return None;
     }
     let meant = load.meant.map(|near| format!("; did you mean {near}?")).unwrap_or_default();

@@ -54,7 +54,10 @@ fn apart<'a>(evidence: &Evidence<'a>) -> Option<Apart<'a>> {
         let registered = contact.ip.filter(|ip| *ip != asked)?;
         // The event tells of the time before a restart of the daemon, the contact of that before it was reached again.
         let since = evidence.boot.registered.map_or(contact.since, |registered| registered.min(contact.since));
-        Some(Apart { contact, registered, asked, at_once: since.duration_since(at) <= REGISTERS })
+        // A registration of before it last asked for its configuration tells nothing of where it is now.
+        let config = evidence.boot.config_asked.filter(|_| evidence.boot.registered.is_none());
+        let of_now = config.is_none_or(|config| since >= config);
+        Some(Apart { contact, registered, asked, at_once: of_now && since.duration_since(at) <= REGISTERS })
     })
 }
 

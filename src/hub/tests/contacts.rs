@@ -218,3 +218,51 @@ fn judging_does_not_grow_with_the_store() {
         assert_eq!((found, hub.lock().converting.lookup.searches()), (5_000, 2), "{sets} sets");
     }
 }
+
+/// The PBX gives a phone's extension to another: the old one is still plugged in, and what it registers as says nothing of the new
+/// one, wherever that is.
+#[test]
+fn a_phone_that_was_replaced_is_not_its_successor() {
+    let new: MacAddr = "001B54AABB99".parse().unwrap();
+    let agent = "Cisco-CP7965G/9.4.2";
+    for asks in [false, true] {
+        let hub = hub(roster(&["1001"], assignment(Some("7965"), &["1001"])));
+        assert_eq!(ask(&hub, "SEP001B54AABB01.cnf.xml", 1), Ok(()));
+        register(&hub, "1001", agent, 2);
+        is(&hub, "registered", "ok", "registered");
+        let successor = Assignment { mac: new, ..assignment(None, &["1001"]) };
+        assert!(hub.pbx(&view(roster(&["1001"], successor)), at(10)));
+        if asks {
+            let there = Ipv4Addr::new(127, 7, 7, 7);
+            let _ = hub.ask("SIP001B54AABB99.cnf", there, SERVER, Transport::Tftp, at(11));
+        }
+        register(&hub, "1001", agent, 12);
+        let phone = hub.phone(new).unwrap();
+        assert_ne!(phone.stage, "registered", "asks {asks}: {phone:?}");
+        assert_eq!((phone.model.as_str(), phone.lines[0].registered), ("auto", false), "asks {asks}: {phone:?}");
+    }
+}
+
+/// A phone whose assignment changes was not heard by that.
+#[test]
+fn who_is_given_a_line_was_not_heard() {
+    let hub = hub(roster(&["1001", "1002"], assignment(Some("7965"), &["1001"])));
+    register(&hub, "1001", "Cisco-CP7965G/9.4.2", 2);
+    let before = hub.phone(MAC.parse().unwrap()).unwrap().last;
+    assert!(hub.pbx(&view(roster(&["1001", "1002"], assignment(Some("7965"), &["1001", "1002"]))), at(500)));
+    assert_eq!(hub.phone(MAC.parse().unwrap()).unwrap().last, before);
+}
+
+/// Where one phone is registered no other is approved: it would get the other's secret.
+#[test]
+fn nobody_is_approved_in_the_place_of_another() {
+    let other: MacAddr = "001B54AABB99".parse().unwrap();
+    let mut roster = roster(&["1001", "1002"], assignment(Some("7965"), &["1001"]));
+    roster.assignments.insert(other, Assignment { mac: other, ..assignment(Some("7965"), &["1002"]) });
+    let hub = hub(roster);
+    assert_eq!(ask(&hub, "SEP001B54AABB01.cnf.xml", 1), Ok(()));
+    register(&hub, "1001", "Cisco-CP7965G/9.4.2", 2);
+    let why = hub.approve(other, Some(IP), "root", at(3)).unwrap_err();
+    assert!(why.contains(MAC) && why.contains("registered there"), "{why}");
+    assert!(hub.approve(MAC.parse().unwrap(), Some(IP), "root", at(3)).is_ok());
+}

@@ -105,5 +105,5 @@ fn approved(desk: &Operations, mac: MacAddr, fields: Result<Fields, String>, who
         "" => None,
         text => Some(text.parse().map_err(|_| format!("phone {mac} was not approved: {text:?} is no IPv4 address"))?),
     };
-    desk.hub().approve(mac, address, who, Timestamp::now())
+    desk.approve(mac, address, who, Timestamp::now())
 }

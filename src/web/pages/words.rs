@@ -18,7 +18,7 @@ pub(super) fn when(at: Timestamp, now: Timestamp) -> When {
     let seconds = now.duration_since(at).as_secs();
     let (long, ahead) = (seconds.unsigned_abs(), seconds < 0);
     let words = match long {
-        0..5 => return When { iso: iso(at), ago: "now".to_owned() },
+        0..5 => return When { iso: iso(at), ago: if ahead { "now" } else { "just now" }.to_owned() },
         5..120 => format!("{long} s"),
         120..7_200 => format!("{} min", long / 60),
         7_200..172_800 => format!("{} h", long / 3_600),
@@ -107,7 +107,7 @@ mod tests {
     fn moments_are_told_by_their_distance() {
         let now: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
         for (seconds, ago) in [
-            (2, "now"),
+            (2, "just now"),
             (119, "119 s ago"),
             (120, "2 min ago"),
             (7_199, "119 min ago"),

@@ -125,7 +125,7 @@ fn a_large_error(ground: &Ground<'_>) {
     let begun = begin_with(ground, &format!("SIP{BYSTANDER}.cnf"));
     begun.send(&[b"\0\x05\0\0", vec![b'e'; 60_000].as_slice(), b"\0"].concat());
     begun.is_over("A47");
-    let whole = format!("(peer-error: \"{}\")", "e".repeat(64));
+    let whole = format!("(peer-error: \"{}\"; it has 0 of ", "e".repeat(64));
     wait_for("A47: the message in the timeline, cut to 64 bytes", || {
         let told = ground.timeline();
         if told.contains(&whole) { Ok(()) } else { Err(told) }

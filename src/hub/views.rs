@@ -14,7 +14,7 @@ use crate::files::name::FileRequest;
 use crate::files::{Answer, Asker, Unknown, resolve};
 use crate::fleet::Desired;
 use crate::pbx::roster::Assignment;
-use crate::status::{Health, Stage};
+use crate::status::{Health, Judged, Stage};
 use crate::timeline::Row;
 
 impl Hub {
@@ -99,6 +99,16 @@ impl Hub {
     pub fn all_findings(&self) -> Vec<(MacAddr, Finding)> {
         let state = self.lock();
         state.judged.iter().flat_map(|(mac, judged)| judged.findings.iter().map(|f| (*mac, f.clone()))).collect()
+    }
+
+    /// Assigned phones of which that is found.
+    pub fn of_which(&self, code: &str) -> BTreeSet<MacAddr> {
+        if code.is_empty() {
+            return BTreeSet::new();
+        }
+        let state = self.lock();
+        let found = |judged: &Judged| judged.findings.iter().any(|finding| finding.code == code);
+        state.judged.iter().filter(|(_, judged)| found(judged)).map(|(mac, _)| *mac).collect()
     }
 
     /// What that phone would get, secrets in it, without noting that anybody asked.

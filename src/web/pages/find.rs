@@ -1,6 +1,6 @@
 //! Which phones an address of the overview means: `/?q=text&state=word&reason=code&page=2`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::MacAddr;
 use crate::fleet::Snapshot;
@@ -16,7 +16,7 @@ pub(super) struct Sought {
     pub q: String,
     /// A [`Lot`], or a stage or health of the contract.
     pub state: String,
-    /// A reason, as a code.
+    /// A reason or a finding, as a code.
     pub reason: String,
     /// From 1.
     pub page: usize,
@@ -46,8 +46,13 @@ impl Sought {
         format!("/?q={q}&state={state}&reason={reason}&page={page}#phones")
     }
 
-    /// Of these phones those that are meant, the worst first, then by MAC.
-    pub fn find<'a>(&self, all: impl Iterator<Item = &'a PhoneStatus>, snapshot: &Snapshot) -> Vec<MacAddr> {
+    /// Of these phones those that are meant, the worst first, then by MAC. `of_which`: those of which [`Sought::reason`] is found.
+    pub fn find<'a>(
+        &self,
+        all: impl Iterator<Item = &'a PhoneStatus>,
+        of_which: &BTreeSet<MacAddr>,
+        snapshot: &Snapshot,
+    ) -> Vec<MacAddr> {
         let words: Vec<String> = self.q.to_lowercase().split_whitespace().map(str::to_owned).collect();
         let in_state = |status: &PhoneStatus| {
             self.state.is_empty()
@@ -57,7 +62,7 @@ impl Sought {
         };
         let meant = |status: &&PhoneStatus| {
             in_state(status)
-                && (self.reason.is_empty() || status.reason == self.reason)
+                && (self.reason.is_empty() || status.reason == self.reason || of_which.contains(&status.mac))
                 && (words.is_empty() || has(&words, &text(status, snapshot)))
         };
         let mut found: Vec<(Lot, MacAddr)> = all.filter(meant).map(|s| (Lot::of_status(s), s.mac)).collect();
@@ -128,8 +133,12 @@ mod tests {
             status("00087D0A0003", Stage::Booting, Health::NeedsHands, "no-lines"),
         ];
         let snapshot = Snapshot::empty(Arc::default(), Arc::new(Catalog::builtin()), 2026);
-        let query = query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Sought::new(&query).find(all.iter(), &snapshot).into_iter().map(|mac| mac.to_string()).collect()
+        let query: BTreeMap<String, String> =
+            query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let of_which = BTreeSet::from(["001B54AABB01".parse().unwrap()]);
+        let of_which =
+            if query.get("reason").is_some_and(|code| code == "no-clock") { of_which } else { BTreeSet::new() };
+        Sought::new(&query).find(all.iter(), &of_which, &snapshot).into_iter().map(|mac| mac.to_string()).collect()
     }
 
     #[test]
@@ -145,6 +154,7 @@ mod tests {
             (vec![("state", "looping")], vec!["001B54AABB02"]),
             (vec![("state", "needs-hands")], vec!["00087D0A0003"]),
             (vec![("state", "booting"), ("reason", "no-lines")], vec!["00087D0A0003"]),
+            (vec![("reason", "no-clock")], vec!["001B54AABB01"]),
             (vec![("q", "aa:bb:01")], vec!["001B54AABB01"]),
             (vec![("q", "001b-54aa")], vec!["001B54AABB02", "001B54AABB01"]),
             (vec![("q", "WELL 0003")], vec!["00087D0A0003"]),

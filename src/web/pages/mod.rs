@@ -64,6 +64,7 @@ pub fn router() -> Router<Arc<Operations>> {
         .route("/live", get(live::page))
         .route("/check", get(check::page).post(check::again))
         .route("/settings", get(settings::page))
+        .route("/explain", get(explain::search))
         .route("/explain/{code}", get(explain::page))
         .layer(map_response(guarded))
         .route("/assets/{name}", get(assets::asset))

@@ -128,7 +128,8 @@ pub(super) async fn page(
     let (hub, snapshot) = (desk.hub(), desk.hub().snapshot());
     let statuses = hub.handed_out();
     let sought = Sought::new(&query.map(|Query(pairs)| pairs).unwrap_or_default());
-    let found = sought.find(statuses.values().map(|status| &**status), &snapshot);
+    let of_which = hub.of_which(&sought.reason);
+    let found = sought.find(statuses.values().map(|status| &**status), &of_which, &snapshot);
     let pages = found.len().div_ceil(ROWS).max(1);
     let sought = Sought { page: sought.page.min(pages), ..sought };
     let here = found.iter().skip((sought.page - 1) * ROWS).take(ROWS);
@@ -188,6 +189,7 @@ fn headline(snapshot: &Snapshot, lots: &[Count], total: usize) -> String {
     let trouble: usize = Lot::ALL.into_iter().filter(|lot| lot.is_trouble()).map(of).sum();
     match (total, of(Lot::Registered), trouble) {
         (0, ..) => "No phone is assigned yet.".to_owned(),
+        (1, 1, 0) => "The one phone is registered.".to_owned(),
         (total, registered, 0) if registered == total => format!("All {total} phones are registered."),
         (total, registered, 0) => format!("{registered} of {total} phones are registered; none needs hands."),
         (total, registered, 1) => format!("{registered} of {total} phones are registered; one needs a look."),

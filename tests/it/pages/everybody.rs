@@ -10,7 +10,7 @@ use crate::support::pbx::Pbx;
 use crate::support::{Component, axe, have, text};
 
 /// Every page, and what its picture is called.
-const PAGES: [(&str, &str); 14] = [
+const PAGES: [(&str, &str); 15] = [
     ("overview", "/"),
     ("found", "/?q=ada&state=silent"),
     ("phone", "/phones/00087D0A0001"),
@@ -24,6 +24,7 @@ const PAGES: [(&str, &str); 14] = [
     ("check", "/check"),
     ("settings", "/settings"),
     ("explain", "/explain/not-seen"),
+    ("screen", "/explain?q=unprovisioned"),
     ("absent", "/phones/nobody"),
 ];
 

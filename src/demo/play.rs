@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,6 +120,8 @@ pub async fn play(say: &mut impl FnMut(&str)) -> Result<Demo, String> {
         shown(at.admin),
         running.door.first_run().unwrap_or_default()
     ));
+    let file = for_clients(folder.path(), &database).map_err(|why| format!("the demo's configuration: {why}"))?;
+    say(&format!("for the command line: offhook --config {} phones list", file.display()));
 
     for cast in CAST {
         bind(&pool, cast).await.map_err(|why| format!("the row for {}: {why}", cast.mac))?;
@@ -142,6 +144,18 @@ pub async fn play(say: &mut impl FnMut(&str)) -> Result<Demo, String> {
         say(&format!("offhook_status in the PBX database: {row}"));
     }
     Ok(Demo { running, phones, _stand_in: stand_in, _folder: folder })
+}
+
+/// What the commands of the demonstration's own daemon are told: where its socket is.
+fn for_clients(folder: &Path, database: &Path) -> std::io::Result<PathBuf> {
+    let (file, said) = (folder.join("offhook.toml"), |path: &Path| toml::Value::from(path.to_string_lossy().as_ref()));
+    let url = toml::Value::from(format!("sqlite://{}", database.display()));
+    let (socket, state) = (said(&folder.join("api.sock")), said(&folder.join("state")));
+    let text = format!(
+        "[server]\nsocket = {socket}\nstate_dir = {state}\n[pbx]\nsource = \"sqlite\"\ndatabase_url = {url}\n[tftp]\nfall_through = \"\"\n"
+    );
+    std::fs::write(&file, text)?;
+    Ok(file)
 }
 
 fn shown(address: Option<std::net::SocketAddr>) -> String {

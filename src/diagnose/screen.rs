@@ -67,15 +67,28 @@ impl Phones {
 pub static SCREENS: LazyLock<Screens> =
     LazyLock::new(|| toml::from_str(include_str!("screen.toml")).expect("screen.toml is read by a test"));
 
-/// Things that a phone shows which have all these words, or whose words are all among these.
+/// Things that a phone shows which have all these words, or whose words are all among these; where there are none, words with a
+/// slip in them count as well.
 pub fn search(text: &str) -> Vec<&'static Shown> {
     let wanted = words(text);
-    let within = |some: &[String], all: &[String]| !some.is_empty() && some.iter().all(|word| all.contains(word));
-    let found = |shown: &&Shown| {
-        let says = words(&shown.says);
-        within(&wanted, &says) || within(&says, &wanted)
+    let by = |same: fn(&str, &str) -> bool| -> Vec<&'static Shown> {
+        let within = |some: &[String], all: &[String]| {
+            !some.is_empty() && some.iter().all(|word| all.iter().any(|other| same(word, other)))
+        };
+        let found = |shown: &&Shown| {
+            let says = words(&shown.says);
+            within(&wanted, &says) || within(&says, &wanted)
+        };
+        SCREENS.all().filter(found).collect()
     };
-    SCREENS.all().filter(found).collect()
+    let found = by(|word, other| word == other);
+    if found.is_empty() { by(near) } else { found }
+}
+
+/// The same word, but for a slip: short ones are too easily another.
+fn near(word: &str, other: &str) -> bool {
+    let long = (5..=32).contains(&word.len()) && (5..=32).contains(&other.len());
+    word == other || (long && strsim::osa_distance(word, other) <= 1)
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -123,6 +136,9 @@ mod tests {
             ("w362", Some("W362 no valid line")),
             ("Phone Unprovisioned", Some("Unprovisioned")),
             ("registering", Some("Registering")),
+            ("protocol aplication invalid", Some("Protocol Application Invalid")),
+            ("Unprovisionned", Some("Unprovisioned")),
+            ("error 2 in system call CreateFile", Some("error 2 in system call CreateFile")),
             ("the phone sings", None),
             ("", None),
         ] {

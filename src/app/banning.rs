@@ -19,6 +19,13 @@ use crate::hub::Hub;
 /// How often it is looked whether the log has grown.
 const ROUND: Duration = Duration::from_secs(2);
 
+/// Rounds that a start of fail2ban's is given: what it blocks again follows it jail by jail, and is one word with it.
+const SETTLES: u32 = 4;
+
+fn starts(line: &str) -> bool {
+    matches!(read(line, &TimeZone::UTC), Some(Line::Starts))
+}
+
 /// The task, where a log is named. Returns why it is not read, as that changes.
 pub(super) fn spawn(stage: &mut Stage, config: &Config, hub: &Arc<Hub>) -> watch::Receiver<Option<String>> {
     let (health, seen) = watch::channel(None);
@@ -48,6 +55,7 @@ struct Reading {
 impl Reading {
     async fn run(self, path: PathBuf) {
         let mut log = Log::new(path);
+        let (mut held, mut rounds) = (Vec::new(), 0);
         loop {
             faults::strike("banning");
             // A disk may take its time, and phones wait for none.
@@ -59,7 +67,14 @@ impl Reading {
             log = kept;
             let why = match lines {
                 Ok((lines, first)) => {
-                    self.tell(&lines, first);
+                    held.extend(lines);
+                    if !first && rounds < SETTLES && held.iter().any(|line| starts(line)) {
+                        rounds += 1;
+                    } else {
+                        self.tell(&held, first);
+                        held.clear();
+                        rounds = 0;
+                    }
                     None
                 }
                 Err(why) => Some(format!("{}: {why}", log.path().display())),

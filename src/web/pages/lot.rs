@@ -28,11 +28,11 @@ impl Lot {
         Self::Registered,
     ];
 
-    pub fn of(stage: Stage, health: Health) -> Self {
+    pub fn of(stage: Stage, health: Health, reason: &str) -> Self {
         match (health, stage) {
             (Health::NeedsHands | Health::Refused | Health::Banned, _) => Self::NeedsHands,
-            // It may be restarting.
-            (Health::Waiting, Stage::Unreachable) => Self::OnItsWay,
+            // It may be restarting; whether it is back nobody may know.
+            (Health::Waiting, Stage::Unreachable) if reason != "registration-unknown" => Self::OnItsWay,
             (_, Stage::Unreachable) => Self::Unreachable,
             (Health::Stalled | Health::Looping, _) => Self::Stalled,
             (_, Stage::Registered) => Self::Registered,
@@ -45,15 +45,15 @@ impl Lot {
     }
 
     pub fn of_status(status: &PhoneStatus) -> Self {
-        Self::of(status.stage, status.health)
+        Self::of(status.stage, status.health, &status.reason)
     }
 
     /// From the words of the contract.
-    pub fn of_words(stage: &str, health: &str) -> Self {
+    pub fn of_words(stage: &str, health: &str, reason: &str) -> Self {
         let read = |text: &str| serde_json::Value::String(text.to_owned());
         let stage = serde_json::from_value(read(stage)).unwrap_or(Stage::Silent);
         let health = serde_json::from_value(read(health)).unwrap_or(Health::Ok);
-        Self::of(stage, health)
+        Self::of(stage, health, reason)
     }
 
     /// As an address and a style have it.
@@ -97,8 +97,9 @@ mod tests {
             ("leased", "waiting", Lot::OnItsWay),
             ("silent", "waiting", Lot::Silent),
         ] {
-            assert_eq!(Lot::of_words(stage, health), lot, "{stage} {health}");
+            assert_eq!(Lot::of_words(stage, health, "x"), lot, "{stage} {health}");
         }
+        assert_eq!(Lot::of_words("unreachable", "waiting", "registration-unknown"), Lot::Unreachable);
         assert!(Lot::ALL.is_sorted());
     }
 }

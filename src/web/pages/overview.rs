@@ -244,7 +244,7 @@ fn stranger(phone: &api::Phone, now: Timestamp) -> Stranger {
 
 fn row(phone: &api::Phone, now: Timestamp) -> Row {
     let registered = phone.lines.iter().filter(|line| line.registered).count();
-    let lot = Lot::of_words(&phone.stage, &phone.health);
+    let lot = Lot::of_words(&phone.stage, &phone.health, &phone.reason);
     Row {
         mac: phone.mac.to_string(),
         model: phone.model.clone(),

@@ -107,7 +107,7 @@ fn page_of(visit: &Visit, desk: &Operations, phone: &api::Phone, files: Vec<File
     };
     // Said once: the sentence of a phone that converts has it already.
     let next = if phone.summary.contains(&next) { String::new() } else { next };
-    let lot = if is_seen { Lot::NeedsHands } else { Lot::of_words(&phone.stage, &phone.health) };
+    let lot = if is_seen { Lot::NeedsHands } else { Lot::of_words(&phone.stage, &phone.health, &phone.reason) };
     Page {
         chrome: visit.chrome(format!("Phone {mac}"), ""),
         mac: mac.to_string(),

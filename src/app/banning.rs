@@ -22,10 +22,6 @@ const ROUND: Duration = Duration::from_secs(2);
 /// Rounds that a start of fail2ban's is given: what it blocks again follows it jail by jail, and is one word with it.
 const SETTLES: u32 = 4;
 
-fn starts(line: &str) -> bool {
-    matches!(read(line, &TimeZone::UTC), Some(Line::Starts))
-}
-
 /// The task, where a log is named. Returns why it is not read, as that changes.
 pub(super) fn spawn(stage: &mut Stage, config: &Config, hub: &Arc<Hub>) -> watch::Receiver<Option<String>> {
     let (health, seen) = watch::channel(None);
@@ -56,6 +52,11 @@ impl Reading {
     async fn run(self, path: PathBuf) {
         let mut log = Log::new(path);
         let (mut held, mut rounds) = (Vec::new(), 0);
+        let zone = TimeZone::system();
+        let of_a_phone = |line: &Line| match line {
+            Line::Says(word) => self.networks.iter().any(|network| network.contains(&word.ip)),
+            Line::Starts => true,
+        };
         loop {
             faults::strike("banning");
             // A disk may take its time, and phones wait for none.
@@ -67,12 +68,11 @@ impl Reading {
             log = kept;
             let why = match lines {
                 Ok((lines, first)) => {
-                    held.extend(lines);
-                    if !first && rounds < SETTLES && held.iter().any(|line| starts(line)) {
+                    held.extend(lines.iter().filter_map(|line| read(line, &zone)).filter(of_a_phone));
+                    if !first && rounds < SETTLES && held.contains(&Line::Starts) {
                         rounds += 1;
                     } else {
-                        self.tell(&held, first);
-                        held.clear();
+                        self.hub.banned(held.drain(..), first, Timestamp::now());
                         rounds = 0;
                     }
                     None
@@ -86,15 +86,5 @@ impl Reading {
             });
             tokio::time::sleep(ROUND).await;
         }
-    }
-
-    fn tell(&self, lines: &[String], first: bool) {
-        let zone = TimeZone::system();
-        let of_a_phone = |line: &Line| match line {
-            Line::Says(word) => self.networks.iter().any(|network| network.contains(&word.ip)),
-            Line::Starts => true,
-        };
-        let said = lines.iter().filter_map(|line| read(line, &zone)).filter(of_a_phone);
-        self.hub.banned(said, first, Timestamp::now());
     }
 }

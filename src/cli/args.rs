@@ -230,7 +230,7 @@ pub(super) struct SupportBundle {
     pub force: bool,
     /// Phones whose findings and timelines are in it at most, those with findings first
     #[arg(long, value_name = "N", default_value_t = 200)]
-    pub phones: usize,
+    pub phones: u32,
 }
 
 #[derive(Debug, Args)]

@@ -1,13 +1,13 @@
 //! `offhook-findings(7)`: what phones show and what findings mean, the same texts as everywhere.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use clap_mangen::roff::{Roff, bold, roman};
 
+use crate::diagnose;
 use crate::diagnose::screen::{SCREENS, Shown};
-use crate::diagnose::{RULES, SETTINGS};
 
 /// Writes it into this folder.
 pub(super) fn write(folder: &Path) -> io::Result<()> {
@@ -29,10 +29,8 @@ fn page() -> String {
         all.iter().for_each(|shown| entry(&mut page, &shown.says, &said(shown)));
     }
     page.control("SH", ["FINDINGS"]);
-    let rules = RULES.iter().map(|rule| (rule.code, (rule.title, rule.text)));
-    let settings = SETTINGS.iter().map(|setting| (setting.code, (setting.title, setting.text)));
-    let all: BTreeMap<&str, (&str, &str)> = rules.chain(settings).collect();
-    for (code, (title, text)) in all {
+    let all: BTreeSet<_> = diagnose::found().collect();
+    for (code, title, text) in all {
         entry(&mut page, code, &format!("{title}. {text}"));
     }
     page.control("SH", ["SEE ALSO"]);
@@ -57,8 +55,8 @@ mod tests {
     #[test]
     fn it_has_every_finding_and_all_that_phones_show() {
         let page = page().replace("\\-", "-").replace("\\*(Aq", "'").replace("\\(aq", "'").replace("\\'", "'");
-        for rule in RULES {
-            assert!(page.contains(&format!("\\fB{}\\fR", rule.code)), "{}", rule.code);
+        for (code, ..) in diagnose::found() {
+            assert!(page.contains(&format!("\\fB{code}\\fR")), "{code}");
         }
         for shown in SCREENS.all() {
             assert!(page.contains(&shown.says), "{}", shown.says);

@@ -26,7 +26,7 @@ use crate::fail2ban::Ban;
 use crate::fleet::{Desired, Seen};
 use crate::pbx::roster::{Assignment, Roster};
 use crate::status::Health;
-use crate::timeline::Boot;
+use crate::timeline::{Boot, COMES_BACK};
 
 pub use facts::{Asking, Facts, Misleading};
 pub use lookup::Lookup;
@@ -79,11 +79,6 @@ pub struct Evidence<'a> {
 
 /// So often a phone fetches its configuration that refuses it: in a normal boot it asks twice at most (loader and application).
 const REFUSES: u32 = 3;
-
-/// How long a phone that registered may be away before somebody is told: it restarts, or its link blinked, or the PBX was
-/// reloaded. A 7940 boots and registers within two minutes, and Asterisk asks who registered once a minute (FreePBX's
-/// qualify_frequency).
-pub const COMES_BACK: SignedDuration = SignedDuration::from_mins(3);
 
 /// How long a rejection concerns a person: a phone tries again within minutes.
 pub const REJECTED: SignedDuration = SignedDuration::from_hours(1);
@@ -228,14 +223,15 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Vec<(Health, Finding)> {
 
 /// Title and text of a code, whoever uses it.
 pub fn explanation(code: &str) -> Option<(&'static str, &'static str)> {
-    let rules = RULES.iter().map(|rule| (rule.code, rule.title, rule.text));
-    let settings = SETTINGS.iter().map(|setting| (setting.code, setting.title, setting.text));
-    let rule = rules.chain(settings).find(|(known, ..)| *known == code).map(|(_, title, text)| (title, text));
     let tables = [codes::CODES, log_codes::CODES, crate::catalog::CODES, crate::pbx::CODES];
-    rule.or_else(|| {
-        let mut all = tables.into_iter().flatten();
-        all.find(|(known, ..)| *known == code).map(|(_, title, text)| (*title, *text))
-    })
+    let mut all = found().chain(tables.into_iter().flatten().copied());
+    all.find(|(known, ..)| *known == code).map(|(_, title, text)| (title, text))
+}
+
+/// Code, title and text of all that can be found of a phone.
+pub fn found() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let rules = RULES.iter().map(|rule| (rule.code, rule.title, rule.text));
+    rules.chain(SETTINGS.iter().map(|setting| (setting.code, setting.title, setting.text)))
 }
 
 impl Finding {

@@ -124,6 +124,13 @@ impl Snapshot {
         self.assignments.get(&mac)
     }
 
+    /// Other phones that register as one of these extensions.
+    pub fn sharing<'a>(&'a self, mac: MacAddr, extensions: &'a [&'a str]) -> impl Iterator<Item = &'a Assignment> {
+        let has =
+            |other: &Assignment| other.registering().any(|button| extensions.contains(&button.extension.as_str()));
+        self.assignments.values().filter(move |other| other.mac != mac && has(other))
+    }
+
     /// Assigned phones whose MAC differs in a single digit from this one, which is not assigned.
     pub fn alike(&self, mac: MacAddr) -> Vec<MacAddr> {
         if self.assignment(mac).is_some() {

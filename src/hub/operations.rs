@@ -179,11 +179,8 @@ impl Operations {
             if !roster.accounts.contains_key(&extension) {
                 return Some(format!("; mind: the PBX has no extension {line}"));
             }
-            let has = |other: &&Assignment| {
-                other.mac != add.mac && other.registering().any(|button| button.extension == *line)
-            };
-            let other = snapshot.assignments.values().find(has)?;
-            Some(format!("; mind: {line} is on phone {} too", other.mac))
+            let other = snapshot.sharing(add.mac, &[line]).next()?.mac;
+            Some(format!("; mind: {line} is on phone {other} too"))
         };
         add.lines.iter().filter_map(doubt).collect()
     }

@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use super::state::same_phone;
 use super::{Hub, Operations};
 use crate::domain::{EventKind, MacAddr};
-use crate::files::name::{FileRequest, PhoneFile};
+use crate::files::name::{FileRequest, PhoneFile, SharedFile};
 use crate::files::{Answer, Asker, Rendering, Unknown, resolve};
 use crate::fleet::Snapshot;
 use crate::{probe, render};
 
 impl Hub {
-    /// What happened to a phone's assignment between the two, if anything did. Both its files are made and compared, of such a
+    /// What happened to a phone's assignment between the two, if anything did. Its files are made and compared, of such a
     /// phone alone: many settings of an extension are in no file.
     pub(super) fn assigned(&self, before: &Snapshot, next: &Snapshot, mac: MacAddr) -> Option<EventKind> {
         let said = |what: &str, same_file| Some(EventKind::Assigned { what: what.to_owned(), same_file });
@@ -30,14 +30,15 @@ impl Hub {
         drop(state);
         let unknown = Unknown::default();
         let (server, firmware, unknown) = (seen.server.unwrap_or(Ipv4Addr::UNSPECIFIED), &*index, &unknown);
-        let asker = Asker { server, phone: None, seen: &seen, firmware, unknown, denied: None };
+        let own = |file| FileRequest::Phone(file, mac);
+        // What a phone is told by SIPDefault.cnf stands in the digest that its own file has.
+        let made = [own(PhoneFile::SipCnf), own(PhoneFile::SepXml), FileRequest::Shared(SharedFile::DialPlan)];
         let files = |snapshot: &Snapshot| {
-            [PhoneFile::SipCnf, PhoneFile::SepXml].map(|file| resolve(&FileRequest::Phone(file, mac), snapshot, &asker))
+            let desired = snapshot.desired(mac, &seen);
+            let asker = Asker { server, phone: desired.as_ref(), seen: &seen, firmware, unknown, denied: None };
+            made.each_ref().map(|file| resolve(file, snapshot, &asker))
         };
-        // Its dial plan is made of them.
-        let emergency =
-            |snapshot: &Snapshot| snapshot.desired(mac, &seen).map(|desired| desired.phone.options.emergency);
-        if files(before) == files(next) && emergency(before) == emergency(next) {
+        if files(before) == files(next) {
             said("its assignment changed, and nothing that its file says", true)
         } else {
             said("its assignment changed", false)

@@ -32,12 +32,9 @@ impl Hub {
         let extensions: Vec<&str> =
             assignment.into_iter().flat_map(Assignment::registering).map(|button| button.extension.as_str()).collect();
         let problems: &[Problem] = snapshot.problems_of.get(&mac).map(Vec::as_slice).unwrap_or_default();
-        let shares = |other: &&Assignment| {
-            other.mac != mac && other.registering().any(|button| extensions.contains(&button.extension.as_str()))
-        };
         // Looked for only where somebody says so.
         let shared = problems.iter().any(|problem| problem.code == "assigned-twice");
-        let sharing: Vec<&Assignment> = snapshot.assignments.values().filter(|_| shared).filter(shares).collect();
+        let sharing: Vec<&Assignment> = if shared { snapshot.sharing(mac, &extensions).collect() } else { Vec::new() };
         let (nothing, settings) = (BTreeMap::new(), &snapshot.settings);
         let erased = state.converting.settings.as_ref().map_or(&nothing, |settings| &settings.erased);
         let mut script = state.with_evidence(&snapshot, mac, &seen, &alike, at, |evidence| {

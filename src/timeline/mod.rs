@@ -36,8 +36,10 @@ const EVENTS_PER_STRANGER: usize = 50;
 /// flashing loader is silent for up to 65 s.
 const BOOT_GAP: SignedDuration = SignedDuration::from_secs(120);
 
-/// Boots that follow each other within this are one attempt to come back.
-const CHAIN: SignedDuration = SignedDuration::from_mins(3);
+/// How long a phone that registered may be away before somebody is told: it restarts, or its link blinked, or the PBX was
+/// reloaded. A 7940 boots and registers within two minutes, and Asterisk asks who registered once a minute (FreePBX's
+/// qualify_frequency). Boots that follow each other within this are one attempt to come back.
+pub const COMES_BACK: SignedDuration = SignedDuration::from_mins(3);
 
 /// All rings.
 #[derive(Clone, Debug, Default)]
@@ -219,7 +221,7 @@ pub struct Boot {
     /// When a line that the PBX reached last stopped answering, or ended. Until one registers, whatever the phone asks for.
     pub away: Option<Timestamp>,
     /// The first and the last of its requests for the configuration, since it last registered, that came less than
-    /// [`CHAIN`] one after the other: many are a phone that boots again and again.
+    /// [`COMES_BACK`] one after the other: many are a phone that boots again and again.
     pub comes: Option<(Timestamp, Timestamp)>,
     /// Lines that the PBX reaches.
     pub reached: BTreeSet<String>,
@@ -310,7 +312,7 @@ impl Boot {
         match request {
             request if configures(request) => {
                 self.config_asked = Some(at);
-                let chain = self.comes.filter(|(_, last)| at.duration_since(*last) < CHAIN);
+                let chain = self.comes.filter(|(_, last)| at.duration_since(*last) < COMES_BACK);
                 self.comes = Some((chain.map_or(at, |(first, _)| first), at));
                 (self.registered, self.lost) = (None, None);
                 self.config_refused = refused.map(str::to_owned);

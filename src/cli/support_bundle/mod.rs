@@ -22,9 +22,6 @@ use archive::{Archive, Target};
 /// How much longer the daemon of a large site may take than for a short answer.
 const GATHERS: Duration = Duration::from_mins(2);
 
-/// Shorter than the tables of a site with thousands of phones.
-const MOST: usize = 2_000;
-
 /// What could not be had, and why.
 struct Missing {
     what: &'static str,
@@ -49,7 +46,7 @@ pub(super) async fn write(asked: &SupportBundle, context: &Context) -> Result<()
         Err(why) => missing.push(Missing { what: "check.json, check.txt", why: why.sentence().to_owned() }),
     }
     let support = match &config {
-        Ok(_) => daemon(asked.phones.min(MOST), context).await,
+        Ok(_) => daemon(asked.phones, context).await,
         Err(_) => Err(Failure::usage("the configuration cannot be read, and it says where the daemon's socket is")),
     };
     let version = support.as_ref().ok().and_then(|support| support.get("version")?.as_str().map(str::to_owned));
@@ -93,7 +90,7 @@ pub(super) async fn write(asked: &SupportBundle, context: &Context) -> Result<()
     if answered { Ok(()) } else { Err(Failure::partly("the bundle was written without what the daemon knows")) }
 }
 
-async fn daemon(phones: usize, context: &Context) -> Result<Value, Failure> {
+async fn daemon(phones: u32, context: &Context) -> Result<Value, Failure> {
     context.client()?.get_and_wait(&format!("/api/v1/support?phones={phones}"), GATHERS).await
 }
 

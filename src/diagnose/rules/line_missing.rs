@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::diagnose::{COMES_BACK, Evidence, Finding, Rule, Severity};
+use crate::diagnose::{Evidence, Finding, Rule, Severity};
 use crate::status::Health;
+use crate::timeline::COMES_BACK;
 
 /// Lines register one after another, within seconds.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(90);

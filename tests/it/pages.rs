@@ -10,6 +10,7 @@ mod ways;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 
+use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 
@@ -90,10 +91,42 @@ fn an_unknown_phone_is_adopted_and_the_open_page_says_so() {
 
         browser.go(&format!("/phones/{STRANGER}")).await;
         browser.reads(&["What happened", &format!("SEP{STRANGER}.cnf.xml"), "1002"]).await;
-        browser.press("#remove summary").await;
+        browser.unfold("#remove").await;
         browser.follow("#remove button").await;
         browser.reads(&[&format!("Done: phone {STRANGER} is not assigned here any more")]).await;
         until_listed(&daemon, STRANGER, "seen");
+    });
+    daemon.stop();
+}
+
+#[test]
+fn a_click_is_not_lost_to_what_happens_meanwhile() {
+    if !have(&[BROWSER.as_slice(), &[CURL]].concat()) {
+        return;
+    }
+    let pbx = small_pbx(&["1001", "1002"]);
+    let site = Site::new(&pbx);
+    let daemon = site.serve();
+    until_listed(&daemon, MAC, "adopted");
+    ask(&daemon, address(7), &format!("SEP{STRANGER}.cnf.xml"));
+    until_listed(&daemon, STRANGER, "seen");
+    browse(&site, &json!({}), async |browser| {
+        browser.go("/").await;
+        let button = browser.find(&format!("form:has(input[value='{STRANGER}']) button")).await;
+        let hand = |actions| MouseActions::new("hand".to_owned()).then(actions);
+        let over = PointerAction::MoveToElement { element: button, duration: None, x: 0.0, y: 0.0 };
+        let down = hand(over).then(PointerAction::Down { button: MOUSE_BUTTON_LEFT });
+        browser.driver.perform_actions(down).await.unwrap();
+
+        // Both parts of the page have something new; the one under the hand waits.
+        browser.asks("window.before = document.getElementById('list').innerHTML").await;
+        ask(&daemon, address(7), &format!("CTLSEP{STRANGER}.tlv"));
+        ask(&daemon, address(8), &format!("SIP{MAC}.cnf"));
+        wait_in(browser, "return document.getElementById('list').innerHTML !== window.before").await;
+        assert!(!browser.text().await.contains("CTLSEP"));
+        let release = hand(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        browser.leads_on("the button", async || browser.driver.perform_actions(release).await.unwrap()).await;
+        browser.reads(&[&format!("Done: phone {STRANGER} has 1002")]).await;
     });
     daemon.stop();
 }
@@ -109,12 +142,12 @@ fn what_cannot_be_done_is_said_on_the_page() {
     until_listed(&daemon, MAC, "adopted");
     browse(&site, &json!({}), async |browser| {
         browser.go("/").await;
-        browser.press("#add summary").await;
+        browser.unfold("#add").await;
         browser.type_in("#add input[name=mac]", "01005E000001").await;
         browser.type_in("#add input[name=line]", "1001").await;
         browser.follow("#add button").await;
         browser.reads(&["Not done: \"01005E000001\" is no phone"]).await;
-        browser.press("#add summary").await;
+        browser.unfold("#add").await;
         browser.type_in("#add input[name=mac]", MAC).await;
         browser.type_in("#add input[name=line]", "1001").await;
         browser.follow("#add button").await;
@@ -163,13 +196,13 @@ fn firmware_is_brought_looked_at_and_removed() {
             .await;
         // The phone is where nobody knows, and the way from there is drawn and told.
         browser.find("#ways-P0 svg .target").await;
-        browser.press("#ways-P0-words summary").await;
+        browser.unfold("#ways-P0-words").await;
         browser.reads(&["Ways of 7940, 7960 to P0S3-8-12-00", "unknown", MAC]).await;
         browser.picture("firmware").await;
 
         browser.follow(&format!("form[action='/firmware/{load}/check'] button")).await;
         browser.reads(&["Done: every file of P0S3-8-12-00 is as it was brought"]).await;
-        browser.press(&format!("[id='remove-{load}'] summary")).await;
+        browser.unfold(&format!("[id='remove-{load}']")).await;
         browser.follow(&format!("form[action='/firmware/{load}/remove'] button")).await;
         browser.reads(&["Done: load P0S3-8-12-00 was removed"]).await;
         // What is no archive is refused with a sentence.
@@ -213,7 +246,7 @@ fn without_script_everything_is_read_and_done() {
         browser.reads(&["P0S3-8-12-00 is complete"]).await;
 
         browser.go(&format!("/phones/{MAC}")).await;
-        browser.press("#convert summary").await;
+        browser.unfold("#convert").await;
         browser.follow("#convert button").await;
         browser.reads(&["Plan of a conversion", "One phone would begin", "P0S3-8-12-00"]).await;
         browser.press("input[name=accept_one_way]").await;

@@ -26,8 +26,18 @@
     if (field.tagName === "SELECT") return [...field.options].some((one) => one.selected !== one.defaultSelected && one.defaultSelected);
     return "defaultValue" in field && field.value !== field.defaultValue;
   };
-  // Nothing is taken from under who types, chooses or marks text.
+  // A click is one only where what was pressed is still there when it is let go.
+  let pressed = null;
+  addEventListener("pointerdown", ({ target }) => { pressed = target; }, true);
+  for (const end of ["pointerup", "pointercancel", "contextmenu"]) {
+    addEventListener(end, () => setTimeout(() => {
+      if (pressed?.closest("[data-live]")) soon(0);
+      pressed = null;
+    }), true);
+  }
+  // Nothing is taken from under who presses, types, chooses or marks text.
   const isInUse = (part) => {
+    if (pressed && part.contains(pressed)) return true;
     const marked = getSelection();
     if (marked && !marked.isCollapsed && part.contains(marked.anchorNode)) return true;
     const at = document.activeElement;

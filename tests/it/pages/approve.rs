@@ -44,7 +44,7 @@ fn a_phone_is_approved_where_it_was_denied() {
         daemon.wait_for_phone(MAC, "unproven", |phone| phone["reason"] == "unproven");
         browser.go(&format!("/phones/{MAC}")).await;
         browser.reads(&["unproven", &second.to_string()]).await;
-        browser.press("#approve summary").await;
+        browser.unfold("#approve").await;
         browser.picture("approve").await;
 
         browser.type_in("#approve input[name=address]", "somewhere").await;
@@ -53,7 +53,7 @@ fn a_phone_is_approved_where_it_was_denied() {
         assert!(!is_served(&daemon, second, &name));
 
         // Without an address it is the one that was denied last.
-        browser.press("#approve summary").await;
+        browser.unfold("#approve").await;
         browser.follow("#approve button").await;
         browser.reads(&[&format!("Done: phone {MAC} gets its files at {second}"), "approved it at"]).await;
         assert!(is_served(&daemon, second, &name));

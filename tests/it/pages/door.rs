@@ -79,7 +79,7 @@ fn in_and_out() {
 
         // The session ends while a form is filled in: nothing is done, that is said, and the login leads back to the form.
         browser.go("/?q=lovelace").await;
-        browser.press("#add summary").await;
+        browser.unfold("#add").await;
         browser.type_in("#add input[name=mac]", "001B54AABB09").await;
         browser.type_in("#add input[name=line]", "1002").await;
         let mut password = site.command(&["admin", "password", "--stdin"]);

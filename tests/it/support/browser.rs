@@ -88,9 +88,11 @@ impl Browser {
         lines.as_array().unwrap().iter().map(|line| line["message"].to_string()).collect()
     }
 
-    /// Goes to what the base is followed by.
+    /// Goes to what the base is followed by, and waits until it is there: told to go where it already is, the driver may
+    /// return with the page that was there before.
     pub(crate) async fn go(&self, rest: &str) {
-        self.driver.goto(&format!("{}{rest}", self.base)).await.unwrap();
+        let url = format!("{}{rest}", self.base);
+        self.leads_on(&url, async || self.driver.goto(&url).await.unwrap_or_else(|why| panic!("{url}: {why}"))).await;
     }
 
     pub(crate) async fn find(&self, css: &str) -> Element {
@@ -99,12 +101,23 @@ impl Browser {
 
     pub(crate) async fn type_in(&self, css: &str, text: &str) {
         let field = self.find(css).await;
-        field.clear().await.unwrap();
-        field.send_keys(text).await.unwrap();
+        field.clear().await.unwrap_or_else(|why| panic!("{css}: {why}"));
+        field.send_keys(text).await.unwrap_or_else(|why| panic!("{css}: {why}"));
     }
 
     pub(crate) async fn press(&self, css: &str) {
-        self.find(css).await.click().await.unwrap();
+        self.find(css).await.click().await.unwrap_or_else(|why| panic!("{css}: {why}"));
+    }
+
+    /// Unfolds what this names, and waits until it is open: a click may return before the page did what it asks for.
+    pub(crate) async fn unfold(&self, css: &str) {
+        self.press(&format!("{css} summary")).await;
+        let open = format!("return document.querySelector({}).open", json!(css));
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while self.asks(&open).await != true {
+            assert!(tokio::time::Instant::now() < deadline, "{css} did not open");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Presses what leads to another page, and waits until that page is there: a click may return before its form is sent.

@@ -86,7 +86,7 @@ impl Hub {
     }
 
     /// Whether what a phone does shows that it took a configuration.
-    fn took_one(&self, mac: MacAddr) -> bool {
+    pub(super) fn took_one(&self, mac: MacAddr) -> bool {
         let state = self.lock();
         state.timeline.boot(mac).is_some_and(|boot| boot.signs.configured || boot.registered.is_some())
     }

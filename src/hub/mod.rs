@@ -204,7 +204,7 @@ impl Hub {
 
     /// The configuration was read again.
     pub fn settings(&self, settings: Settings, now: Timestamp) {
-        self.install(now, true, |snapshot, _| snapshot.settings = Arc::new(settings));
+        self.install(now, false, |snapshot, _| snapshot.settings = Arc::new(settings));
     }
 
     /// Our own assignments changed.
@@ -213,8 +213,8 @@ impl Hub {
     }
 
     /// Swaps in the next snapshot and judges the phones whose lot it changes. Everything is swapped under one lock;
-    /// phones are judged one by one, so that none waits for all.
-    fn install(&self, now: Timestamp, all: bool, change: impl FnOnce(&mut Snapshot, &mut State)) {
+    /// phones are judged one by one, so that none waits for all. What is there as the daemon begins was assigned before.
+    fn install(&self, now: Timestamp, begins: bool, change: impl FnOnce(&mut Snapshot, &mut State)) {
         let (mut state, before) = self.locked();
         let mut changed = Snapshot::clone(&before);
         change(&mut changed, &mut state);
@@ -230,11 +230,11 @@ impl Hub {
             state.fetching.forget(*mac);
         }
         drop(state);
-        let site_changed = all || !same_site(&before, &next);
+        let site_changed = !same_site(&before, &next);
         for mac in next.assignments.keys().copied() {
             let had = before.assignment(mac).is_some();
             if site_changed || !had || !same_phone(&before, &next, mac) {
-                let assigned = if all { None } else { self.assigned(&before, &next, mac) };
+                let assigned = if begins { None } else { self.assigned(&before, &next, mac) };
                 let (mut state, snapshot) = self.locked();
                 if let Some(what) = assigned {
                     self.remember(&mut state, &snapshot, BootEvent { at: now, mac, ip: None, what });
@@ -266,7 +266,7 @@ impl Hub {
     pub fn tick(&self, now: Timestamp) {
         let year = fleet::year(now);
         if self.snapshot().year != year {
-            self.install(now, true, |snapshot, _| snapshot.year = year);
+            self.install(now, false, |snapshot, _| snapshot.year = year);
         }
         self.forget_strangers(now);
         let due = self.lock().take_due(now);

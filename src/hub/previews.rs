@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::state::same_phone;
+use super::state::{same_for_all, same_phone};
 use super::{Hub, Operations};
 use crate::domain::{EventKind, MacAddr};
 use crate::files::name::{FileRequest, PhoneFile, SharedFile};
@@ -15,14 +15,16 @@ use crate::fleet::Snapshot;
 use crate::{probe, render};
 
 impl Hub {
-    /// What happened to a phone's assignment between the two, if anything did. Its files are made and compared, of such a
-    /// phone alone: many settings of an extension are in no file.
+    /// What happened to a phone's assignment between the two, or to what all phones are told, if anything did. The files
+    /// are made and compared, of such a phone alone: many settings of an extension are in no file.
     pub(super) fn assigned(&self, before: &Snapshot, next: &Snapshot, mac: MacAddr) -> Option<EventKind> {
         let said = |what: &str, same_file| Some(EventKind::Assigned { what: what.to_owned(), same_file });
         if before.assignment(mac).is_none() {
             return said("assigned", false);
         }
-        if same_phone(before, next, mac) {
+        let same_phone = same_phone(before, next, mac);
+        // Of a phone that took no configuration none can be an old one.
+        if same_phone && (same_for_all(before, next) || !self.took_one(mac)) {
             return None;
         }
         let state = self.lock();
@@ -38,10 +40,11 @@ impl Hub {
             let asker = Asker { server, phone: desired.as_ref(), seen: &seen, firmware, unknown, denied: None };
             made.each_ref().map(|file| resolve(file, snapshot, &asker))
         };
-        if files(before) == files(next) {
-            said("its assignment changed, and nothing that its file says", true)
-        } else {
-            said("its assignment changed", false)
+        match (same_phone, files(before) == files(next)) {
+            (true, true) => None,
+            (true, false) => said("what all phones are told changed, and its file with it", false),
+            (false, true) => said("its assignment changed, and nothing that its file says", true),
+            (false, false) => said("its assignment changed", false),
         }
     }
 }

@@ -339,10 +339,14 @@ pub(super) fn users(snapshot: &Snapshot) -> HashMap<Endpoint, BTreeSet<MacAddr>>
 
 /// Whether nothing that concerns all phones differs.
 pub(super) fn same_site(a: &Snapshot, b: &Snapshot) -> bool {
-    let common = |s: &Snapshot| {
-        s.roster.as_ref().map(|r| (r.registrar, r.apply_pending, r.voicemail_code.clone(), r.time_zone.clone()))
-    };
-    a.settings == b.settings && common(a) == common(b)
+    let pending = |s: &Snapshot| s.roster.as_ref().map(|r| r.apply_pending);
+    same_for_all(a, b) && pending(a) == pending(b)
+}
+
+/// Whether nothing differs that may stand in the files of all phones.
+pub(super) fn same_for_all(a: &Snapshot, b: &Snapshot) -> bool {
+    let common = |s: &Snapshot| s.roster.as_ref().map(|r| (r.registrar, r.voicemail_code.clone(), r.time_zone.clone()));
+    (&a.settings, a.year, common(a)) == (&b.settings, b.year, common(b))
 }
 
 /// Whether the phone's assignment and the accounts of its lines are the same in both.

@@ -120,6 +120,9 @@ fn a_renewed_lease_is_no_boot() {
 /// A change in the PBX.
 type Edit = fn(&mut Roster, &mut Assignment);
 
+/// A change for all.
+type Common<'a> = &'a dyn Fn(&Hub);
+
 #[test]
 fn a_change_is_one_of_the_file_where_the_file_says_another_thing() {
     let before = roster(&["1001", "1002"], assignment(Some("7960"), &["1001", "1002"]));
@@ -164,6 +167,40 @@ fn a_change_is_one_of_the_file_where_the_file_says_another_thing() {
         hub.tick(at(161));
         let stale = hub.findings(mac).iter().any(|finding| finding.code == "config-stale");
         assert_eq!(stale, !same_file, "{what}: {assigned:?}");
+    }
+}
+
+/// What all phones are told changes: the configuration, the registrar, the year of daylight saving.
+#[test]
+fn a_change_for_all_is_one_of_the_file_where_the_file_says_another_thing() {
+    let told = roster(&["1001", "1002"], assignment(Some("7960"), &["1001", "1002"]));
+    let mac: MacAddr = MAC.parse().unwrap();
+    let settings = Settings { ntp_here: true, ..Settings::default() };
+    let table: [(&str, Common<'_>, bool); 5] = [
+        ("the same settings", &|hub| hub.settings(settings.clone(), at(100)), false),
+        ("time", &|hub| hub.settings(Settings { ntp_here: false, ..settings.clone() }, at(100)), true),
+        ("port", &|hub| hub.settings(Settings { sip_port: Some(5062), ..settings.clone() }, at(100)), true),
+        (
+            "zone",
+            &|hub| assert!(hub.pbx(&view(Roster { time_zone: Some("Europe/Berlin".into()), ..told.clone() }), at(100))),
+            true,
+        ),
+        ("apply", &|hub| assert!(hub.pbx(&view(Roster { apply_pending: true, ..told.clone() }), at(100))), false),
+    ];
+    for (what, change, is_stale) in table {
+        for configured in [true, false] {
+            let (hub, _kept) = life(Vec::new());
+            hub.ami(AmiUpdate::Contacts(Vec::new()), at(1));
+            if configured {
+                assert_eq!(ask(&hub, "SIP001B54AABB01.cnf", 2), Ok(()));
+                register(&hub, "1001", "Cisco-CP7960G/8.0", 3);
+                register(&hub, "1002", "Cisco-CP7960G/8.0", 3);
+            }
+            change(&hub);
+            hub.tick(at(161));
+            let stale = hub.findings(mac).iter().any(|finding| finding.code == "config-stale");
+            assert_eq!(stale, is_stale && configured, "{what}: {:?}", hub.timeline(mac));
+        }
     }
 }
 

@@ -9,6 +9,9 @@ pub struct Forms(String);
 
 const KEY: &str = "form=";
 
+/// What stands in the address of a page, as `said`, whose form was of a session that ended.
+pub const FORMER: &str = "former";
+
 impl Forms {
     /// Of the session of this id.
     pub(super) fn of(id: &str) -> Self {

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::forms::Forms;
+use super::forms::{FORMER, Forms};
 use super::hosts::{BadHost, Origin};
 use super::key::Digest;
 use super::rule::{ASSETS, Facts, Place, Shown, Verdict, judge};
@@ -173,6 +173,15 @@ fn turned_away(verdict: Verdict, request: &Request, peer: Option<&Peer>, from: I
                 StatusCode::FORBIDDEN,
                 "this was not asked by a page of this host, or by one of a login that ended: open the page anew by the address that it has, and try again; behind a proxy, see docs/admin.md",
             )
+        }
+        Verdict::Former => {
+            refused("its form is of a session that ended");
+            let page = hosts::page_of(request.headers());
+            let page = page.as_deref().and_then(hosts::own_path).unwrap_or("/");
+            let (path, query) = page.split_once('?').unwrap_or((page, ""));
+            let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("said="));
+            let query: Vec<String> = kept.map(str::to_owned).chain([format!("said={FORMER}")]).collect();
+            Redirect::to(&format!("{path}?{}", query.join("&"))).into_response()
         }
         Verdict::ReadOnly => {
             refused("the token may only look");

@@ -72,8 +72,10 @@ pub(super) enum Verdict {
     Unclear,
     /// 421: somebody else is asked.
     Elsewhere,
-    /// 403: another site's page, or who knows whose, asks for a change; or one of ours from a session that ended.
+    /// 403: another site's page, or who knows whose, asks for a change; or a program that says not what our forms say.
     CrossSite,
+    /// Back to the page, which says that nothing was done: the form is of a session that ended.
+    Former,
     /// 403: a token that may only look.
     ReadOnly,
     /// 401.
@@ -98,6 +100,7 @@ pub(super) fn judge(facts: Facts) -> Verdict {
         (Place::Threshold, _) if own => Verdict::Open,
         (Place::Threshold, _) => Verdict::CrossSite,
         (_, Shown::Session) if own && (facts.safe || facts.form) => Verdict::Enter,
+        (Place::Page, Shown::Session) if own => Verdict::Former,
         (_, Shown::Session) => Verdict::CrossSite,
         (_, Shown::Token { read_only }) if facts.safe || !read_only => Verdict::Enter,
         (_, Shown::Token { .. }) => Verdict::ReadOnly,
@@ -122,6 +125,7 @@ mod tests {
         own      threshold  unsafe  -        -     -        -        CrossSite
         own      -          safe    -        -     session  -        Enter
         own      -          unsafe  own      said  session  -        Enter
+        own      page       unsafe  own      unsaid session -        Former
         own      -          unsafe  -        -     session  -        CrossSite
         own      -          -       -        -     token    -        Enter
         own      -          safe    -        -     reader   -        Enter
@@ -156,7 +160,7 @@ mod tests {
             .map(|line| line.split_whitespace().collect())
             .filter(|row: &Vec<_>| row.len() == 8)
             .collect();
-        assert_eq!(rows.len(), 16);
+        assert_eq!(rows.len(), 17);
         let (mut checked, mut used) = (0, vec![false; rows.len()]);
         for (host_word, host) in hosts {
             for (place_word, place) in places {

@@ -9,7 +9,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::notices::{Notice, Notices};
 use crate::web::connections::Peer;
-use crate::web::door::Forms;
+use crate::web::door::{FORMER, Forms};
+
+/// What a page says whose form could not be known as one of its session.
+const OF_A_FORMER_SESSION: &str =
+    "Nothing was done: that page was of a login that ended. This one is of yours; do it again.";
 
 /// Somebody asks for a page, or sends a form.
 pub(super) struct Visit {
@@ -65,7 +69,11 @@ impl<S: Sync> FromRequestParts<S> for Visit {
         let notices = parts.extensions.get::<Arc<Notices>>().cloned().unwrap_or_default();
         let query = parts.uri.query().unwrap_or_default();
         let id = query.split('&').find_map(|pair| pair.strip_prefix("said="));
-        let said = id.map(|id| notices.of(id)).unwrap_or_default();
+        let said = match id {
+            Some(FORMER) => vec![Notice { done: false, text: OF_A_FORMER_SESSION.to_owned() }],
+            Some(id) => notices.of(id),
+            None => Vec::new(),
+        };
         Ok(Self { who, leaves, form, said, notices })
     }
 }

@@ -172,9 +172,12 @@ fn w2_w3_w10_sessions() {
     assert!(said.len() > 30, "W2: {said}");
     let other = log_in(to);
     for wrong in ["", "?form=", &said[..said.len() - 1], &said_by_forms(to, &other)] {
-        for line in [&add, "POST /logout", "POST /phones/add"] {
+        let answer = scene.ask(&format!("{add}{wrong}"), &headers, &phone);
+        assert_eq!(answer.status, 403, "W2: {wrong}: {answer:?}");
+        // People are led back to their page, which says so.
+        for line in ["POST /logout", "POST /phones/add"] {
             let answer = scene.ask(&format!("{line}{wrong}"), &headers, &phone);
-            assert_eq!(answer.status, 403, "W2: {line}{wrong}: {answer:?}");
+            assert_eq!((answer.status, answer.header("location")), (303, Some("/?said=former")), "W2: {line}{wrong}");
         }
     }
     assert_eq!(daemon.phone("00087D0C0001"), Value::Null, "W2");

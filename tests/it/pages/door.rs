@@ -94,6 +94,23 @@ fn in_and_out() {
         let here = browser.driver.current_url().await.unwrap();
         assert_eq!((here.path(), here.query()), ("/", Some("q=lovelace")));
         assert_eq!(daemon.phone("001B54AABB09"), Value::Null);
+
+        // The same where the login was in another window: the page is of the former session.
+        browser.unfold("#add").await;
+        browser.type_in("#add input[name=mac]", "001B54AABB09").await;
+        browser.type_in("#add input[name=line]", "1002").await;
+        let login = "await fetch('/login', { method: 'POST', body: new URLSearchParams({ name: 'ada', password: arguments[0] }) })";
+        let login = format!("const done = arguments[1]; (async () => {{ {login}; done(true) }})()");
+        assert_eq!(browser.driver.execute_async(&login, vec![json!(PASSWORD)]).await.unwrap(), true);
+        browser.follow("#add button").await;
+        browser.reads(&["Nothing was done: that page was of a login that ended", "Add"]).await;
+        assert_eq!(browser.asks("return location.search").await, "?q=lovelace");
+        assert_eq!(daemon.phone("001B54AABB09"), Value::Null);
+        browser.unfold("#add").await;
+        browser.type_in("#add input[name=mac]", "001B54AABB09").await;
+        browser.type_in("#add input[name=line]", "1002").await;
+        browser.follow("#add button").await;
+        browser.reads(&["Done: phone 001B54AABB09"]).await;
     });
     daemon.stop();
 }

@@ -151,9 +151,10 @@ fn status_text(phones: &[api::Conversion], campaign: Option<&Campaign>) -> Strin
     let done = phones.iter().filter(|phone| phone.state == StepState::Verified).count();
     let failed = phones.iter().filter(|phone| phone.state == StepState::Failed).count();
     let limit = campaign.limit.map_or_else(String::new, |limit| format!("; at most {limit} begin"));
+    let open = phones.len().saturating_sub(done).saturating_sub(failed);
     let head = format!(
         "conversion is {} ({}): {done} of {} phones are through, {failed} failed{limit}\n",
-        word(campaign.mode),
+        campaign.word(open, phones.len()),
         campaign.because,
         phones.len()
     );

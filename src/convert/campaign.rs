@@ -69,6 +69,17 @@ impl Campaign {
         (self.mode, self.since, self.because) = (mode, now, because.into());
     }
 
+    /// In one word, for people: that of its mode, or that it is over, where so many of all its phones are on their way yet.
+    pub fn word(&self, open: usize, all: usize) -> &'static str {
+        match self.mode {
+            Mode::Running if open == 0 && all > 0 => "over",
+            Mode::Running => "running",
+            Mode::Paused => "paused",
+            Mode::Halted => "halted",
+            Mode::Aborted => "aborted",
+        }
+    }
+
     /// Why it has to stop, if it has to.
     pub fn halts(&self, all: &BTreeMap<MacAddr, Conversion>) -> Option<String> {
         if self.mode != Mode::Running {
@@ -229,6 +240,15 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn it_is_over_where_nobody_is_on_the_way() {
+        let mut campaign = Campaign::new(None, at(0));
+        let words = [(0, 0), (1, 40), (0, 40)].map(|(open, all)| campaign.word(open, all));
+        assert_eq!(words, ["running", "running", "over"]);
+        campaign.go(Mode::Halted, "two in a row failed", at(1));
+        assert_eq!(campaign.word(0, 40), "halted");
     }
 
     /// Phones 0..n of one model, none begun.

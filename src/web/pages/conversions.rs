@@ -34,7 +34,7 @@ struct Page {
 }
 
 struct CampaignView {
-    mode: String,
+    mode: &'static str,
     because: String,
     since: When,
     limit: Option<usize>,
@@ -121,15 +121,15 @@ fn campaign(desk: &Operations, all: &[Conversion], now: Timestamp) -> Option<Cam
     let campaign = desk.hub().campaign()?;
     let count = |state| all.iter().filter(|conversion| conversion.state == state).count();
     let (through, failed) = (count(StepState::Verified), count(StepState::Failed));
-    let aborted = campaign.mode == Mode::Aborted;
+    let (open, aborted) = (all.len() - through - failed, campaign.mode == Mode::Aborted);
     Some(CampaignView {
-        mode: word(campaign.mode),
+        mode: campaign.word(open, all.len()),
         because: campaign.because,
         since: when(campaign.since, now),
         limit: campaign.limit,
         through,
         failed,
-        open: all.len() - through - failed,
+        open,
         percent: all.iter().map(share).sum::<usize>() / all.len().max(1),
         can_pause: campaign.mode == Mode::Running,
         can_resume: matches!(campaign.mode, Mode::Paused | Mode::Halted),

@@ -87,7 +87,7 @@ fn the_per_cent_of_a_conversion_move_on_the_open_page() {
             tokio::time::sleep(PLUG).await;
         }
         assert!(seen.len() > 2 && seen.last() == Some(&100), "{seen:?}");
-        browser.comes_to_read("1 of 1 phones are through").await;
+        browser.comes_to_read("Conversion is over: 1 of 1 phones are through").await;
         browser.go(&format!("/phones/{MAC}")).await;
         browser.comes_to_read("registered").await;
         browser.picture("phone").await;

@@ -35,6 +35,8 @@ pub(super) enum Command {
     Setup(Setup),
     /// Say what is wrong with configuration, PBX, ports and phones, and what to do; exit 1 if something failed
     Check,
+    /// The configuration in force, and which file, variable or default each value is from; passwords are dots
+    Settings,
     /// Play the whole on loopback: a PBX database, a stand-in registrar, scripted phones
     Demo {
         /// End when every phone is registered

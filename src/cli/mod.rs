@@ -16,6 +16,7 @@ mod planned;
 mod render;
 mod report;
 mod serve;
+mod settings;
 mod setup;
 mod simulate;
 mod support_bundle;
@@ -106,6 +107,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Firmware(verb) => firmware::run(verb, context).await,
         Command::Admin(verb) => admin::run(verb, context).await,
         Command::Dhcp(verb) => dhcp::run(verb, context).await,
+        Command::Settings => settings::settings(context).await,
         Command::Watch => watch::watch(context).await,
         Command::SupportBundle(asked) => support_bundle::write(&asked, context).await,
         // Done before any thread was started.

@@ -45,7 +45,8 @@ fn router(desk: Arc<Operations>) -> Router {
         .route("/api/v1/phones/{mac}/approve", post(approve))
         .route("/api/v1/phones/{mac}/diff/{*name}", get(diff))
         .route("/api/v1/phones/{mac}/files", get(files))
-        .route("/api/v1/phones/{mac}/files/{*name}", get(file));
+        .route("/api/v1/phones/{mac}/files/{*name}", get(file))
+        .route("/api/v1/settings", get(settings));
     let api = own.merge(super::firmware::own()).merge(super::conversions::own()).merge(super::dhcp::own());
     let api = api.merge(super::helping::own());
     let pages = super::pages::router().with_state(Arc::clone(&desk));
@@ -82,6 +83,10 @@ pub(super) fn unknown(mac: MacAddr) -> Response {
 
 async fn check(State(desk): State<Arc<Operations>>) -> Response {
     Json(desk.check().await).into_response()
+}
+
+async fn settings(State(desk): State<Arc<Operations>>) -> Response {
+    Json(desk.shown_settings()).into_response()
 }
 
 async fn leases(State(desk): State<Arc<Operations>>) -> Response {

@@ -19,7 +19,7 @@ use crate::support::daemon::{Daemon, Site};
 use crate::support::firmware::{lay, made, pack};
 use crate::support::pbx::Pbx;
 use crate::support::relay::relay;
-use crate::support::{Component, have, run, text, wait_for};
+use crate::support::{Component, have, run, succeed, text, wait_for};
 
 pub(crate) const CURL: Component = Component::Program("curl");
 
@@ -347,6 +347,23 @@ fn settings_are_shown_with_their_sources_and_no_secret() {
     for part in ["[tftp]", "tftp.fall_through", "offhook.toml line", "default", "••••••"] {
         assert!(page.contains(part), "{part}: {page}");
     }
+    // The command says the same, as a table and as JSON.
+    let said = daemon.json(&["settings"]);
+    assert_eq!(said["restart"], json!([]));
+    let keys = said["keys"].as_array().unwrap();
+    let ami = keys.iter().find(|key| key["key"] == "ami.secret").unwrap();
+    assert_eq!(ami["value"], "••••••");
+    assert!(ami["source"].as_str().unwrap().contains("offhook.toml line "), "{ami}");
+    let table = succeed(&mut site.command(&["settings"]));
+    for key in keys {
+        let line = table.lines().find(|line| line.split_whitespace().next() == key["key"].as_str());
+        let line = line.unwrap_or_else(|| panic!("{key} is not in\n{table}"));
+        assert!(
+            line.contains(key["value"].as_str().unwrap()) && line.contains(key["source"].as_str().unwrap()),
+            "{line}"
+        );
+    }
+    assert!(!table.contains("CANARY") && !said.to_string().contains("CANARY"));
     let secret = page.find("CANARY").map(|at| page[at..].chars().take(20).collect::<String>());
     assert_eq!(secret, None);
     let policy = "content-security-policy: default-src &#x27;none&#x27;".replace("&#x27;", "'");

@@ -172,3 +172,29 @@ fn an_unadopted_phone_gets_nothing_that_holds_a_secret() {
     wait_for("the file to be gone", || daemon.file("SEP001B54FFFFFF.cnf.xml").map_or(Ok(()), Err));
     daemon.stop();
 }
+
+/// What is allowed and probably not meant is said as it is done.
+#[test]
+fn doubts_about_an_assignment_are_said_at_once() {
+    if !have(&[Component::Program("curl")]) {
+        return;
+    }
+    let pbx = with_a_good_phone();
+    pbx.add_extension("1098", "Eve", "CANARY1098");
+    pbx.apply();
+    let site = Site::new(&pbx);
+    let daemon = site.serve();
+    assert_good_phone_is_served(&daemon);
+    let add =
+        |mac: &str, line: &str| succeed(&mut site.command(&["phones", "add", mac, "--model", "7942", "--line", line]));
+    wait_for("the extension", || {
+        let said = add("001B54FFFF01", "1098");
+        if said.contains("mind:") { Err(said) } else { Ok(()) }
+    });
+    // The same phone once more shares nothing with itself.
+    assert!(!add("001B54FFFF01", "1098").contains("mind:"));
+    let said = add("001B54FFFF02", "1098,7777");
+    let expected = "; mind: 1098 is on phone 001B54FFFF01 too; mind: the PBX has no extension 7777";
+    assert!(said.trim_end().ends_with(expected), "{said}");
+    daemon.stop();
+}

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::api::{
     AddPhone, Approve, Audited, Boot, Check, Conversion, Convert, DhcpHeard, DhcpListen, Done, Event, FileDiff,
-    FileName, Lease, Outcome, Phone, Support,
+    FileName, Lease, Outcome, Phone, Settings, Support,
 };
 use crate::convert::Campaign;
 use crate::diagnose::Finding;
@@ -292,6 +292,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         gives: Body::Json(of::<Done>),
         errors: &[400, 404, 409, 500],
         ..POST
+    },
+    Operation {
+        path: "/api/v1/settings",
+        id: "settings",
+        summary: "The configuration in force, and where each value is from; passwords are dots",
+        gives: Body::Json(of::<Settings>),
+        ..GET
     },
     Operation {
         path: "/api/v1/support",

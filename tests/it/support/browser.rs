@@ -2,6 +2,7 @@
 //! `screenshots` beside the build, for whoever wants to look at them.
 
 use std::net::{Ipv4Addr, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -214,13 +215,15 @@ pub(crate) fn drive(base: &str, preferences: &Value, steps: impl AsyncFnOnce(&Br
     let wanted = json!({"goog:chromeOptions": {"prefs": preferences, "args": [
         "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1280,1000", profile,
     ]}});
-    runtime.block_on(async {
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        builder.capabilities(wanted.as_object().unwrap().clone());
-        let driver = builder.connect(&format!("http://127.0.0.1:{port}")).await.unwrap();
-        let browser = Browser { driver: driver.clone(), base: base.to_owned() };
-        // The browser is chromedriver's child and ends with its session; a failed step ends the session too.
-        steps(&browser).await;
-        driver.close().await.unwrap();
-    });
+    let mut builder = ClientBuilder::new(HttpConnector::new());
+    builder.capabilities(wanted.as_object().unwrap().clone());
+    let driver = runtime.block_on(builder.connect(&format!("http://127.0.0.1:{port}"))).unwrap();
+    let browser = Browser { driver: driver.clone(), base: base.to_owned() };
+    // The browser is chromedriver's child, and outlives it where nobody ends its session.
+    let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(steps(&browser))));
+    let closed = runtime.block_on(driver.close());
+    match outcome {
+        Ok(()) => closed.unwrap(),
+        Err(failure) => resume_unwind(failure),
+    }
 }

@@ -52,7 +52,6 @@ impl Reading {
     async fn run(self, path: PathBuf) {
         let mut log = Log::new(path);
         let (mut held, mut rounds) = (Vec::new(), 0);
-        let zone = TimeZone::system();
         let of_a_phone = |line: &Line| match line {
             Line::Says(word) => self.networks.iter().any(|network| network.contains(&word.ip)),
             Line::Starts => true,
@@ -68,6 +67,8 @@ impl Reading {
             log = kept;
             let why = match lines {
                 Ok((lines, first)) => {
+                    // Whoever puts the zone puts it for the log, too.
+                    let zone = TimeZone::system();
                     held.extend(lines.iter().filter_map(|line| read(line, &zone)).filter(of_a_phone));
                     if !first && rounds < SETTLES && held.contains(&Line::Starts) {
                         rounds += 1;

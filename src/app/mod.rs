@@ -69,7 +69,7 @@ const WRITING: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(250);
 
 /// Events that may wait for the store. When it is full, stored tails lose events; phones lose nothing.
-const EVENT_QUEUE: usize = 4_096;
+const EVENT_QUEUE: usize = 8_192;
 
 /// Where the daemon listens; `None` = nowhere, or another program holds the address.
 #[derive(Clone, Debug)]
@@ -328,8 +328,8 @@ fn listen(address: SocketAddrV4) -> std::io::Result<TcpListener> {
 impl Running {
     /// Takes a new configuration over as far as that needs no restart. Returns what needs one.
     pub async fn reload(&self, new: Config) -> Vec<&'static str> {
-        // Where the time is told changes with a restart only.
-        let time_here = reload::time_here(&self.started).await;
+        // Where the time is told changes with a restart only, and a time server that starts anew is not taken from all phones.
+        let time_here = self.hub.snapshot().settings.ntp_here || reload::time_here(&self.started).await;
         self.hub.settings(settings(&new, time_here), Timestamp::now());
         self.hub.firmware_settings(new.firmware.clone());
         self.hub.access_settings(new.access);

@@ -28,7 +28,7 @@ pub const DOTS: &str = "••••••";
 pub const DEFAULT: &str = "default";
 
 /// Keys that are passwords as a whole, and keys that hold a URL with one.
-const PASSWORDS: [&str; 2] = ["ami.secret", "phones.phone_password"];
+const PASSWORDS: [&str; 3] = ["ami.secret", "phones.phone_password", "publish.webhook"];
 const URLS: [&str; 2] = ["pbx.database_url", "store.url"];
 
 /// Every key, by section, in the order of their names.
@@ -47,6 +47,10 @@ pub(super) fn shown(wire: &Wire, origins: &Origins) -> Vec<Shown> {
 }
 
 fn masked(key: &str, value: &toml::Value, stated: bool) -> String {
+    if let toml::Value::Array(values) = value {
+        let values: Vec<String> = values.iter().map(|value| masked(key, value, stated)).collect();
+        return format!("[{}]", values.join(", "));
+    }
     let text = value.as_str().unwrap_or_default();
     if PASSWORDS.contains(&key) && stated && !text.is_empty() {
         return DOTS.to_owned();
@@ -85,5 +89,8 @@ mod tests {
         ] {
             assert_eq!(masked(key, &toml::Value::from(value), stated), shown, "{key} = {value:?}");
         }
+        let hooks = toml::Value::from(vec!["https://hooks.example/T0/hunter2", "http://h/"]);
+        assert_eq!(masked("publish.webhook", &hooks, true), format!("[{DOTS}, {DOTS}]"));
+        assert_eq!(masked("tftp.listen", &toml::Value::from(vec!["0.0.0.0:69"]), true), "[\"0.0.0.0:69\"]");
     }
 }

@@ -36,6 +36,7 @@ mod taken;
 mod turns;
 mod views;
 
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -213,8 +214,9 @@ impl Hub {
     }
 
     /// Swaps in the next snapshot and judges the phones whose lot it changes. Everything is swapped under one lock;
-    /// phones are judged one by one, so that none waits for all. What is there as the daemon begins was assigned before.
-    fn install(&self, now: Timestamp, begins: bool, change: impl FnOnce(&mut Snapshot, &mut State)) {
+    /// phones are judged one by one, so that none waits for all. That the daemon begins, or a year does, is `quiet`:
+    /// nothing happened to a phone.
+    fn install(&self, now: Timestamp, quiet: bool, change: impl FnOnce(&mut Snapshot, &mut State)) {
         let (mut state, before) = self.locked();
         let mut changed = Snapshot::clone(&before);
         change(&mut changed, &mut state);
@@ -222,6 +224,8 @@ impl Hub {
         self.snapshot.store(Arc::clone(&next));
         state.users = users(&next);
         state.dirty = true;
+        let asked = |state: &State, mac| state.timeline.boot(mac).and_then(|boot| boot.config_asked);
+        let asked_before: HashMap<_, _> = next.assignments.keys().map(|mac| (*mac, asked(&state, *mac))).collect();
         for mac in before.assignments.keys().filter(|mac| next.assignment(**mac).is_none()) {
             state.forget(*mac);
             state.access.forget(*mac);
@@ -234,9 +238,11 @@ impl Hub {
         for mac in next.assignments.keys().copied() {
             let had = before.assignment(mac).is_some();
             if site_changed || !had || !same_phone(&before, &next, mac) {
-                let assigned = if begins { None } else { self.assigned(&before, &next, mac) };
+                let assigned = if quiet { None } else { self.assigned(&before, &next, mac) };
                 let (mut state, snapshot) = self.locked();
-                if let Some(what) = assigned {
+                // Who asked meanwhile has the new file.
+                let has_it = had && asked_before.get(&mac) != Some(&asked(&state, mac));
+                if let Some(what) = assigned.filter(|_| !has_it) {
                     self.remember(&mut state, &snapshot, BootEvent { at: now, mac, ip: None, what });
                 }
                 state.meet(&snapshot, mac, now);
@@ -266,7 +272,7 @@ impl Hub {
     pub fn tick(&self, now: Timestamp) {
         let year = fleet::year(now);
         if self.snapshot().year != year {
-            self.install(now, false, |snapshot, _| snapshot.year = year);
+            self.install(now, true, |snapshot, _| snapshot.year = year);
         }
         self.forget_strangers(now);
         let due = self.lock().take_due(now);

@@ -340,13 +340,13 @@ pub(super) fn users(snapshot: &Snapshot) -> HashMap<Endpoint, BTreeSet<MacAddr>>
 /// Whether nothing that concerns all phones differs.
 pub(super) fn same_site(a: &Snapshot, b: &Snapshot) -> bool {
     let pending = |s: &Snapshot| s.roster.as_ref().map(|r| r.apply_pending);
-    same_for_all(a, b) && pending(a) == pending(b)
+    same_for_all(a, b) && (a.year, pending(a)) == (b.year, pending(b))
 }
 
-/// Whether nothing differs that may stand in the files of all phones.
+/// Whether nothing differs that may stand in the files of all phones and is a reason to read them again.
 pub(super) fn same_for_all(a: &Snapshot, b: &Snapshot) -> bool {
     let common = |s: &Snapshot| s.roster.as_ref().map(|r| (r.registrar, r.voicemail_code.clone(), r.time_zone.clone()));
-    (&a.settings, a.year, common(a)) == (&b.settings, b.year, common(b))
+    (&a.settings, common(a)) == (&b.settings, common(b))
 }
 
 /// Whether the phone's assignment and the accounts of its lines are the same in both.

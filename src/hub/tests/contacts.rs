@@ -170,7 +170,7 @@ fn a_change_is_one_of_the_file_where_the_file_says_another_thing() {
     }
 }
 
-/// What all phones are told changes: the configuration, the registrar, the year of daylight saving.
+/// What all phones are told changes: the configuration, the zone.
 #[test]
 fn a_change_for_all_is_one_of_the_file_where_the_file_says_another_thing() {
     let told = roster(&["1001", "1002"], assignment(Some("7960"), &["1001", "1002"]));
@@ -202,6 +202,26 @@ fn a_change_for_all_is_one_of_the_file_where_the_file_says_another_thing() {
             assert_eq!(stale, is_stale && configured, "{what}: {:?}", hub.timeline(mac));
         }
     }
+}
+
+/// Another year's daylight saving is no reason to read a file again, and happened to no phone.
+#[test]
+fn a_new_year_happens_to_no_phone() {
+    let mac: MacAddr = MAC.parse().unwrap();
+    let mut told = roster(&["1001"], assignment(Some("7960"), &["1001"]));
+    // Its clocks were put on in 2022, and not in 2023.
+    told.time_zone = Some("America/Mexico_City".into());
+    let (events, _kept) = mpsc::channel(64);
+    let snapshot = Snapshot::empty(Arc::default(), Arc::new(Catalog::builtin()), 2022);
+    let hub = Hub::new(snapshot, Vec::new(), Vec::new(), events, at(0));
+    assert!(hub.pbx(&view(told), at(0)));
+    hub.ami(AmiUpdate::Up, at(0));
+    hub.ami(AmiUpdate::Contacts(Vec::new()), at(1));
+    assert_eq!(ask(&hub, "SIP001B54AABB01.cnf", 2), Ok(()));
+    register(&hub, "1001", "Cisco-CP7960G/8.0", 3);
+    let before = hub.timeline(mac);
+    hub.tick(at(100));
+    assert_eq!((hub.snapshot().year, hub.timeline(mac)), (2023, before));
 }
 
 #[test]

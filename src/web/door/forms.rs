@@ -9,9 +9,6 @@ pub struct Forms(String);
 
 const KEY: &str = "form=";
 
-/// What stands in the address of a page, as `said`, whose form was of a session that ended.
-pub const FORMER: &str = "former";
-
 impl Forms {
     /// Of the session of this id.
     pub(super) fn of(id: &str) -> Self {
@@ -22,6 +19,11 @@ impl Forms {
     pub(super) fn said_by(&self, query: &str) -> bool {
         // Both have chance enough in them that how long a comparison takes tells nothing of use: the id is asked for first.
         query.split('&').any(|pair| pair.strip_prefix(KEY) == Some(self.0.as_str()))
+    }
+
+    /// What stands in the address of a page, as `said`, whose form was of a session that ended: none but the door can say it.
+    pub fn former(&self) -> String {
+        key::of_forms(&self.0)
     }
 
     /// What an action ends with.
@@ -46,5 +48,6 @@ mod tests {
             assert!(!forms.said_by(query), "{query}");
         }
         assert!(!Forms::of("other").said_by(said));
+        assert!(forms.former() != Forms::of("other").former() && !forms.said_by(&format!("form={}", forms.former())));
     }
 }

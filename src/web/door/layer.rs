@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::forms::{FORMER, Forms};
+use super::forms::Forms;
 use super::hosts::{BadHost, Origin};
 use super::key::Digest;
 use super::rule::{ASSETS, Facts, Place, Shown, Verdict, judge};
@@ -55,7 +55,7 @@ pub(super) async fn pass(
             }
             next.run(request).await
         }
-        verdict => turned_away(verdict, &request, caller.peer.as_ref(), ends.peer),
+        verdict => turned_away(verdict, &request, &caller, ends.peer),
     };
     // Who was let in may be let in no more: a stream of events ends with the bound on a whole answer, and its reader comes back.
     response.extensions_mut().remove::<Endless>();
@@ -154,11 +154,11 @@ pub(super) fn cookies<'a>(headers: &'a HeaderMap, cookie: &'static str) -> impl 
     pairs.filter(move |(name, _)| *name == cookie).map(|(_, value)| value)
 }
 
-fn turned_away(verdict: Verdict, request: &Request, peer: Option<&Peer>, from: Ipv4Addr) -> Response {
+fn turned_away(verdict: Verdict, request: &Request, caller: &Caller, from: Ipv4Addr) -> Response {
     let (method, path) = (request.method(), request.uri().path());
     // Of strangers anybody could bring about any number of lines.
     let refused = |why: &str| {
-        if let Some(peer) = peer {
+        if let Some(peer) = &caller.peer {
             tracing::warn!(code = "admin-refused", who = peer.who(), "{method} {path} was refused: {why}");
         } else {
             tracing::debug!(code = "admin-refused", who = %from, "{method} {path} was refused: {why}");
@@ -180,7 +180,8 @@ fn turned_away(verdict: Verdict, request: &Request, peer: Option<&Peer>, from: I
             let page = page.as_deref().and_then(hosts::own_path).unwrap_or("/");
             let (path, query) = page.split_once('?').unwrap_or((page, ""));
             let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("said="));
-            let query: Vec<String> = kept.map(str::to_owned).chain([format!("said={FORMER}")]).collect();
+            let said = caller.forms.iter().map(|forms| format!("said={}", forms.former()));
+            let query: Vec<String> = kept.map(str::to_owned).chain(said).collect();
             Redirect::to(&format!("{path}?{}", query.join("&"))).into_response()
         }
         Verdict::ReadOnly => {

@@ -45,7 +45,7 @@ use password::Hashing;
 use sessions::Sessions;
 use tokens::Tokens;
 
-pub(super) use forms::{FORMER, Forms};
+pub(super) use forms::Forms;
 pub(super) use manage::own;
 
 /// What a page or a program may send; an archive is a stream and has its own bounds.

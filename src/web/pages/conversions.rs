@@ -131,9 +131,9 @@ fn campaign(desk: &Operations, all: &[Conversion], now: Timestamp) -> Option<Cam
         failed,
         open,
         percent: all.iter().map(share).sum::<usize>() / all.len().max(1),
-        can_pause: campaign.mode == Mode::Running,
+        can_pause: campaign.mode == Mode::Running && open > 0,
         can_resume: matches!(campaign.mode, Mode::Paused | Mode::Halted),
-        can_abort: !aborted || failed > 0,
+        can_abort: failed > 0 || !aborted && open > 0,
     })
 }
 

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::notices::{Notice, Notices};
 use crate::web::connections::Peer;
-use crate::web::door::{FORMER, Forms};
+use crate::web::door::Forms;
 
 /// What a page says whose form could not be known as one of its session.
 const OF_A_FORMER_SESSION: &str =
@@ -65,12 +65,15 @@ impl<S: Sync> FromRequestParts<S> for Visit {
         let peer = parts.extensions.get::<Peer>();
         let who = peer.map_or_else(|| "somebody".to_owned(), Peer::who);
         let leaves = matches!(peer, Some(Peer::Account { .. }));
-        let form = parts.extensions.get::<Forms>().map(Forms::query).unwrap_or_default();
+        let forms = parts.extensions.get::<Forms>();
+        let form = forms.map(Forms::query).unwrap_or_default();
         let notices = parts.extensions.get::<Arc<Notices>>().cloned().unwrap_or_default();
         let query = parts.uri.query().unwrap_or_default();
         let id = query.split('&').find_map(|pair| pair.strip_prefix("said="));
         let said = match id {
-            Some(FORMER) => vec![Notice { done: false, text: OF_A_FORMER_SESSION.to_owned() }],
+            Some(id) if forms.is_some_and(|forms| forms.former() == id) => {
+                vec![Notice { done: false, text: OF_A_FORMER_SESSION.to_owned() }]
+            }
             Some(id) => notices.of(id),
             None => Vec::new(),
         };

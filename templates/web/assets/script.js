@@ -27,17 +27,21 @@
     return "defaultValue" in field && field.value !== field.defaultValue;
   };
   // A click is one only where what was pressed is still there when it is let go.
-  let pressed = null;
+  let pressed = null, withheld = false;
   addEventListener("pointerdown", ({ target }) => { pressed = target; }, true);
-  for (const end of ["pointerup", "pointercancel", "contextmenu"]) {
-    addEventListener(end, () => setTimeout(() => {
-      if (pressed?.closest("[data-live]")) soon(0);
-      pressed = null;
-    }), true);
-  }
+  addEventListener("keydown", ({ key }) => { if (key === " ") pressed = document.activeElement; }, true);
+  const release = () => {
+    pressed = null;
+    if (withheld) now();
+    withheld = false;
+  };
+  // The click of a finger follows by itself.
+  addEventListener("pointerup", ({ pointerType }) => setTimeout(release, pointerType === "mouse" ? 0 : 300), true);
+  for (const end of ["pointercancel", "contextmenu", "keyup"]) addEventListener(end, () => setTimeout(release), true);
+  addEventListener("blur", release);
   // Nothing is taken from under who presses, types, chooses or marks text.
   const isInUse = (part) => {
-    if (pressed && part.contains(pressed)) return true;
+    if (pressed && part.contains(pressed)) return withheld = true;
     const marked = getSelection();
     if (marked && !marked.isCollapsed && part.contains(marked.anchorNode)) return true;
     const at = document.activeElement;
@@ -73,6 +77,10 @@
   const soon = (wait) => {
     if (due !== null) { again = true; return; }
     due = setTimeout(refresh, Math.max(wait, last + EVERY - Date.now()));
+  };
+  const now = () => {
+    if (due !== null) { clearTimeout(due); due = null; }
+    soon(0);
   };
   const later = () => {
     if (idle && due === null) due = setTimeout(refresh, failures ? Math.min(idle, 1000 * 2 ** failures) : idle);
@@ -132,7 +140,7 @@
       clearTimeout(retry);
     } else {
       listen();
-      if (idle) soon(0);
+      if (idle) now();
     }
   });
 

@@ -221,9 +221,9 @@ pub(crate) fn drive(base: &str, preferences: &Value, steps: impl AsyncFnOnce(&Br
     let browser = Browser { driver: driver.clone(), base: base.to_owned() };
     // The browser is chromedriver's child, and outlives it where nobody ends its session.
     let outcome = catch_unwind(AssertUnwindSafe(|| runtime.block_on(steps(&browser))));
-    let closed = runtime.block_on(driver.close());
+    let closed = runtime.block_on(async { tokio::time::timeout(PATIENCE, driver.close()).await });
     match outcome {
-        Ok(()) => closed.unwrap(),
+        Ok(()) => closed.expect("the browser to end in time").unwrap(),
         Err(failure) => resume_unwind(failure),
     }
 }

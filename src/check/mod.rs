@@ -340,18 +340,21 @@ fn rows(facts: &Facts) -> Vec<Check> {
 const NAMED: usize = 3;
 const LISTED: usize = 40;
 
+/// Phones, and what is said of each.
+type Said<'a> = Vec<(MacAddr, &'a str)>;
+
 fn phones(facts: &Facts) -> Vec<Check> {
-    let mut groups: BTreeMap<(Severity, &str, &str), Vec<String>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Severity, &str, &str), Said<'_>> = BTreeMap::new();
     for (mac, finding) in &facts.findings {
         let group = groups.entry((finding.severity, &finding.code, &finding.remedy)).or_default();
-        group.push(format!("{mac}: {}", finding.summary.trim_end_matches('.')));
+        group.push((*mac, finding.summary.trim_end_matches('.')));
     }
-    let one = |((severity, code, remedy), mut phones): ((Severity, &str, &str), Vec<String>)| {
+    let one = |((severity, code, remedy), phones): ((Severity, &str, &str), Said<'_>)| {
         let status = if severity == Severity::Error { CheckStatus::Failed } else { CheckStatus::Warning };
-        let rest = phones.split_off(phones.len().min(NAMED));
-        let mut summary = phones.join("; ");
+        let (named, rest) = phones.split_at(phones.len().min(NAMED));
+        let mut summary = named.iter().map(|(mac, said)| format!("{mac}: {said}")).collect::<Vec<_>>().join("; ");
         if !rest.is_empty() {
-            let macs: Vec<&str> = rest.iter().filter_map(|said| said.split(':').next()).take(LISTED).collect();
+            let macs: Vec<String> = rest.iter().take(LISTED).map(|(mac, _)| mac.to_string()).collect();
             let all = if rest.len() > LISTED { " …" } else { "" };
             summary += &format!("; and {} more: {}{all}", rest.len(), macs.join(" "));
         }

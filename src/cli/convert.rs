@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::report::{Failure, table};
 use super::{Context, planned};
 use crate::api::{self, Done, Outcome};
-use crate::convert::{Campaign, StepState};
+use crate::convert::{Campaign, StepState, Tally};
 use crate::domain::MacAddr;
 use crate::status::word;
 
@@ -148,15 +148,15 @@ fn status_text(phones: &[api::Conversion], campaign: Option<&Campaign>) -> Strin
     let Some(campaign) = campaign else {
         return "no conversion was started yet; see `offhook convert plan`".to_owned();
     };
-    let done = phones.iter().filter(|phone| phone.state == StepState::Verified).count();
-    let failed = phones.iter().filter(|phone| phone.state == StepState::Failed).count();
+    let tally = Tally::of(phones.iter().map(|phone| phone.state));
     let limit = campaign.limit.map_or_else(String::new, |limit| format!("; at most {limit} begin"));
-    let open = phones.len().saturating_sub(done).saturating_sub(failed);
     let head = format!(
-        "conversion is {} ({}): {done} of {} phones are through, {failed} failed{limit}\n",
-        campaign.word(open, phones.len()),
+        "conversion is {} ({}): {} of {} phones are through, {} failed{limit}\n",
+        campaign.word(&tally),
         campaign.because,
-        phones.len()
+        tally.through,
+        phones.len(),
+        tally.failed
     );
     if phones.is_empty() {
         return head;

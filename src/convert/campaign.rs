@@ -51,6 +51,32 @@ const SECOND_WAVE: usize = 10;
 const IN_A_ROW: usize = 2;
 const SHARE: usize = 20;
 
+/// How many phones are how far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Run their target.
+    pub through: usize,
+    /// Failed a step.
+    pub failed: usize,
+    /// On their way, or not begun.
+    pub open: usize,
+}
+
+impl Tally {
+    /// Of the states of their conversions.
+    pub fn of(states: impl Iterator<Item = StepState>) -> Self {
+        let mut tally = Self::default();
+        for state in states {
+            match state {
+                StepState::Verified => tally.through += 1,
+                StepState::Failed => tally.failed += 1,
+                StepState::Todo | StepState::Offered | StepState::Downloading | StepState::Skipped => tally.open += 1,
+            }
+        }
+        tally
+    }
+}
+
 impl Campaign {
     /// A new one.
     pub fn new(limit: Option<usize>, now: Timestamp) -> Self {
@@ -69,10 +95,10 @@ impl Campaign {
         (self.mode, self.since, self.because) = (mode, now, because.into());
     }
 
-    /// In one word, for people: that of its mode, or that it is over, where so many of all its phones are on their way yet.
-    pub fn word(&self, open: usize, all: usize) -> &'static str {
+    /// In one word, for people: that of its mode, or that it is over, where none of its phones is on its way yet.
+    pub fn word(&self, tally: &Tally) -> &'static str {
         match self.mode {
-            Mode::Running if open == 0 && all > 0 => "over",
+            Mode::Running if tally.open == 0 && tally.through + tally.failed > 0 => "over",
             Mode::Running => "running",
             Mode::Paused => "paused",
             Mode::Halted => "halted",
@@ -245,10 +271,11 @@ mod tests {
     #[test]
     fn it_is_over_where_nobody_is_on_the_way() {
         let mut campaign = Campaign::new(None, at(0));
-        let words = [(0, 0), (1, 40), (0, 40)].map(|(open, all)| campaign.word(open, all));
+        let tally = |open, through| Tally { through, failed: 0, open };
+        let words = [(0, 0), (1, 39), (0, 40)].map(|(open, through)| campaign.word(&tally(open, through)));
         assert_eq!(words, ["running", "running", "over"]);
         campaign.go(Mode::Halted, "two in a row failed", at(1));
-        assert_eq!(campaign.word(0, 40), "halted");
+        assert_eq!(campaign.word(&tally(0, 40)), "halted");
     }
 
     /// Phones 0..n of one model, none begun.

@@ -24,7 +24,7 @@ pub mod text;
 pub mod web_page;
 
 pub use belief::{Belief, Source};
-pub use campaign::{Campaign, Mode, NotReady, Turn};
+pub use campaign::{Campaign, Mode, NotReady, Tally, Turn};
 pub use conversion::{Conversion, Lacks, Offer};
 pub use failure::Failure;
 pub use signs::Sign;

@@ -14,7 +14,7 @@ use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerA
 use fantoccini::key::Key;
 use serde_json::{Value, json};
 
-use crate::support::browser::{BROWSER, Browser, drive};
+use crate::support::browser::{BROWSER, Browser, LONG_PATIENCE, drive};
 use crate::support::daemon::{Daemon, Site};
 use crate::support::firmware::{lay, made, pack};
 use crate::support::pbx::Pbx;
@@ -130,7 +130,8 @@ fn a_click_is_not_lost_to_what_happens_meanwhile() {
             ask(&daemon, address(7), name);
             ask(&daemon, address(last), &format!("SIP{MAC}.cnf"));
             let seen = address(last);
-            wait_in(browser, &format!("return document.getElementById('list').innerText.includes('{seen}')")).await;
+            let listed = format!("return document.getElementById('list').innerText.includes('{seen}')");
+            browser.comes_true(&listed, LONG_PATIENCE).await;
             assert!(!browser.text().await.contains(name));
         };
         press("#unknown h2").await;
@@ -331,19 +332,10 @@ fn a_page_that_lost_the_daemon_says_so_and_comes_back() {
         browser.reads(&[MAC]).await;
         let daemon = site.serve();
         let gone = "return document.getElementById('lost').hidden && window.stays === true";
-        wait_in(browser, gone).await;
+        browser.comes_true(gone, LONG_PATIENCE).await;
         browser.reads(&[MAC]).await;
         daemon.stop();
     });
-}
-
-/// Waits until a script of the test finds it true.
-pub(crate) async fn wait_in(browser: &Browser, script: &str) {
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(90);
-    while browser.asks(script).await != true {
-        assert!(tokio::time::Instant::now() < deadline, "never true: {script}\n{}", browser.text().await);
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::shown;
 use super::visit::{Chrome, Visit};
 use super::words::{When, explained, when};
 use crate::api::{Conversion, ConversionStep};
-use crate::convert::{Mode, StepState};
+use crate::convert::{Mode, StepState, Tally};
 use crate::hub::Operations;
 use crate::status::word;
 
@@ -119,11 +119,11 @@ fn rank(conversion: &Conversion) -> u8 {
 
 fn campaign(desk: &Operations, all: &[Conversion], now: Timestamp) -> Option<CampaignView> {
     let campaign = desk.hub().campaign()?;
-    let count = |state| all.iter().filter(|conversion| conversion.state == state).count();
-    let (through, failed) = (count(StepState::Verified), count(StepState::Failed));
-    let (open, aborted) = (all.len() - through - failed, campaign.mode == Mode::Aborted);
+    let tally = Tally::of(all.iter().map(|conversion| conversion.state));
+    let Tally { through, failed, open } = tally;
+    let aborted = campaign.mode == Mode::Aborted;
     Some(CampaignView {
-        mode: campaign.word(open, all.len()),
+        mode: campaign.word(&tally),
         because: campaign.because,
         since: when(campaign.since, now),
         limit: campaign.limit,

@@ -32,7 +32,7 @@
   addEventListener("keydown", ({ key }) => { if (key === " ") pressed = document.activeElement; }, true);
   const release = () => {
     pressed = null;
-    if (withheld) now();
+    if (withheld) anew(0);
     withheld = false;
   };
   // The click of a finger follows by itself.
@@ -78,9 +78,11 @@
     if (due !== null) { again = true; return; }
     due = setTimeout(refresh, Math.max(wait, last + EVERY - Date.now()));
   };
-  const now = () => {
-    if (due !== null) { clearTimeout(due); due = null; }
-    soon(0);
+  // Whatever is due already: what happened waits for no idle moment.
+  const anew = (wait) => {
+    clearTimeout(due);
+    due = null;
+    soon(wait);
   };
   const later = () => {
     if (idle && due === null) due = setTimeout(refresh, failures ? Math.min(idle, 1000 * 2 ** failures) : idle);
@@ -113,8 +115,7 @@
     try { event = JSON.parse(message.data); } catch { return; }
     if (log) add(event);
     else if (wanted === "all" || wanted === event.mac) {
-      if (due !== null) { clearTimeout(due); due = null; }
-      soon(delay);
+      anew(delay);
     }
   };
   const listen = () => {
@@ -140,7 +141,7 @@
       clearTimeout(retry);
     } else {
       listen();
-      if (idle) now();
+      if (idle) anew(0);
     }
   });
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use offhook::simulate::{Flash, Setup, Timing, boot};
 use serde_json::json;
 
-use super::{browse, wait_in};
+use super::browse;
 use crate::convert::{ARCHIVES, PLUG, bring};
-use crate::support::browser::BROWSER;
+use crate::support::browser::{BROWSER, LONG_PATIENCE};
 use crate::support::daemon::{Daemon, Site};
 use crate::support::pbx::Pbx;
 use crate::support::{Component, have, wait_for};
@@ -76,7 +76,7 @@ fn the_per_cent_of_a_conversion_move_on_the_open_page() {
             let so_far = format!(
                 "return parseInt(document.querySelector('.percent').textContent) >= {percent} && window.stays === true"
             );
-            wait_in(browser, &so_far).await;
+            browser.comes_true(&so_far, LONG_PATIENCE).await;
             if seen.last() != Some(&percent) {
                 seen.push(percent);
                 browser.picture(&format!("conversions-{percent}")).await;

@@ -23,6 +23,9 @@ pub(crate) const BROWSER: [Component; 2] = [Component::Program("chromium"), Comp
 /// How long a page may take to say something.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// How long something may take that many others have to happen before.
+pub(crate) const LONG_PATIENCE: Duration = Duration::from_secs(90);
+
 /// A program that ends with this value.
 pub(crate) struct Running(Child);
 
@@ -114,10 +117,15 @@ impl Browser {
     pub(crate) async fn unfold(&self, css: &str) {
         self.press(&format!("{css} summary")).await;
         let open = format!("return document.querySelector({}).open", json!(css));
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while self.asks(&open).await != true {
-            assert!(tokio::time::Instant::now() < deadline, "{css} did not open");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        self.comes_true(&open, PATIENCE).await;
+    }
+
+    /// Waits until a script of the test finds it true.
+    pub(crate) async fn comes_true(&self, script: &str, patience: Duration) {
+        let deadline = tokio::time::Instant::now() + patience;
+        while self.asks(script).await != true {
+            assert!(tokio::time::Instant::now() < deadline, "never true: {script}\n{}", self.text().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
